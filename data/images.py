@@ -1,0 +1,88 @@
+"""Image files as arrays: reading to 8-bit RGB, sizes without decoding, and resizing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from gandeblur.errors import InputError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Reads a PNG, JPEG, BMP or WebP file (told by its content, not its name) as 8-bit RGB.
+
+    Grey and palette images become RGB, alpha is dropped (not blended), 16 bits are scaled to 8 as
+    `round(v / 257)`, and the EXIF orientation is applied.
+
+    Returns:
+        uint8 `[H, W, 3]`.
+
+    Raises:
+        InputError: the file is missing, truncated or no image.
+    """
+    with _opened(path) as image:
+        image.load()
+        rgb = _eight_bits(path, image) if _has_16_bits(path, image) else image.convert("RGB")
+        return np.asarray(ImageOps.exif_transpose(rgb))
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) in pixels of what `read_image` returns, from the file's header.
+
+    The one exception is a PNG file whose EXIF data follow the pixels: its orientation is not seen here.
+
+    Raises:
+        InputError: the file is missing or no image.
+    """
+    with _opened(path) as image:
+        # The method of the base class: PNG's own decodes the pixels to look behind them.
+        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
+        return image.size if orientation in (5, 6, 7, 8) else image.size[::-1]
+
+
+def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bicubic resizing that smooths before it shrinks, as MATLAB's `imresize`.
+
+    Args:
+        image: uint8 `[H, W, 3]`.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+    """
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            yield image
+    except UnidentifiedImageError:
+        reason = "not a PNG, JPEG, BMP or WebP image"
+    except Exception as error:  # a damaged file makes Pillow's decoders raise almost anything
+        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+    else:
+        return
+    raise InputError(f"{path}: cannot be read ({reason}); replace the file or remove it")
+
+
+def _has_16_bits(path: str | Path, image: Image.Image) -> bool:
+    """Whether the file, which can only be a PNG, has 16 bits per channel: Pillow does not tell for colour."""
+    if image.format != "PNG":
+        return False
+    with open(path, "rb") as file:
+        return file.read(25)[24] == 16  # the bit depth in the IHDR chunk, always the first
+
+
+def _eight_bits(path: str | Path, image: Image.Image) -> Image.Image:
+    """A 16-bit PNG file as 8-bit RGB, by TensorFlow: Pillow keeps only the upper bytes of 16-bit colour."""
+    pixels = tf.io.decode_png(Path(path).read_bytes(), channels=3, dtype=tf.uint16).numpy()
+    rgb = Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
+    rgb.getexif().update(image.getexif())
+    return rgb

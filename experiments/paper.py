@@ -1,0 +1,80 @@
+"""What an experiment states: the schema of the literals in `experiments/<paper>.py`, and nothing else."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import keras
+
+from ..data.degradations import Step
+from ..evaluation.metrics import Protocol
+from ..training.gan import Term
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer as the paper's text or table has it, to hold against the built model."""
+
+    name: str
+    kernel: str  # "1x121"; "" for a dense layer
+    stride: int | None  # None for a dense layer
+    maps_in: int
+    maps_out: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One network and its losses.
+
+    Builders take the preset's `identity_noise` and image side; a variant without `discriminator` has no adversary.
+    """
+
+    description: str
+    ours: str  # the method's name in tables
+    generator: Callable[[float | None], keras.Model]
+    discriminator: Callable[[int], keras.Model] | None
+    generator_terms: Sequence[Term]
+    discriminator_terms: Sequence[Term]
+    layers: Mapping[str, Sequence[Layer]]  # network -> the paper's layers
+    crop_px: int | None = None  # of the training crops, where the network needs another than the preset's
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A schedule, and every choice that may differ from the paper's."""
+
+    description: str
+    value_range: float
+    crop_px: int
+    max_zoom: float
+    batch_size: int
+    epochs: int
+    steps_per_epoch: int
+    learning_rate: float
+    beta_1: float
+    plateau_factor: float
+    plateau_patience: int
+    identity_noise: float | None
+    departures: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A paper: its citation, its degradation, its variants and schedules, and the scores it reports."""
+
+    name: str
+    title: str
+    citation: str
+    degradations: Sequence[Step]
+    degradation_text: str
+    test_size_px: int
+    protocol: Protocol
+    baselines: Mapping[str, Callable]  # method -> function uint8 [H, W, 3] -> uint8 [H, W, 3]
+    variants: Mapping[str, Variant]  # the first is the default
+    presets: Mapping[str, Preset]  # the first is the default
+    table: str
+    reported: Mapping[str, Mapping[str, Sequence[float]]]  # set -> method -> (psnr_db, ssim)
+    discriminator_steps: int = 1
+    generator_steps: int = 1
+    generator_first: bool = False
+    departures: Sequence[str] = field(default=())

@@ -1,0 +1,446 @@
+"""Runs an experiment: all flags, and the stages audit, train, evaluate and report.
+
+    files -> crops -> degradation -> batches -> training -> checkpoint -> restored test images -> scores -> report
+
+A run lives in its work folder: `checkpoint.npz`, `generator.weights.h5`, `tensorboard/`, `images/`, `scores.csv`,
+`results.json`, `report.html`.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from absl import app, flags
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from ..data import pipeline
+from ..data.datasets import ImageSet, benchmarks, folder, sample
+from ..errors import InputError
+from ..evaluation import metrics, report
+from ..inference.restore import restorer
+from ..training import backend, checkpoint, schedules, summaries
+from ..training.gan import GAN
+from . import audit
+
+FLAGS = flags.FLAGS
+STAGES = ("all", "audit", "train", "evaluate", "report")
+VALIDATION_IMAGES = 16  # at most: validation is to cost a small part of an epoch
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
+_DEFINED = [
+    flags.DEFINE_string("stage", "all", f"what to do: {', '.join(STAGES)}; all is every one in turn"),
+    flags.DEFINE_string("preset", None, "schedule; the experiment's first preset if left out"),
+    flags.DEFINE_string("variant", None, "network and losses; the experiment's first variant if left out"),
+    flags.DEFINE_string("train_data", None, "folder of sharp photographs; the embedded sample if left out"),
+    flags.DEFINE_string("benchmarks", None, "folder that holds set5, set14, bsd100; the embedded sample if left out"),
+    flags.DEFINE_string("workdir", None, "folder of this run; runs/EXPERIMENT/PRESET-VARIANT if left out"),
+    flags.DEFINE_integer("seed", 0, "of initial weights, crops, order and degradations", lower_bound=0),
+    flags.DEFINE_string("devices", "all", "all (every GPU, else the CPU) or cpu:N (N logical CPUs)"),
+    flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "of the layers' arithmetic"),
+    flags.DEFINE_integer(
+        "batch_size", None, "images per step over all devices; the preset's if left out", lower_bound=1
+    ),
+    flags.DEFINE_integer("epochs", None, "the preset's if left out", lower_bound=1),
+    flags.DEFINE_boolean("resume", True, "continue the run that the work folder holds"),
+    flags.DEFINE_string("weights", None, "generator weights (.weights.h5) to evaluate instead of training"),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """An experiment with the flags applied: what the stages share."""
+
+    experiment: object
+    variant_name: str
+    variant: object
+    preset_name: str
+    preset: object
+    workdir: Path
+    seed: int
+
+    @property
+    def checkpoint_path(self):
+        return self.workdir / "checkpoint.npz"
+
+    @property
+    def weights_path(self):
+        return self.workdir / "generator.weights.h5"
+
+    @property
+    def results_path(self):
+        return self.workdir / "results.json"
+
+    def identity(self):
+        """What makes two runs the same run: a work folder holds one of these."""
+        return {
+            "experiment": self.experiment.name,
+            "variant": self.variant_name,
+            "preset": self.preset_name,
+            "train_data": FLAGS.train_data and str(Path(FLAGS.train_data).resolve()),
+            "batch_size": self.preset.batch_size,
+            "seed": self.seed,
+            "precision": FLAGS.precision,
+        }
+
+
+def main(experiment):
+    """Entry point of an experiment's script: parses the flags and runs the stages; exits non-zero on an error."""
+    for flag in _DEFINED:
+        FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[flag.name])
+    app.run(lambda argv: sys.exit(_main(experiment, argv)))
+
+
+def _main(experiment, argv):
+    try:
+        if len(argv) > 1:
+            raise InputError(f"{argv[1]}: unexpected argument; every option is a --flag=value, see --help")
+        _run(experiment)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        place = error.filename or FLAGS.workdir or "the work folder"
+        print(
+            f"error: {place}: {error.strerror or error}; free space or choose another --workdir",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command continues from the last finished epoch", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _run(experiment):
+    stage = _one_of("--stage", FLAGS.stage, STAGES)
+    variant_name = _one_of("--variant", FLAGS.variant or next(iter(experiment.variants)), experiment.variants)
+    preset_name = _one_of("--preset", FLAGS.preset or next(iter(experiment.presets)), experiment.presets)
+    variant, preset = experiment.variants[variant_name], experiment.presets[preset_name]
+    changes = {name: getattr(FLAGS, name) for name in ("batch_size", "epochs") if getattr(FLAGS, name)}
+    workdir = Path(FLAGS.workdir or Path("runs") / experiment.name / f"{preset_name}-{variant_name}")
+    run = Run(
+        experiment,
+        variant_name,
+        variant,
+        preset_name,
+        dataclasses.replace(preset, **changes),
+        workdir,
+        FLAGS.seed,
+    )
+
+    try:
+        strategy = backend.strategy(FLAGS.devices)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if keras.backend.backend() != "tensorflow":
+        tf.config.set_visible_devices([], "GPU")  # tf.data must not take the accelerator's memory
+    keras.utils.set_random_seed(run.seed)
+    keras.config.set_dtype_policy("mixed_bfloat16" if FLAGS.precision == "bfloat16" else "float32")
+    if stage in ("all", "audit"):
+        _audit(run, with_summary=stage == "audit")
+    if stage in ("all", "train") and not FLAGS.weights:
+        _train(run, strategy)
+    if stage in ("all", "evaluate"):
+        _evaluate(run)
+    if stage in ("all", "report"):
+        _report(run)
+
+
+def _one_of(flag, value, allowed):
+    if value not in allowed:
+        raise InputError(f"{flag}={value}: unknown; use one of {', '.join(allowed)}")
+    return value
+
+
+# Audit ---------------------------------------------------------------------------------------------------------
+
+
+def _networks(run):
+    networks = {"generator": run.variant.generator(run.preset.identity_noise)}
+    if run.variant.discriminator is not None:
+        networks["discriminator"] = run.variant.discriminator(run.preset.crop_px)
+    return networks
+
+
+def _audit(run, with_summary):
+    for network, model in _networks(run).items():
+        if with_summary:
+            model.summary()
+        audit.print_table(
+            f"{run.experiment.title.split(':')[0]} {network}", audit.rows(model, run.variant.layers[network])
+        )
+
+
+# Train ---------------------------------------------------------------------------------------------------------
+
+
+def _train(run, strategy):
+    preset, workdir = run.preset, run.workdir
+    done = _resumable(run)
+    if done >= preset.epochs:
+        print(f"{run.checkpoint_path}: already trained for {done} epochs; nothing to do")
+        return
+    train_set, validation_set = _training_images()
+    crop_px = run.variant.crop_px or preset.crop_px
+    total_steps = preset.epochs * preset.steps_per_epoch
+    stream = pipeline.training_stream(
+        train_set,
+        crop_px=crop_px,
+        max_zoom=preset.max_zoom,
+        degradations=run.experiment.degradations,
+        batch_size=preset.batch_size * max(1, run.experiment.discriminator_steps),
+        seed=run.seed,
+        start_step=done * preset.steps_per_epoch,
+        total_steps=total_steps,
+        value_range=preset.value_range,
+    )
+    validation = pipeline.evaluation_stream(
+        ImageSet(validation_set.name, validation_set.paths[:VALIDATION_IMAGES]),
+        size_px=crop_px,
+        degradations=run.experiment.degradations,
+        batch_size=preset.batch_size,
+        seed=run.seed,
+        value_range=preset.value_range,
+    )
+    model = _build(run, strategy)
+    optimizers = [model.optimizer] + [model.discriminator_optimizer] * (model.discriminator is not None)
+    plateau = schedules.Plateau(optimizers, factor=preset.plateau_factor, patience=preset.plateau_patience)
+    history = {}
+    if done:
+        meta = checkpoint.restore(run.checkpoint_path, model)
+        plateau.set_state(meta["schedules"]["plateau"])
+        history = meta["history"]
+        print(f"resuming {run.checkpoint_path} after epoch {done}")
+
+    workdir.mkdir(parents=True, exist_ok=True)
+    shown = next(iter(validation.unbatch().batch(4).as_numpy_iterator()))
+    callbacks = [
+        summaries.StopAtNonFinite(preset.steps_per_epoch, run.checkpoint_path),
+        plateau,
+        summaries.TensorBoard(
+            workdir / "tensorboard", _markdown(run), shown, preset.batch_size * preset.steps_per_epoch
+        ),
+        checkpoint.Checkpoint(workdir, run.identity(), history, {"plateau": plateau}),
+        summaries.Remaining(preset.epochs),
+    ]
+    print(f"training on {train_set.name} ({len(train_set)} images), work folder {workdir}", flush=True)
+    with pipeline.input_errors():
+        model.fit(
+            stream,
+            validation_data=validation,
+            initial_epoch=done,
+            epochs=preset.epochs,
+            steps_per_epoch=preset.steps_per_epoch,
+            callbacks=callbacks,
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+
+
+def _resumable(run):
+    """Finished epochs of the run in the work folder, 0 if there is none."""
+    if not run.checkpoint_path.exists():
+        return 0
+    if not FLAGS.resume:
+        raise InputError(f"{run.checkpoint_path}: holds a run; choose another --workdir to start anew")
+    meta = checkpoint.read_meta(run.checkpoint_path)
+    for name, value in run.identity().items():
+        if meta["run"].get(name) != value:
+            raise InputError(
+                f"{run.checkpoint_path}: holds a run with {name}={meta['run'].get(name)}, not {value}; "
+                "choose another --workdir"
+            )
+    return meta["epoch"]
+
+
+def _training_images():
+    if FLAGS.train_data:
+        return folder.split(folder.image_folder(FLAGS.train_data), validation_fraction=0.04)
+    return sample.train(), sample.validation()
+
+
+def _build(run, strategy):
+    """Networks, optimizers and the train step, under the distribution strategy."""
+    preset, experiment = run.preset, run.experiment
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        networks = _networks(run)
+        model = GAN(
+            networks["generator"],
+            networks.get("discriminator"),
+            generator_terms=run.variant.generator_terms,
+            discriminator_terms=run.variant.discriminator_terms,
+            discriminator_steps=experiment.discriminator_steps,
+            generator_steps=experiment.generator_steps,
+            generator_first=experiment.generator_first,
+            value_range=preset.value_range,
+        )
+        model.compile(*(keras.optimizers.Adam(preset.learning_rate, beta_1=preset.beta_1) for _ in networks))
+    return model
+
+
+def _markdown(run):
+    """The run in words, for TensorBoard's text page."""
+    experiment = run.experiment
+    values = [f"- {field}: {value}" for field, value in dataclasses.asdict(run.preset).items() if field != "departures"]
+    departures = [f"- {departure}" for departure in _departures(run)]
+    return "\n".join(
+        [
+            f"# {experiment.title}",
+            experiment.citation,
+            f"Variant `{run.variant_name}`: {run.variant.description}.",
+            f"Degradation: {experiment.degradation_text}.",
+            f"## Preset `{run.preset_name}`, seed {run.seed}",
+            *values,
+            "## Departures from the paper",
+            *departures,
+        ]
+    )
+
+
+def _departures(run):
+    return [*run.experiment.departures, *run.preset.departures]
+
+
+# Evaluate ------------------------------------------------------------------------------------------------------
+
+
+def _evaluate(run):
+    experiment, preset = run.experiment, run.preset
+    sets = benchmarks.benchmark_sets(FLAGS.benchmarks) if FLAGS.benchmarks else (sample.test(),)
+    generator = run.variant.generator(preset.identity_noise)
+    weights = Path(FLAGS.weights) if FLAGS.weights else run.weights_path
+    if not FLAGS.weights and not run.checkpoint_path.exists():
+        raise InputError(f"{run.workdir}: holds no trained generator; run --stage=train first, or give --weights=FILE")
+    meta = {"epoch": 0, "history": {}} if FLAGS.weights else _checked_meta(run)
+    checkpoint.load_weights(weights, generator)
+    restore = restorer(generator, preset.value_range)
+    methods = {"input": lambda image: image, **experiment.baselines, run.variant.ours: restore}
+
+    run.workdir.mkdir(parents=True, exist_ok=True)
+    images = run.workdir / "images"
+    scores = {}
+    for image_set in sets:
+        started = time.monotonic()
+
+        def keep(name, method, restored, image_set=image_set):
+            path = report.image_path(images, image_set.name, name, method)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(restored).save(path)
+
+        with pipeline.input_errors():
+            scores[image_set.name] = metrics.score_set(methods, _pairs(run, image_set), experiment.protocol, keep)
+        print(
+            f"scored {image_set.name}: {len(image_set)} images in {time.monotonic() - started:.0f} s",
+            flush=True,
+        )
+
+    results = {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "citation": experiment.citation,
+        "variant": run.variant_name,
+        "preset": run.preset_name,
+        "description": f"{run.variant.description}; {preset.description}.",
+        "data": {
+            "train": str(FLAGS.train_data or "photographs that ship inside scikit-image"),
+            "test": ", ".join(f"{image_set.name} ({len(image_set)})" for image_set in sets),
+            "size": f"whole images, resized (bicubic) to {experiment.test_size_px}x{experiment.test_size_px}",
+            "degradation": experiment.degradation_text,
+        },
+        "protocol": str(experiment.protocol),
+        "seed": run.seed,
+        "weights_sha256": checkpoint.weights_sha256(generator),
+        "commit": _commit(),
+        "versions": {
+            name: importlib.metadata.version(name)
+            for name in ("gandeblur", "tensorflow", "keras", "numpy", "pillow", "scikit-image")
+        }
+        | {"backend": keras.backend.backend()},
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "training": {
+            "steps": meta["epoch"] * preset.steps_per_epoch,
+            "batch size": preset.batch_size,
+            "seconds": round(sum(meta["history"].get("epoch_s", []))),
+            "generator parameters": generator.count_params(),
+        },
+        "departures": _departures(run),
+        "methods": list(methods),
+        "ours": run.variant.ours,
+        "sets": scores,
+        "paper": {"table": experiment.table, "rows": experiment.reported},
+        "audit": {name: audit.rows(model, run.variant.layers[name]) for name, model in _networks(run).items()},
+        "history": _curves(meta["history"], preset.steps_per_epoch),
+    }
+    metrics.write_csv(scores, run.workdir / "scores.csv")
+    with checkpoint.replacing(run.results_path) as temporary:
+        temporary.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    _print_scores(results)
+
+
+def _checked_meta(run):
+    _resumable(run)
+    return checkpoint.read_meta(run.checkpoint_path)
+
+
+def _pairs(run, image_set):
+    """(name, degraded, sharp) as 8-bit arrays, one image at a time."""
+    stream = pipeline.evaluation_stream(
+        image_set,
+        size_px=run.experiment.test_size_px,
+        degradations=run.experiment.degradations,
+        batch_size=1,
+        seed=run.seed,
+    )
+    for path, (degraded, sharp) in zip(image_set.paths, stream.as_numpy_iterator(), strict=True):
+        yield path.stem, metrics.to_uint8(degraded[0], (0, 1)), metrics.to_uint8(sharp[0], (0, 1))
+
+
+def _curves(history, steps_per_epoch):
+    """The history under the names that the report groups into charts."""
+    curves = {summaries.tag(name): values for name, values in history.items() if name != "epoch_s"}
+    epochs = max((len(values) for values in curves.values()), default=0)
+    return {"step": [steps_per_epoch * (epoch + 1) for epoch in range(epochs)], **curves} if epochs else {}
+
+
+def _commit():
+    """The checkout's commit, with "-dirty" when files differ from it; None outside a checkout."""
+    root = Path(__file__).resolve().parent.parent
+    git = ["git", "-C", str(root)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("-dirty" if changed.strip() else "")
+
+
+def _print_scores(results):
+    table = Table(title=f"{results['protocol'].split(':')[0]}: PSNR dB / SSIM")
+    table.add_column("method")
+    for name in results["sets"]:
+        table.add_column(name, justify="right")
+    for method in results["methods"]:
+        means = [scores["methods"][method] for scores in results["sets"].values()]
+        table.add_row(method, *(f"{m['psnr_db']['mean']:.2f} / {m['ssim']['mean']:.3f}" for m in means))
+    Console().print(table)
+
+
+# Report --------------------------------------------------------------------------------------------------------
+
+
+def _report(run):
+    if not run.results_path.exists():
+        raise InputError(f"{run.results_path}: no such file; run --stage=evaluate first")
+    results = json.loads(run.results_path.read_text(encoding="utf-8"))
+    page = run.workdir / "report.html"
+    report.write_report(results, run.workdir / "images", page)
+    print(f"report: {page.resolve()}")

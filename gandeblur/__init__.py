@@ -1,0 +1,25 @@
+"""gandeblur: five papers on restoring blurred photographs with GANs, in TensorFlow/Keras.
+
+gandeblur.models       one file per paper: generator() and discriminator(), functional Keras models
+gandeblur.losses       one value per image, unweighted
+gandeblur.data         image files -> crops -> degradations -> tf.data
+gandeblur.training     the one train step, checkpoints, schedules, TensorBoard
+gandeblur.evaluation   named score protocols, baselines, the report
+gandeblur.experiments  one literal per paper, and the flags that run it
+"""
+
+import os
+from pathlib import Path
+
+# Both are read when TensorFlow starts; a user's own setting wins. Its log of CPU features and missing GPU drivers is
+# no news; and a training step whose tensors are taken from the system anew each time spends a third of it there.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
+
+__version__ = "0.1.0"
+
+# The folders lie beside this package in a checkout and inside it when installed. Adding the checkout's root
+# to the search path of sub-packages makes `gandeblur.models` one module in every mode.
+_root = Path(__file__).resolve().parent.parent
+if (_root / "setup.py").exists():
+    __path__.append(str(_root))

@@ -1,0 +1,26 @@
+"""Adversarial losses of Goodfellow et al. (2014), from logits l with D = sigmoid(l): one value per image.
+
+-log D = softplus(-l) and -log(1 - D) = softplus(l) are finite where the sigmoid itself has rounded to 0 or 1.
+Logits are `[B, 1]` or a score map `[B, ...]`, over which the loss is averaged; results are `[B]`.
+"""
+
+from keras import ops
+
+
+def discriminator(real_logits, fake_logits):
+    """GAN-D eq. 3: L_D = -log D(x) - log(1 - D(G(z)))."""
+    return _per_image(ops.softplus(-real_logits)) + _per_image(ops.softplus(fake_logits))
+
+
+def minimax(fake_logits):
+    """The generator's part of eq. 2: log(1 - D(G(z))), whose gradient vanishes when D is sure of a fake."""
+    return -_per_image(ops.softplus(fake_logits))
+
+
+def non_saturating(fake_logits):
+    """-log D(G(z)): the same fixed point as `minimax`, with a gradient where D is sure of a fake."""
+    return _per_image(ops.softplus(-fake_logits))
+
+
+def _per_image(values):
+    return ops.mean(values, axis=tuple(range(1, len(values.shape))))

@@ -1,0 +1,207 @@
+"""A `Conv2D` whose large kernels are fast on a CPU.
+
+On a CPU, TensorFlow computes the weight gradient of a 16x16 convolution by a reference routine (a minute per
+128x128 image of 38 maps). This layer multiplies spectra instead. The transforms are products with small
+constant DFT matrices, not FFT operations: on channels-last images a matrix product needs no transposition,
+runs near the machine's peak, and is differentiated exactly, to any order, by either backend.
+
+Correlation theorem, for one axis with N inputs x, k taps w, p zeros of padding in front and N_out outputs:
+
+    y[n] = sum_j w[j] x[n + j - p] = IDFT_L(DFT_L(x) * conj(DFT_L(w)))[n - p],    n = 0 .. N_out - 1
+
+where the circular length L has to exceed N only by what the outputs reach beyond either end: those samples are zero.
+Images are cut into overlapping tiles (overlap-save): the spectrum of a filter is as large as a tile's.
+"""
+
+import contextlib
+import contextvars
+
+import keras
+import numpy as np
+from keras import ops
+
+# Least outputs per side of a tile: with 16 taps, 32 was as fast as 64 and 128, with the smallest spectra.
+TILE_PX = 32
+
+_plain = contextvars.ContextVar("plain_convolution", default=False)
+
+
+@contextlib.contextmanager
+def plain_convolution():
+    """Within this context, `LargeKernelConv2D` traces to the backend's convolution (for export, and to compare)."""
+    token = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
+
+
+def _has_accelerator():
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_logical_devices("GPU"))
+    import jax
+
+    return jax.default_backend() != "cpu"
+
+
+@keras.saving.register_keras_serializable("gandeblur")
+class LargeKernelConv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D` in every respect; on a CPU, computed as a product of spectra.
+
+    Weights, names, config, padding rules and weight files are those of `Conv2D`. The backend's own convolution is
+    used on accelerators, inside `plain_convolution()`, for strides, dilation or groups other than 1, for
+    channels-first data, and where the image size is unknown when the graph is traced.
+
+    Input: float `[B, H, W, C]`. Output: `[B, H, W, filters]` (`same`) or `[B, H-kh+1, W-kw+1, filters]` (`valid`),
+    equal to `Conv2D` within float32 rounding (1e-6 relative).
+    """
+
+    def convolution_op(self, inputs, kernel):
+        if not self._by_spectra(inputs):
+            return super().convolution_op(inputs, kernel)
+        pad = [(size - 1) // 2 if self.padding == "same" else 0 for size in self.kernel_size]
+        valid = self.padding == "valid"
+        out = [n - k + 1 if valid else n for n, k in zip(inputs.shape[1:3], self.kernel_size, strict=True)]
+        # Spectra of thousands of pixels do not fit the 8 bits of bfloat16's mantissa.
+        x, w = ops.cast(inputs, "float32"), ops.cast(kernel, "float32")
+        if self.kernel_size[1] == 1:
+            y = _correlate_columns(x, w[:, 0], pad[0], out[0])
+        elif self.kernel_size[0] == 1:
+            y = _correlate_columns(ops.swapaxes(x, 1, 2), w[0], pad[1], out[1])
+            y = ops.swapaxes(y, 1, 2)
+        else:
+            y = _correlate_tiles(x, w, pad, out)
+        return ops.cast(y, self.compute_dtype)
+
+    def _by_spectra(self, inputs):
+        return (
+            not _plain.get()
+            and self.data_format == "channels_last"
+            and self.strides == (1, 1)
+            and self.dilation_rate == (1, 1)
+            and self.groups == 1
+            and None not in inputs.shape[1:3]
+            # Too small for a valid convolution: let Keras raise its own error.
+            and (
+                self.padding == "same" or all(n >= k for n, k in zip(inputs.shape[1:3], self.kernel_size, strict=True))
+            )
+            and not _has_accelerator()
+        )
+
+
+def _correlate_columns(x, w, pad, out):
+    """Correlates along the height. x `[B, N, W, C]`, w `[k, C, M]` -> `[B, out, W, M]`, float32.
+
+    Axis letters here and below: g, f are the frequencies along height (half of them: real input) and width,
+    z = (real, imaginary).
+    """
+    (_, n, width, channels), (taps, _, maps) = x.shape, w.shape
+    length = _circular_length(n, taps, pad, out)
+    half = length // 2 + 1
+    spectrum = ops.matmul(_real_dft(n, length, -1), ops.reshape(x, (-1, n, width * channels)))
+    spectrum = ops.transpose(ops.reshape(spectrum, (-1, 2, half, width, channels)), (0, 2, 3, 1, 4))  # b g w z c
+    filters = ops.matmul(_real_dft(taps, length, +1), ops.reshape(w, (taps, channels * maps)))
+    filters = _complex_filters(ops.reshape(filters, (2, half, channels, maps)))
+    y = ops.matmul(ops.reshape(spectrum, (-1, half, width, 2 * channels)), filters)
+    y = ops.transpose(ops.reshape(y, (-1, half, width, 2, maps)), (0, 3, 1, 2, 4))
+    y = ops.matmul(_real_inverse_dft(out, length, pad), ops.reshape(y, (-1, 2 * half, width * maps)))
+    return ops.reshape(y, (-1, out, width, maps))
+
+
+def _correlate_tiles(x, w, pad, out):
+    """Correlates along both axes. x `[B, H, W, C]`, w `[kh, kw, C, M]` -> `[B, out_h, out_w, M]`, float32."""
+    taps, (channels, maps) = w.shape[:2], w.shape[2:]
+    tile = [max(TILE_PX, k - 1) for k in taps]
+    tiles = [-(-size // t) for size, t in zip(out, tile, strict=True)]
+    # One block more than tiles, of zeros where the image has ended; the outputs beyond `out` are cut off below.
+    after = [(n + 1) * t - p - size for n, t, p, size in zip(tiles, tile, pad, x.shape[1:3], strict=True)]
+    x = ops.pad(x, [(0, 0), (pad[0], after[0]), (pad[1], after[1]), (0, 0)])
+    # A window is a block and the first k - 1 samples of the next one.
+    x = ops.reshape(x, (-1, tiles[0] + 1, tile[0], (tiles[1] + 1) * tile[1] * channels))
+    x = ops.concatenate([_take(x, 1, 0, tiles[0]), _take(_take(x, 1, 1, tiles[0]), 2, 0, taps[0] - 1)], axis=2)
+    side = [t + k - 1 for t, k in zip(tile, taps, strict=True)]
+    x = ops.reshape(x, (-1, tiles[0], side[0], tiles[1] + 1, tile[1], channels))
+    x = ops.concatenate([_take(x, 3, 0, tiles[1]), _take(_take(x, 3, 1, tiles[1]), 4, 0, taps[1] - 1)], axis=4)
+    x = ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, *side, channels))
+    y = ops.reshape(_correlate_images(x, w), (-1, *tiles, *tile, maps))
+    y = ops.reshape(ops.transpose(y, (0, 1, 3, 2, 4, 5)), (-1, tiles[0] * tile[0], tiles[1] * tile[1], maps))
+    return _take(_take(y, 1, 0, out[0]), 2, 0, out[1])
+
+
+def _take(x, axis, start, size):
+    """A slice, by an operation whose gradient is a concatenation: TensorFlow's slice gradient is slow on a CPU."""
+    return ops.split(x, [start, start + size], axis=axis)[1]
+
+
+def _correlate_images(x, w):
+    """Valid correlation. x `[B, H, W, C]`, w `[kh, kw, C, M]` -> `[B, H-kh+1, W-kw+1, M]`, float32."""
+    (_, height, width, channels), (kh, kw, _, maps) = x.shape, w.shape
+    out_h, out_w = height - kh + 1, width - kw + 1
+    length_h, length_w = _circular_length(height, kh, 0, out_h), _circular_length(width, kw, 0, out_w)
+    half = length_h // 2 + 1
+
+    def dft(a, size_0, size_1, rest, sign):
+        """[N, n0, n1, rest] -> [g, (z, f), N * rest]: along n0 a real, along n1 a complex transform."""
+        a = ops.matmul(_real_dft(size_0, length_h, sign), ops.reshape(a, (-1, size_0, size_1 * rest)))
+        a = ops.transpose(ops.reshape(a, (-1, 2, half, size_1, rest)), (2, 1, 3, 0, 4))
+        return ops.matmul(_complex_dft(size_1, length_w, sign), ops.reshape(a, (half, 2 * size_1, -1)))
+
+    spectrum = ops.reshape(dft(x, height, width, channels, -1), (half, 2, length_w, -1, channels))
+    spectrum = ops.transpose(spectrum, (0, 2, 3, 1, 4))  # g f b z c
+    filters = ops.reshape(dft(w[None], kh, kw, channels * maps, +1), (half, 2, length_w, channels, maps))
+    filters = _complex_filters(ops.transpose(filters, (1, 0, 2, 3, 4)))
+    y = ops.matmul(ops.reshape(spectrum, (half, length_w, -1, 2 * channels)), filters)
+    y = ops.transpose(ops.reshape(y, (half, length_w, -1, 2, maps)), (0, 3, 1, 2, 4))  # g z f b m
+
+    y = ops.matmul(_complex_inverse_dft(out_w, length_w), ops.reshape(y, (half, 2 * length_w, -1)))
+    y = ops.transpose(ops.reshape(y, (half, 2, out_w, -1, maps)), (3, 1, 0, 2, 4))
+    y = ops.matmul(_real_inverse_dft(out_h, length_h, 0), ops.reshape(y, (-1, 2 * half, out_w * maps)))
+    return ops.reshape(y, (-1, out_h, out_w, maps))
+
+
+def _complex_filters(w):
+    """`[z, ..., C, M]` -> `[..., (z, C), (z, M)]`: multiplies rows (re, im) as the complex number would."""
+    real, imaginary = ops.unstack(w, axis=0)
+    from_real = ops.concatenate([real, imaginary], axis=-1)
+    from_imaginary = ops.concatenate([-imaginary, real], axis=-1)
+    return ops.concatenate([from_real, from_imaginary], axis=-2)
+
+
+def _circular_length(n, taps, pad, out):
+    length = n + max(pad, out + taps - 1 - pad - n)
+    return length + length % 2
+
+
+def _phase(rows, columns, length):
+    # Reducing the integers first keeps the angles exact for long axes.
+    return 2 * np.pi * (np.outer(rows, columns) % length) / length
+
+
+def _real_dft(n, length, sign):
+    """`[2F, n]`: rows real then imaginary, frequencies 0 .. length/2 of exp(sign 2 pi i f n / length)."""
+    angle = _phase(np.arange(length // 2 + 1), np.arange(n), length)
+    return np.concatenate([np.cos(angle), sign * np.sin(angle)]).astype("float32")
+
+
+def _real_inverse_dft(out, length, pad):
+    """`[out, 2F]`: the samples n - pad of a real signal; every frequency but the first and last counts twice."""
+    f = np.arange(length // 2 + 1)
+    angle = _phase(np.arange(out) - pad, f, length)
+    weight = np.where((f == 0) | (2 * f == length), 1, 2) / length
+    return np.concatenate([weight * np.cos(angle), -weight * np.sin(angle)], axis=1).astype("float32")
+
+
+def _complex_matrix(real, imaginary):
+    return np.block([[real, -imaginary], [imaginary, real]]).astype("float32")
+
+
+def _complex_dft(n, length, sign):
+    angle = _phase(np.arange(length), np.arange(n), length)
+    return _complex_matrix(np.cos(angle), sign * np.sin(angle))
+
+
+def _complex_inverse_dft(out, length):
+    angle = _phase(np.arange(out), np.arange(length), length)
+    return _complex_matrix(np.cos(angle) / length, np.sin(angle) / length)

@@ -1,0 +1,24 @@
+"""Packaging: the folders stay at the top level, the import name is `gandeblur.<folder>`."""
+
+from setuptools import setup
+
+FOLDERS = (
+    "models",
+    "models.layers",
+    "losses",
+    "data",
+    "data.datasets",
+    "training",
+    "evaluation",
+    "inference",
+    "experiments",
+)
+
+setup(
+    packages=["gandeblur", *(f"gandeblur.{folder}" for folder in FOLDERS)],
+    package_dir={
+        "gandeblur": "gandeblur",
+        **{f"gandeblur.{folder}": folder.replace(".", "/") for folder in FOLDERS},
+    },
+    package_data={"gandeblur.evaluation": ["report.html.j2"]},
+)

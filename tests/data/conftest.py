@@ -1,0 +1,30 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.fixture
+def write_image(tmp_path):
+    """Writes random pixels (a different image per name) as a file below tmp_path; returns path and pixels."""
+
+    def write(name, height=40, width=48):
+        seed = sum(name.encode())
+        pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+        return path, pixels
+
+    return write
+
+
+@pytest.fixture
+def truncated(write_image):
+    """Path of a PNG file that ends in the middle of its pixels."""
+    path, _ = write_image("truncated.png")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path

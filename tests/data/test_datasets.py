@@ -1,0 +1,85 @@
+from importlib.metadata import distribution
+
+import numpy as np
+import pytest
+
+from gandeblur.data.datasets import ImageSet, sample
+from gandeblur.data.datasets.benchmarks import benchmark_sets
+from gandeblur.data.datasets.folder import image_folder, split
+from gandeblur.data.images import read_image
+from gandeblur.errors import InputError
+
+
+def test_a_folder_is_searched_deeply_in_order_without_hidden_files(tmp_path, write_image):
+    for name in ("b.png", "a/z.JPG", "a/B.webp", ".hidden.png", ".cache/c.png", "a/._z.png"):
+        write_image(name)
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "folder.png").mkdir()
+    images = image_folder(tmp_path)
+    assert images.name == tmp_path.name
+    assert [path.relative_to(tmp_path).as_posix() for path in images.paths] == [
+        "a/B.webp",
+        "a/z.JPG",
+        "b.png",
+    ]
+    assert len(images) == 3
+    assert image_folder(tmp_path, "mine").name == "mine"
+
+
+def test_unusable_folders_are_named(tmp_path, write_image):
+    file, _ = write_image("a.png")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for folder, message in (
+        (tmp_path / "none", "no such folder"),
+        (file, "is not a folder"),
+        (empty, "holds no images"),
+    ):
+        with pytest.raises(InputError, match=f"{folder}: {message}.*;"):
+            image_folder(folder)
+
+
+@pytest.mark.parametrize(("count", "fraction", "held_out"), [(100, 0.1, 10), (7, 0.3, 2), (5, 0.01, 1), (2, 0.9, 1)])
+def test_split_is_a_partition_spread_evenly(tmp_path, count, fraction, held_out):
+    images = ImageSet("s", tuple(tmp_path / f"{index:03}.png" for index in range(count)))
+    train, validation = split(images, fraction)
+    assert len(validation) == held_out
+    assert sorted(train.paths + validation.paths) == list(images.paths)
+    positions = [images.paths.index(path) for path in validation.paths]
+    gaps = np.diff(positions)
+    assert (gaps > 0).all() and (np.ptp(gaps) <= 1 if len(gaps) else True)
+    assert split(images, fraction) == (train, validation)
+
+
+def test_one_image_cannot_be_split(tmp_path):
+    with pytest.raises(InputError, match="only.png: is the only image"):
+        split(ImageSet("s", (tmp_path / "only.png",)), 0.5)
+
+
+def test_benchmarks_are_found_in_any_case_in_the_papers_order(tmp_path, write_image):
+    for name in ("BSD100/1.png", "Set5/baby.png", "Set5/bird.png", "Urban100/1.png"):
+        write_image(name)
+    assert [(images.name, len(images)) for images in benchmark_sets(tmp_path)] == [("set5", 2), ("bsd100", 1)]
+
+
+def test_missing_benchmarks_say_what_is_expected(tmp_path):
+    with pytest.raises(InputError, match="no such folder.*set5, set14, bsd100"):
+        benchmark_sets(tmp_path / "none")
+    with pytest.raises(InputError, match="none of the folders set5, set14, bsd100"):
+        benchmark_sets(tmp_path)
+
+
+def test_the_sample_is_in_scikit_images_wheel():
+    shipped = {file.locate().resolve() for file in distribution("scikit-image").files}
+    assert {path.resolve() for path in sample.train().paths + sample.test().paths} <= shipped
+
+
+def test_the_sample_is_in_colour_and_its_halves_are_disjoint():
+    train, test = sample.train(), sample.test()
+    assert len(train) >= 5 and len(test) >= 2
+    assert not set(train.paths) & set(test.paths)
+    assert not any("motorcycle" in path.name for path in test.paths)  # two views of one scene
+    for path in train.paths + test.paths:
+        image = read_image(path)
+        assert min(image.shape[:2]) >= 256
+        assert np.ptp(image.astype(int), axis=-1).mean() > 5

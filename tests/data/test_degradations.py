@@ -1,0 +1,120 @@
+import io
+from functools import partial
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from scipy import ndimage
+
+from gandeblur.data.degradations import blur, degrade, disk_kernel, gain_and_clip, gaussian_noise, jpeg
+
+SEED = tf.constant([1, 2], tf.int64)
+DISK = disk_kernel(3.5)
+
+
+def random_image(height=32, width=40):
+    return np.random.default_rng(0).random((height, width, 3), dtype=np.float32)
+
+
+@pytest.mark.parametrize("radius_px", [0.3, 1.0, 2.7, 3.5, 5.25])
+def test_disk_is_the_area_within_each_pixel(radius_px):
+    kernel = disk_kernel(radius_px)
+    half = int(np.ceil(radius_px - 0.5))
+    assert kernel.dtype == np.float32 and kernel.shape == (2 * half + 1,) * 2
+    fine = 400
+    grid = (np.arange(len(kernel) * fine) + 0.5) / fine - half - 0.5
+    inside = grid[:, None] ** 2 + grid**2 <= radius_px**2
+    area = inside.reshape(len(kernel), fine, len(kernel), fine).mean(axis=(1, 3))
+    np.testing.assert_allclose(kernel, area / (np.pi * radius_px**2), atol=2e-4 * area.max() / radius_px**2)
+
+
+@given(st.floats(0.05, 30))
+@settings(max_examples=50, deadline=None)
+def test_disk_sums_to_one_and_is_symmetric(radius_px):
+    kernel = disk_kernel(radius_px)
+    assert abs(kernel.sum(dtype=np.float64) - 1) < 1e-6
+    assert kernel.min() >= 0
+    np.testing.assert_allclose(kernel, kernel.T, atol=1e-7)
+    np.testing.assert_allclose(kernel, kernel[::-1], atol=1e-7)
+    if radius_px > np.sqrt(0.5):  # the middle pixel lies within the disk: its area is 1 of pi r^2
+        np.testing.assert_allclose(kernel[len(kernel) // 2, len(kernel) // 2], 1 / (np.pi * radius_px**2), rtol=1e-5)
+
+
+def test_the_papers_disk():
+    # fspecial('disk', 3.5) is 7 x 7, its corners are empty and its middle 5 x 3 pixels are full.
+    assert DISK.shape == (7, 7)
+    assert DISK[0, 0] == DISK[6, 6] == 0
+    np.testing.assert_allclose(DISK[1:6, 2:5], 1 / (np.pi * 3.5**2), rtol=1e-6)
+
+
+def test_blur_is_a_convolution_that_repeats_the_border():
+    kernel = np.random.default_rng(1).random((5, 7), dtype=np.float32)  # not symmetric, not square
+    kernel /= kernel.sum()
+    image = random_image()
+    expected = ndimage.convolve(image.astype(np.float64), kernel[..., None].astype(np.float64), mode="nearest")
+    np.testing.assert_allclose(blur(tf.constant(image), SEED, kernel=kernel), expected, rtol=1e-5)
+
+
+def test_blur_leaves_a_constant_image_alone():
+    image = tf.fill([2, 9, 3], 0.4)  # lower than the kernel
+    np.testing.assert_allclose(blur(image, SEED, kernel=DISK), image, atol=1e-6)
+
+
+def test_gain_multiplies_and_clips():
+    image = tf.reshape(tf.constant([0.0, 0.5, 0.76, 0.77, 1.0, 0.1]), [1, 2, 3])
+    np.testing.assert_allclose(
+        tf.reshape(gain_and_clip(image, SEED, gain=1.3), [-1]), [0, 0.65, 0.988, 1, 1, 0.13], atol=1e-6
+    )
+
+
+def test_noise_has_the_variance_asked_for_and_is_clipped():
+    image = tf.fill([200, 200, 3], 0.5)
+    noise = gaussian_noise(image, SEED, variance=5e-4).numpy() - 0.5
+    assert abs(noise.mean()) < 5 * np.sqrt(5e-4 / noise.size)
+    assert abs(noise.var() / 5e-4 - 1) < 0.05
+    assert np.abs(np.corrcoef(noise.reshape(-1, 3).T) - np.eye(3)).max() < 0.03  # independent channels
+    bright = gaussian_noise(tf.ones([50, 50, 3]), SEED, variance=5e-4).numpy()
+    assert bright.max() == 1 and 0.4 < (bright == 1).mean() < 0.6
+
+
+def test_noise_depends_on_the_seed_only():
+    image = tf.fill([8, 8, 3], 0.5)
+    first, again = (gaussian_noise(image, SEED, variance=5e-4) for _ in range(2))
+    other = gaussian_noise(image, SEED + 1, variance=5e-4)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).min() > 0
+
+
+def test_jpeg_agrees_with_pillow():
+    small = (255 * random_image(5, 6)).astype(np.uint8)
+    smooth = Image.fromarray(small).resize((37, 21), Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    smooth.save(file, "JPEG", quality=70)  # Pillow's default is 4:2:0, too
+    pixels = tf.constant(np.asarray(smooth), tf.float32) / 255
+    ours = 255 * jpeg(pixels, SEED, quality=70).numpy()
+    assert ours.shape == (21, 37, 3)
+    np.testing.assert_allclose(ours, np.round(ours), atol=1e-4)  # 8-bit values
+    reference = np.asarray(Image.open(file)).astype(np.float32)
+    assert np.abs(ours - reference).max() <= 2
+    error = [np.mean((255 * (jpeg(pixels, SEED, quality=quality) - pixels)) ** 2) for quality in (10, 70, 100)]
+    assert error[0] > error[1] > error[2]
+
+
+def test_steps_apply_in_order():
+    image = tf.constant(random_image())
+    kernel_step, gain_step = partial(blur, kernel=DISK), partial(gain_and_clip, gain=1.3)
+    forward = degrade(image, (kernel_step, gain_step), SEED)
+    np.testing.assert_array_equal(forward, gain_step(kernel_step(image, SEED), SEED))
+    assert np.abs(forward - degrade(image, (gain_step, kernel_step), SEED)).max() > 0.01
+    np.testing.assert_array_equal(degrade(image, (), SEED), image)
+
+
+def test_each_step_has_its_own_seed():
+    noise = partial(gaussian_noise, variance=1e-4)
+    image = tf.fill([64, 64, 3], 0.5)
+    once = degrade(image, (noise,), SEED) - image
+    second = degrade(image, (noise, noise), SEED) - image - once
+    assert abs(np.corrcoef(np.ravel(once), np.ravel(second))[0, 1]) < 0.05

@@ -1,0 +1,140 @@
+"""What the train step needs and Keras does not abstract: gradients, and state that is passed instead of assigned.
+
+TensorFlow assigns to variables while it computes. JAX traces pure functions: there Keras keeps the values in a
+`StatelessScope`, and each differentiated function hands its updates (batch statistics, random seeds) to the scope
+around it. With these functions the step itself is written once, in `training/gan.py`.
+
+    forward(function, variables)             -> value, pullback(cotangent) -> gradients
+    value_and_gradient(function, variables)  -> (loss, aux), gradients        function() -> (loss, aux)
+    value_and_input_gradient(function, x)    -> (loss, aux), gradient         function(x) -> (loss, aux)
+    step(update)                             -> a Keras train_step or test_step from update(model, data) -> logs
+"""
+
+import keras
+
+
+def replicas():
+    """Number of replicas whose gradients the optimizer adds up (1 outside a `tf.distribute` strategy)."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def strategy(devices):
+    """The `tf.distribute.MirroredStrategy` over `devices`, or None for a single one. Call it before any operation.
+
+    Args:
+        devices: "all" (every GPU, else one CPU) or "cpu:N" (N logical CPUs).
+
+    Raises:
+        ValueError: the string is neither, or names several devices on a backend other than TensorFlow.
+    """
+    count = devices.removeprefix("cpu:")
+    if devices != "all" and not (devices.startswith("cpu:") and count.isdecimal() and int(count) > 0):
+        raise ValueError(f"--devices={devices}: use all (every GPU, else the CPU) or cpu:N (N logical CPUs)")
+    if keras.backend.backend() != "tensorflow":
+        if devices not in ("all", "cpu:1"):
+            raise ValueError(f"--devices={devices}: several devices need the TensorFlow backend")
+        return None
+    import tensorflow as tf
+
+    if devices == "all":
+        names = [device.name for device in tf.config.list_logical_devices("GPU")]
+    else:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        if tf.config.get_logical_device_configuration(cpu) is None:
+            tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(count))
+        names = [f"/cpu:{number}" for number in range(int(count))]
+    return tf.distribute.MirroredStrategy(names) if len(names) > 1 else None
+
+
+if keras.backend.backend() == "jax":
+    import jax
+    from keras.src.backend.common.stateless_scope import get_stateless_scope
+
+    def stop_gradient(x):
+        return jax.lax.stop_gradient(x)
+
+    def _pure(function, variables):
+        """function() as a pure function of the variables' values (and its own arguments): value, aux, updates."""
+        outer = get_stateless_scope()
+
+        def pure(values, *arguments):
+            with keras.StatelessScope() as scope:
+                scope.state_mapping.update(outer.state_mapping)
+                for variable, value in zip(variables, values, strict=True):
+                    scope.add_update((variable, value))
+                result = function(*arguments)
+            differentiated = {id(variable) for variable in variables}
+            updates = {k: v for k, v in scope.state_mapping.items() if k not in differentiated}
+            return result, updates
+
+        return outer, pure, [variable.value for variable in variables]
+
+    def forward(function, variables):
+        outer, pure, values = _pure(function, variables)
+        value, pullback, updates = jax.vjp(pure, values, has_aux=True)
+        outer.state_mapping.update(updates)
+        return value, lambda cotangent: pullback(cotangent)[0]
+
+    def value_and_gradient(function, variables):
+        outer, pure, values = _pure(function, variables)
+
+        def loss_first(values):
+            (loss, aux), updates = pure(values)
+            return loss, (aux, updates)
+
+        (loss, (aux, updates)), gradients = jax.value_and_grad(loss_first, has_aux=True)(values)
+        outer.state_mapping.update(updates)
+        return (loss, aux), gradients
+
+    def value_and_input_gradient(function, x):
+        outer, pure, _ = _pure(function, [])
+
+        def loss_first(x):
+            (loss, aux), updates = pure([], x)
+            return loss, (aux, updates)
+
+        (loss, (aux, updates)), gradient = jax.value_and_grad(loss_first, has_aux=True)(x)
+        outer.state_mapping.update(updates)
+        return (loss, aux), gradient
+
+    def step(update):
+        def stateless_step(self, state, data):
+            groups = [self.trainable_variables, self.non_trainable_variables, self.metrics_variables]
+            if len(state) == 4:
+                groups.insert(2, self.optimizer.variables)
+            variables, values = sum(groups, []), sum((list(group) for group in state), [])
+            with keras.StatelessScope(state_mapping=zip(variables, values, strict=True)) as scope:
+                logs = update(self, data)
+            return logs, tuple([scope.get_current_value(v) for v in group] for group in groups)
+
+        return stateless_step
+
+else:
+    import tensorflow as tf
+
+    def stop_gradient(x):
+        return tf.stop_gradient(x)
+
+    def forward(function, variables):
+        with tf.GradientTape() as tape:
+            value = function()
+        values = [variable.value for variable in variables]
+        return value, lambda cotangent: tape.gradient(value, values, output_gradients=cotangent)
+
+    def value_and_gradient(function, variables):
+        with tf.GradientTape() as tape:
+            loss, aux = function()
+        return (loss, aux), tape.gradient(loss, [variable.value for variable in variables])
+
+    def value_and_input_gradient(function, x):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            loss, aux = function(x)
+        return (loss, aux), tape.gradient(loss, x)
+
+    def step(update):
+        return update

@@ -1,0 +1,152 @@
+"""All training state in one file, replaced atomically: a run killed at any moment resumes bit for bit.
+
+The file is a NumPy archive: the variables of the model (both networks, both optimizers, seed generators) in Keras'
+order, which is the same on every backend, and a JSON text `meta` with the epoch, the history and the schedules'
+state. The data stream needs no state: it is indexed by the step.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ..errors import InputError
+
+META = "meta"
+
+
+def training_variables(model):
+    """Every variable a resumed run needs, `[(key, variable)]`; keys carry the order, the path and so the layer."""
+    variables = {id(v): v for v in (*model.variables, *model.optimizer.variables)}
+    return [(f"{index:04d}/{v.path}", v) for index, v in enumerate(variables.values())]
+
+
+def save(path, model, meta):
+    """Writes the model's training state and `meta` (JSON-able) to `path`, atomically."""
+    arrays = {key: keras.ops.convert_to_numpy(variable) for key, variable in training_variables(model)}
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays, **{META: np.array(json.dumps(meta))})
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_meta(path):
+    """The `meta` of a checkpoint, without its arrays."""
+    with _open(path) as archive:
+        return json.loads(str(archive[META]))
+
+
+def restore(path, model):
+    """Loads the training state into a compiled model and returns the checkpoint's `meta`.
+
+    Raises:
+        InputError: the file is damaged, or of another architecture.
+    """
+    variables = training_variables(model)
+    with _open(path) as archive:
+        wanted = [tuple(variable.shape) for _, variable in variables]
+        found = [archive[key].shape for key in archive.files if key != META]
+        if wanted != found:
+            raise InputError(
+                f"{path}: a checkpoint of another architecture ({len(found)} arrays, this model has {len(wanted)} "
+                "variables or other shapes); choose another --workdir, or the --variant it was trained with"
+            )
+        arrays = [archive[key] for key in archive.files if key != META]
+        meta = json.loads(str(archive[META]))
+    for (_, variable), array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+    return meta
+
+
+def _open(path):
+    try:
+        archive = np.load(path)
+        archive[META]
+        return archive
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a readable checkpoint ({error}); delete it to train from the start") from error
+
+
+class replacing:
+    """Context manager: write to a temporary file beside `path`; it becomes `path` only when all is written."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+        # The suffix stays last: Keras chooses the format by it.
+        self.temporary = self.path.with_name(f".{os.getpid()}.{self.path.name}")
+
+    def __enter__(self):
+        return self.temporary
+
+    def __exit__(self, kind, value, traceback):
+        if kind is None:
+            os.replace(self.temporary, self.path)
+        else:
+            self.temporary.unlink(missing_ok=True)
+
+
+def save_weights(path, network):
+    """Writes a network's weights (`.weights.h5`, loads on every backend), atomically."""
+    with replacing(path) as temporary:
+        network.save_weights(temporary)
+
+
+def load_weights(path, network):
+    """Loads `.weights.h5` weights.
+
+    Raises:
+        InputError: no such file, not a weights file, or of another architecture.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; give the .weights.h5 file of a trained generator")
+    try:
+        network.load_weights(path)
+    except Exception as error:  # h5py and Keras raise many kinds
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: does not fit {network.name} ({reason}); use the --variant the weights were trained with"
+        ) from error
+
+
+def weights_sha256(network):
+    """Hash of the weights' values in order, the same on every backend and in every file format."""
+    digest = hashlib.sha256()
+    for weight in network.weights:
+        digest.update(keras.ops.convert_to_numpy(weight).tobytes())
+    return digest.hexdigest()
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the state and the generator's weights at the end of each epoch; must be the last callback.
+
+    Args:
+        folder: receives `checkpoint.npz` and `generator.weights.h5`.
+        run: JSON-able description of the run, stored with the state.
+        history: `{name: [one value per finished epoch]}`, continued in place.
+        schedules: `{name: object with get_state() and set_state(state)}`.
+    """
+
+    def __init__(self, folder, run, history, schedules):
+        super().__init__()
+        self.path = Path(folder) / "checkpoint.npz"
+        self.weights_path = Path(folder) / "generator.weights.h5"
+        self.run = run
+        self.history = history
+        self.schedules = schedules
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+        meta = {
+            "run": self.run,
+            "epoch": epoch + 1,
+            "history": self.history,
+            "schedules": {name: schedule.get_state() for name, schedule in self.schedules.items()},
+        }
+        # Weights first: a kill between the two files costs one epoch, never a newer state than its weights.
+        save_weights(self.weights_path, self.model.generator)
+        save(self.path, self.model, meta)

@@ -1,0 +1,214 @@
+"""The one train step: a generator, a discriminator, their loss terms, and how many steps each takes.
+
+    degraded, sharp -> restored = G(degraded)                                        (forward)
+                    -> D steps on (sharp, restored), each on a fresh minibatch       (eq. 3, L_D)
+                    -> G steps on the weighted generator terms, D held fixed         (L_G)
+
+The papers differ in data passed here, not in code: the terms, the numbers of steps and their order.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from ..losses import pixel
+from . import backend
+
+
+class Batch(NamedTuple):
+    """What a loss term sees. Images are `[B, H, W, 3]` float32 in [0, 1]; the networks get their own value range."""
+
+    degraded: Any
+    sharp: Any
+    restored: Any
+    judge: Callable  # images in [0, 1] -> logits of the discriminator
+
+
+@dataclass(frozen=True)
+class Term:
+    """A weighted loss: `loss(batch) -> [B]`, one value per image."""
+
+    name: str
+    loss: Callable[[Batch], Any]
+    weight: float = 1.0
+
+
+def between_images(loss):
+    """A term's loss from `loss(restored, sharp)`."""
+    return lambda batch: loss(batch.restored, batch.sharp)
+
+
+def of_restored_logits(loss):
+    """A term's loss from `loss(fake_logits)`."""
+    return lambda batch: loss(batch.judge(batch.restored))
+
+
+def of_both_logits(loss):
+    """A term's loss from `loss(real_logits, fake_logits)`."""
+    return lambda batch: loss(batch.judge(batch.sharp), batch.judge(batch.restored))
+
+
+class GAN(keras.Model):
+    """Trains `generator` against `discriminator` with Keras' `fit`; calling or predicting restores images.
+
+    Data: pairs `(degraded, sharp)` of float32 `[discriminator_steps * B, H, W, 3]` in [0, value_range]. Each
+    discriminator step takes its own B images, the generator steps take the last B. Where a generator without
+    padding returns a smaller image, sharp and degraded are cropped to its centre.
+
+    Args:
+        generator: images -> images.
+        discriminator: images -> logits, or None to train the generator alone.
+        generator_terms: the first one, unweighted, is also the validation loss.
+        discriminator_terms: empty without a discriminator.
+        discriminator_steps, generator_steps: per call of `train_step`.
+        generator_first: whether the generator steps come before the discriminator's.
+        value_range: the networks' images lie in [0, value_range].
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        *,
+        generator_terms,
+        discriminator_terms,
+        discriminator_steps=1,
+        generator_steps=1,
+        generator_first=False,
+        value_range=1.0,
+    ):
+        super().__init__(name="gan")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.generator_terms = tuple(generator_terms)
+        self.discriminator_terms = tuple(discriminator_terms)
+        self.discriminator_steps = discriminator_steps if discriminator is not None else 0
+        self.generator_steps = generator_steps
+        self.generator_first = generator_first
+        self.value_range = value_range
+        self.data_clock = DataClock()
+
+        networks = ["generator", "discriminator"] if discriminator is not None else ["generator"]
+        names = [term.name for term in (*self.generator_terms, *self.discriminator_terms)]
+        names += [f"{network}_gradient_norm" for network in networks]
+        self.train_means = {name: keras.metrics.Mean(name) for name in names}
+        self.validation_means = {name: keras.metrics.Mean(name) for name in ("loss", "psnr_db")}
+        self.built = True
+
+    def compile(self, generator_optimizer, discriminator_optimizer=None):
+        # Inside a distribution strategy the inner step is compiled by neither backend's outer switch on TensorFlow.
+        super().compile(optimizer=generator_optimizer, jit_compile=keras.backend.backend() == "jax")
+        generator_optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer = discriminator_optimizer
+        if self.discriminator is not None:
+            discriminator_optimizer.build(self.discriminator.trainable_variables)
+            # Keras passes only `optimizer`'s variables through a JAX step; this list makes them the model's state.
+            self.discriminator_optimizer_variables = list(discriminator_optimizer.variables)
+
+    def call(self, degraded, training=False):
+        return self.generator(degraded, training=training)
+
+    def make_train_function(self, force=False):
+        if self.train_function is not None and not force:
+            return
+        super().make_train_function(force)
+        function = self.train_function
+        # The iterator is the last argument on either backend.
+        self.train_function = lambda *arguments: function(*arguments[:-1], self.data_clock.timed(arguments[-1]))
+
+    def _update(self, data):
+        degraded, sharp, _ = keras.utils.unpack_x_y_sample_weight(data)
+        minibatches = max(1, self.discriminator_steps)
+        parts = list(zip(ops.split(degraded, minibatches), ops.split(sharp, minibatches), strict=True))
+        if self.generator_first:
+            self._train_generator(*parts[-1], self._forward(parts[-1][0]))
+        for degraded, sharp in parts:
+            forward = self._forward(degraded)
+            if self.discriminator is not None:
+                self._train_discriminator(degraded, sharp, forward[0])
+        if not self.generator_first:
+            self._train_generator(*parts[-1], forward)
+        return {name: mean.result() for name, mean in self.train_means.items()}
+
+    train_step = backend.step(_update)
+
+    def _validate(self, data):
+        degraded, sharp, _ = keras.utils.unpack_x_y_sample_weight(data)
+        batch = self._batch(degraded, sharp, self.generator(degraded, training=False))
+        self.validation_means["loss"].update_state(self.generator_terms[0].loss(batch))
+        # Scored as a saved picture would be: rounded to 8 bits.
+        rounded = ops.round(255 * ops.clip(batch.restored, 0, 1)) / 255
+        error = pixel.mean_squared_error(rounded, batch.sharp)
+        self.validation_means["psnr_db"].update_state(-10 * ops.log10(ops.maximum(error, 1e-10)))
+        return {name: mean.result() for name, mean in self.validation_means.items()}
+
+    test_step = backend.step(_validate)
+
+    def _forward(self, degraded):
+        return backend.forward(lambda: self.generator(degraded, training=True), self.generator.trainable_variables)
+
+    def _train_generator(self, degraded, sharp, forward):
+        variables = self.generator.trainable_variables
+        for number in range(self.generator_steps):
+            # The first step differentiates the forward pass whose images the discriminator has seen.
+            restored, pullback = forward if number == 0 else self._forward(degraded)
+            (_, losses), gradient = backend.value_and_input_gradient(
+                lambda x: self._weighted(self.generator_terms, self._batch(degraded, sharp, x)), restored
+            )
+            gradients = pullback(gradient)
+            self.optimizer.apply(gradients, variables)
+            self._record("generator", losses, gradients)
+
+    def _train_discriminator(self, degraded, sharp, restored):
+        variables = self.discriminator.trainable_variables
+        batch = self._batch(degraded, sharp, backend.stop_gradient(restored))
+        (_, losses), gradients = backend.value_and_gradient(
+            lambda: self._weighted(self.discriminator_terms, batch), variables
+        )
+        self.discriminator_optimizer.apply(gradients, variables)
+        self._record("discriminator", losses, gradients)
+
+    def _batch(self, degraded, sharp, restored):
+        height, width = restored.shape[1:3]
+        degraded, sharp = (_center(images, height, width) / self.value_range for images in (degraded, sharp))
+
+        def judge(images):
+            return self.discriminator(images * self.value_range, training=True)
+
+        return Batch(degraded, sharp, restored / self.value_range, judge)
+
+    def _weighted(self, terms, batch):
+        """Weighted sum of the terms' means over all replicas' images (the optimizer adds the replicas up)."""
+        losses = {term.name: ops.mean(term.loss(batch)) for term in terms}
+        total = sum(term.weight * losses[term.name] for term in terms)
+        return total / backend.replicas(), losses
+
+    def _record(self, network, losses, gradients):
+        for name, loss in losses.items():
+            self.train_means[name].update_state(loss)
+        # On several replicas: of each replica's share, before they are added up.
+        norm = ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in gradients))
+        self.train_means[f"{network}_gradient_norm"].update_state(norm)
+
+
+def _center(images, height, width):
+    top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
+    return images[:, top : top + height, left : left + width]
+
+
+class DataClock:
+    """Seconds that training has waited for its next batch."""
+
+    def __init__(self):
+        self.waited_s = 0.0
+
+    def timed(self, iterator):
+        while True:
+            start = time.perf_counter()
+            batch = next(iterator)
+            self.waited_s += time.perf_counter() - start
+            yield batch

@@ -1,0 +1,44 @@
+"""Learning-rate schedules that resume: their state travels in the checkpoint."""
+
+import keras
+
+
+class Plateau(keras.callbacks.Callback):
+    """Multiplies both learning rates by `factor` once the validation loss has not fallen for `patience` epochs.
+
+    GAN-D IV-B: "updated the learning rate when validation loss dropped to certain range of loss"; the paper gives
+    neither factor nor range. An epoch counts as progress if it falls below the best loss by `min_relative_change`.
+
+    Args:
+        optimizers: optimizers whose `learning_rate` is lowered.
+        factor: in (0, 1).
+        patience: epochs.
+        floor: lowest learning rate, as a fraction of the first.
+    """
+
+    def __init__(self, optimizers, *, factor, patience, floor=1e-2, min_relative_change=1e-3):
+        super().__init__()
+        self.optimizers = optimizers
+        self.factor = factor
+        self.patience = patience
+        self.min_relative_change = min_relative_change
+        self.lowest = [floor * float(optimizer.learning_rate) for optimizer in optimizers]
+        self.best = float("inf")
+        self.wait = 0
+
+    def get_state(self):
+        return {"best": self.best, "wait": self.wait}
+
+    def set_state(self, state):
+        self.best, self.wait = state["best"], state["wait"]
+
+    def on_epoch_end(self, epoch, logs=None):
+        loss = logs["val_loss"]
+        if loss < self.best * (1 - self.min_relative_change):
+            self.best, self.wait = loss, 0
+            return
+        self.wait += 1
+        if self.wait >= self.patience:
+            self.wait = 0
+            for optimizer, lowest in zip(self.optimizers, self.lowest, strict=True):
+                optimizer.learning_rate = max(lowest, self.factor * float(optimizer.learning_rate))
