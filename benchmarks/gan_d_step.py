@@ -113,16 +113,13 @@ def main():
     ours = per_image["this suite"]
     rate = matrix_rate()
     direct_gflop = 2e-9 * SIDE_PX**2 * (3 * WEIGHTS - FIRST_LAYER)
-    print(
-        f"\n{keras.backend.backend()}, batch {arguments.batch}, {SIDE_PX}x{SIDE_PX}, float32, {arguments.rounds} rounds"
-    )
+    print(f"\n{keras.backend.backend()}, batch {arguments.batch}, {SIDE_PX}x{SIDE_PX}, float32")
     for name, value in per_image.items():
         ratio = "" if name == "this suite" else f"   {name} / this suite = {value / ours:.2f}"
         print(f"{name:14} {value:8.3f} s per image{ratio}")
-    print(
-        f"matrix product: {rate:.0f} GFLOP/s; at that rate the convolutions as written take {direct_gflop / rate:.3f} s"
-    )
-    print(f"per image ({direct_gflop:.1f} GFLOP): this suite runs at {direct_gflop / ours / rate:.2f} times that rate")
+    print(f"matrix product: {rate:.0f} GFLOP/s")
+    print(f"convolutions as written, {direct_gflop:.1f} GFLOP per image: {direct_gflop / rate:.3f} s at that rate")
+    print(f"this suite needs {ours * rate / direct_gflop:.2f} of that time")
 
 
 if __name__ == "__main__":

@@ -127,7 +127,8 @@ def _run(experiment):
     preset_name = _one_of("--preset", FLAGS.preset or next(iter(experiment.presets)), experiment.presets)
     variant, preset = experiment.variants[variant_name], experiment.presets[preset_name]
     changes = {name: getattr(FLAGS, name) for name in ("batch_size", "epochs") if getattr(FLAGS, name)}
-    workdir = Path(FLAGS.workdir or Path("runs") / experiment.name / f"{preset_name}-{variant_name}")
+    folder_name = f"{preset_name}-{variant_name}" + (f"-{Path(FLAGS.weights).name}" if FLAGS.weights else "")
+    workdir = Path(FLAGS.workdir or Path("runs") / experiment.name / folder_name)
     run = Run(
         experiment,
         variant_name,
@@ -146,12 +147,16 @@ def _run(experiment):
         tf.config.set_visible_devices([], "GPU")  # tf.data must not take the accelerator's memory
     keras.utils.set_random_seed(run.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if FLAGS.precision == "bfloat16" else "float32")
+    # What later stages need is looked at first: a wrong folder must not show after hours of training.
+    test_sets = benchmarks.benchmark_sets(FLAGS.benchmarks) if FLAGS.benchmarks else (sample.test(),)
+    if FLAGS.weights and run.checkpoint_path.exists():
+        raise InputError(f"{run.checkpoint_path}: holds a run of its own; give --weights another --workdir")
     if stage in ("all", "audit"):
         _audit(run, with_summary=stage == "audit")
     if stage in ("all", "train") and not FLAGS.weights:
         _train(run, strategy)
     if stage in ("all", "evaluate"):
-        _evaluate(run)
+        _evaluate(run, test_sets)
     if stage in ("all", "report"):
         _report(run)
 
@@ -186,6 +191,9 @@ def _audit(run, with_summary):
 
 def _train(run, strategy):
     preset, workdir = run.preset, run.workdir
+    if strategy and preset.batch_size % strategy.num_replicas_in_sync:
+        count = strategy.num_replicas_in_sync
+        raise InputError(f"--batch_size={preset.batch_size}: not a multiple of the {count} devices; choose one that is")
     done = _resumable(run)
     if done >= preset.epochs:
         print(f"{run.checkpoint_path}: already trained for {done} epochs; nothing to do")
@@ -242,6 +250,7 @@ def _train(run, strategy):
             epochs=preset.epochs,
             steps_per_epoch=preset.steps_per_epoch,
             callbacks=callbacks,
+            shuffle=False,  # the stream's own order
             verbose=1 if sys.stdout.isatty() else 2,
         )
 
@@ -313,9 +322,8 @@ def _departures(run):
 # Evaluate ------------------------------------------------------------------------------------------------------
 
 
-def _evaluate(run):
+def _evaluate(run, sets):
     experiment, preset = run.experiment, run.preset
-    sets = benchmarks.benchmark_sets(FLAGS.benchmarks) if FLAGS.benchmarks else (sample.test(),)
     generator = run.variant.generator(preset.identity_noise)
     weights = Path(FLAGS.weights) if FLAGS.weights else run.weights_path
     if not FLAGS.weights and not run.checkpoint_path.exists():
@@ -441,6 +449,9 @@ def _report(run):
     if not run.results_path.exists():
         raise InputError(f"{run.results_path}: no such file; run --stage=evaluate first")
     results = json.loads(run.results_path.read_text(encoding="utf-8"))
+    for name in ("experiment", "variant", "preset"):
+        if results[name] != (asked := run.identity()[name]):
+            raise InputError(f"{run.results_path}: holds {name} {results[name]}, not {asked}; choose another --workdir")
     page = run.workdir / "report.html"
     report.write_report(results, run.workdir / "images", page)
     print(f"report: {page.resolve()}")

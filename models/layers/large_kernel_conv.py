@@ -28,7 +28,7 @@ _plain = contextvars.ContextVar("plain_convolution", default=False)
 
 @contextlib.contextmanager
 def plain_convolution():
-    """Within this context, `LargeKernelConv2D` traces to the backend's convolution (for export, and to compare)."""
+    """Within this context, the layer traces to the backend's convolution (for export, and to compare)."""
     token = _plain.set(True)
     try:
         yield
@@ -47,10 +47,11 @@ def _has_accelerator():
 
 
 @keras.saving.register_keras_serializable("gandeblur")
-class LargeKernelConv2D(keras.layers.Conv2D):
+class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` in every respect; on a CPU, computed as a product of spectra.
 
-    Weights, names, config, padding rules and weight files are those of `Conv2D`. The backend's own convolution is
+    Weights, names, config, padding rules and weight files are those of Keras' `Conv2D` (Keras files weights under the
+    class's name, hence this one). The backend's own convolution is
     used on accelerators, inside `plain_convolution()`, for strides, dilation or groups other than 1, for
     channels-first data, and where the image size is unknown when the graph is traced.
 

@@ -1,0 +1,225 @@
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from gandeblur.losses import pixel
+from gandeblur.training import backend
+from gandeblur.training.gan import Term, between_images
+
+spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
+tiny = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tiny)
+
+on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
+OPTIMIZERS = {
+    "SGD": (lambda: keras.optimizers.SGD(0.01), 1e-6),
+    "Adam": (lambda: keras.optimizers.Adam(1e-5), 1e-5),  # the paper's rate
+}
+
+
+def train(model, data):
+    """Trains with fit, one step for each batch of `data`."""
+    degraded, sharp = (data[:, side].reshape(-1, *data.shape[3:]) for side in (0, 1))
+    dataset = tf.data.Dataset.from_tensor_slices((degraded, sharp)).batch(data.shape[2], drop_remainder=True)
+    return model.fit(dataset, epochs=1, verbose=0, shuffle=False)
+
+
+def test_one_sgd_step_is_the_formula_written_out():
+    """Discriminator on the generator's old images, then the generator against the new discriminator."""
+    model = tiny.gan()
+    generator, critic = keras.models.clone_model(model.generator), keras.models.clone_model(model.discriminator)
+    generator.set_weights(model.generator.get_weights())
+    critic.set_weights(model.discriminator.get_weights())
+    degraded, sharp = tiny.batches(1)[0]
+    model.train_on_batch(degraded, sharp)
+
+    def d_loss():
+        real, fake = critic(sharp), critic(generator(degraded))
+        return ops.mean(-ops.log(ops.sigmoid(real)) - ops.log(1 - ops.sigmoid(fake)))
+
+    def g_loss():
+        restored = generator(degraded)
+        return ops.mean((restored - sharp) ** 2) - 0.1 * ops.mean(ops.log(ops.sigmoid(critic(restored))))
+
+    for network, loss in ((critic, d_loss), (generator, g_loss)):
+        for weight, slope in zip(network.trainable_variables, gradient(loss, network), strict=True):
+            weight.assign(weight - 0.05 * slope)
+    expected = generator.get_weights() + critic.get_weights()
+    assert tiny.relative_difference(tiny.weights(model), expected) < 1e-5
+
+
+def gradient(loss, network):
+    if keras.backend.backend() == "jax":
+        import jax
+
+        def pure(values):
+            with keras.StatelessScope(zip(network.trainable_variables, values, strict=True)):
+                return loss()
+
+        return jax.grad(pure)([v.value for v in network.trainable_variables])
+    with tf.GradientTape() as tape:
+        value = loss()
+    return tape.gradient(value, [v.value for v in network.trainable_variables])
+
+
+@on_tensorflow
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_two_replicas_with_half_the_batch_equal_one_with_all(name):
+    optimizer, tolerance = OPTIMIZERS[name]
+    alone = tiny.gan(optimizer)
+    strategy = backend.strategy("cpu:2")
+    assert strategy.num_replicas_in_sync == 2
+    with strategy.scope():
+        shared = tiny.gan(optimizer)
+    shared.generator.set_weights(alone.generator.get_weights())
+    shared.discriminator.set_weights(alone.discriminator.get_weights())
+    before = tiny.weights(alone)
+    data = tiny.batches(3)
+    one, two = train(alone, data), train(shared, data)
+    assert tiny.relative_difference(tiny.weights(shared), tiny.weights(alone)) < tolerance
+    assert tiny.relative_difference(tiny.weights(alone), before) > 10 * tolerance
+    for loss in ("mse", "adversarial", "discriminator"):
+        np.testing.assert_allclose(two.history[loss], one.history[loss], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_tensorflow_and_jax_agree_after_three_steps(tmp_path):
+    pytest.importorskip("jax")
+    np.savez(tmp_path / "start.npz", *tiny.weights(tiny.gan()))
+    results = {}
+    for name in ("tensorflow", "jax"):
+        end = tmp_path / f"{name}.npz"
+        subprocess.run(
+            [sys.executable, Path(tiny.__file__), tmp_path / "start.npz", end],
+            env={**os.environ, "KERAS_BACKEND": name},
+            check=True,
+        )
+        with np.load(end) as archive:
+            results[name] = [archive[key] for key in archive.files]
+    assert tiny.relative_difference(results["jax"], results["tensorflow"]) < 1e-5
+    with np.load(tmp_path / "start.npz") as archive:
+        start = [archive[key] for key in archive.files]
+    assert tiny.relative_difference(results["jax"], start) > 1e-3
+    # Weights written on either backend load on the one that runs.
+    for name, arrays in results.items():
+        generator = tiny.gan().generator
+        generator.load_weights(tmp_path / f"{name}.weights.h5")
+        for ours, theirs in zip(generator.get_weights(), arrays, strict=False):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_fit_lowers_the_error_and_validates():
+    data = np.concatenate([tiny.batches(8)] * 10)
+    model = tiny.gan(lambda: keras.optimizers.Adam(1e-2), discriminator=False)
+    first = model.evaluate(*data[0], verbose=0, return_dict=True)
+    train(model, data)
+    last = model.evaluate(*data[0], verbose=0, return_dict=True)
+    assert last["loss"] < first["loss"]
+    assert last["psnr_db"] > first["psnr_db"] + 1
+
+
+def test_validation_scores_are_those_of_8_bit_images():
+    model = tiny.gan()
+    degraded, sharp = tiny.batches(1)[0]
+    sharp = np.round(sharp * 255) / 255
+    scores = model.evaluate(degraded, sharp, verbose=0, return_dict=True)
+    restored = model.predict(degraded, verbose=0)
+    rounded = np.round(np.clip(restored, 0, 1) * 255) / 255
+    errors = ((rounded - sharp) ** 2).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(scores["psnr_db"], (-10 * np.log10(errors)).mean(), rtol=1e-5)
+    np.testing.assert_allclose(scores["loss"], ((restored - sharp) ** 2).mean(), rtol=1e-5)
+
+
+def test_steps_and_order_are_data():
+    """Five discriminator steps take five times the images; the optimizers count their own steps."""
+    model = tiny.gan(discriminator_steps=5, generator_steps=2)
+    data = tiny.batches(1, size=10)[0]
+    model.train_on_batch(*data)
+    assert int(model.discriminator_optimizer.iterations) == 5
+    assert int(model.optimizer.iterations) == 2
+
+
+def test_generator_first_shows_the_discriminator_the_new_images():
+    data = tiny.batches(1)[0]
+    results = []
+    for generator_first in (False, True):
+        keras.utils.set_random_seed(3)
+        model = tiny.gan(generator_first=generator_first)
+        model.train_on_batch(*data)
+        results.append(tiny.weights(model))
+    assert tiny.relative_difference(*results) > 1e-6
+
+
+def test_value_range_scales_the_networks_images_not_the_losses():
+    data = tiny.batches(1)[0]
+    one, other = tiny.gan(discriminator=False), tiny.gan(discriminator=False, value_range=255.0)
+    biasless = [w if w.ndim > 1 else 0 * w for w in one.generator.get_weights()]
+    one.generator.set_weights(biasless)
+    other.generator.set_weights(biasless)  # a network of ReLUs without biases is homogeneous
+    np.testing.assert_allclose(one.evaluate(*data, verbose=0), other.evaluate(*(255 * data), verbose=0), rtol=1e-4)
+
+
+def test_smaller_output_is_compared_with_the_centre():
+    from gandeblur.models import gan_d
+    from gandeblur.training.gan import GAN
+
+    generator = gan_d.odcnn(maps=3, wide_maps=3, identity_noise=0.0)
+    model = GAN(
+        generator,
+        None,
+        generator_terms=(Term("mse", between_images(pixel.mean_squared_error)),),
+        discriminator_terms=(),
+    )
+    model.compile(keras.optimizers.SGD(0.0))
+    image = np.random.default_rng(0).random((1, 184, 184, 3), np.float32)
+    restored = model.predict(image, verbose=0)
+    assert restored.shape == (1, 56, 56, 3)
+    expected = ((restored - image[:, 64:-64, 64:-64]) ** 2).mean()
+    np.testing.assert_allclose(model.evaluate(image, image, verbose=0, return_dict=True)["loss"], expected, rtol=1e-5)
+
+
+def test_waiting_for_data_is_counted():
+    model = tiny.gan()
+
+    def slow():
+        import time
+
+        for degraded, sharp in tiny.batches(3):
+            time.sleep(0.05)
+            yield degraded, sharp
+
+    signature = (tf.TensorSpec((4, tiny.SIDE_PX, tiny.SIDE_PX, 3)),) * 2
+    dataset = tf.data.Dataset.from_generator(slow, output_signature=signature)
+    model.fit(dataset.apply(tf.data.experimental.assert_cardinality(3)), verbose=0, shuffle=False)
+    assert model.data_clock.waited_s > 0.1
+
+
+def test_input_gradient_is_that_of_the_formula():
+    """The slope of |x|^2 is 2 x; for the gradient penalty to come."""
+
+    def loss(x):
+        return ops.sum(x**2), "aux"
+
+    x = ops.convert_to_tensor(np.arange(6, dtype="float32").reshape(2, 3))
+    scope = keras.StatelessScope() if keras.backend.backend() == "jax" else None
+    if scope:
+        with scope:
+            (value, aux), slope = backend.value_and_input_gradient(loss, x)
+    else:
+        (value, aux), slope = backend.value_and_input_gradient(loss, x)
+    assert float(value) == 55 and aux == "aux"
+    np.testing.assert_allclose(ops.convert_to_numpy(slope), 2 * ops.convert_to_numpy(x))
+
+
+@pytest.mark.parametrize("devices", ["gpu", "cpu:", "cpu:0", "cpu:x"])
+def test_unknown_devices_are_named(devices):
+    with pytest.raises(ValueError, match=f"--devices={devices}"):
+        backend.strategy(devices)

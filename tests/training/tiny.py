@@ -1,0 +1,68 @@
+"""A small GAN and fixed batches, for the tests of training; also run as a script in another backend."""
+
+import sys
+
+import keras
+import numpy as np
+
+from gandeblur.losses import adversarial, pixel
+from gandeblur.models import gan_d
+from gandeblur.training.gan import GAN, Term, between_images, of_both_logits, of_restored_logits
+
+GENERATOR_TERMS = (
+    Term("mse", between_images(pixel.mean_squared_error)),
+    Term("adversarial", of_restored_logits(adversarial.non_saturating), 0.1),
+)
+DISCRIMINATOR_TERMS = (Term("discriminator", of_both_logits(adversarial.discriminator)),)
+SIDE_PX = 16
+
+
+def gan(optimizer=lambda: keras.optimizers.SGD(0.05), discriminator=True, **options):
+    """A compiled GAN of a few hundred weights."""
+    generator = gan_d.generator(maps=3, wide_maps=4, identity_noise=0.05)
+    critic = gan_d.discriminator(block_maps=(4, 6), dense_units=(8,), image_px=SIDE_PX) if discriminator else None
+    model = GAN(
+        generator,
+        critic,
+        **{
+            "generator_terms": GENERATOR_TERMS if discriminator else GENERATOR_TERMS[:1],
+            "discriminator_terms": DISCRIMINATOR_TERMS if discriminator else (),
+        }
+        | options,
+    )
+    model.compile(*(optimizer() for _ in range(2 if discriminator else 1)))
+    return model
+
+
+def batches(count, size=4):
+    """`[count, 2, size, SIDE_PX, SIDE_PX, 3]`: (degraded, sharp) of each step."""
+    rng = np.random.default_rng(1)
+    sharp = rng.random((count, size, SIDE_PX, SIDE_PX, 3), np.float32)
+    return np.stack([sharp * 0.7, sharp], axis=1)
+
+
+def weights(model):
+    return [np.array(w) for w in model.generator.get_weights() + model.discriminator.get_weights()]
+
+
+def relative_difference(ours, theirs):
+    """Largest difference over the arrays, relative to each array's largest value (biases start at 0: at least 0.01)."""
+    return max(np.abs(a - b).max() / max(np.abs(b).max(), 1e-2) for a, b in zip(ours, theirs, strict=True))
+
+
+def main(start, end):
+    """Trains three steps from the weights in `start` and writes the weights to `end`."""
+    model = gan()
+    with np.load(start) as archive:
+        arrays = [archive[name] for name in archive.files]
+    count = len(model.generator.weights)
+    model.generator.set_weights(arrays[:count])
+    model.discriminator.set_weights(arrays[count:])
+    for degraded, sharp in batches(3):
+        model.train_on_batch(degraded, sharp)
+    np.savez(end, *weights(model))
+    model.generator.save_weights(end.replace(".npz", ".weights.h5"))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
