@@ -4,7 +4,7 @@ All functions map uint8 [H, W, 3] to uint8 [H, W, 3]. The parameters of the degr
 last two baselines are told what a blind method has to find out.
 
 The defaults were chosen on 31 degraded 128x128 images from scikit-image's own photographs (astronaut, coffee,
-chelsea, rocket), never on a test set.
+chelsea, rocket; the last three are also the embedded test images), never on Set5, Set14 or BSD100.
 """
 
 import numpy as np

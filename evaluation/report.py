@@ -25,6 +25,7 @@ _CHART_TITLES = {
     "loss": "Losses",
     "val_psnr_db": "Validation PSNR (dB)",
     "learning_rate": "Learning rates",
+    "gradient_norm": "Gradient norms",
 }
 # The plotting area inside a chart of 480 x 270 units.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 450, 12, 232

@@ -1,5 +1,6 @@
 """Holds a built network against the paper's layers, number by number."""
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -54,7 +55,7 @@ def _figures(layer):
 
 def print_table(title, rows):
     """Prints `rows` as a table."""
-    table = Table(title=title, min_width=80)
+    table = Table(title=title, box=box.SIMPLE)
     for column in COLUMNS:
         table.add_column(column, justify="left" if column in ("layer", "verdict") else "right", no_wrap=True)
     for row in rows:

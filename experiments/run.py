@@ -413,10 +413,17 @@ def _pairs(run, image_set):
 
 
 def _curves(history, steps_per_epoch):
-    """The history under the names that the report groups into charts."""
-    curves = {summaries.tag(name): values for name, values in history.items() if name != "epoch_s"}
-    epochs = max((len(values) for values in curves.values()), default=0)
-    return {"step": [steps_per_epoch * (epoch + 1) for epoch in range(epochs)], **curves} if epochs else {}
+    """The history under the names by which the report groups curves into charts; {} without training."""
+    if not history:
+        return {}
+    curves = {summaries.tag(name): values for name, values in history.items()}
+    shown = {name: values for name, values in curves.items() if not name.startswith(("speed/", "validation/"))}
+    return {
+        "step": [steps_per_epoch * (epoch + 1) for epoch in range(len(history["val_loss"]))],
+        **shown,
+        "loss/validation": curves["validation/loss"],
+        "val_psnr_db": curves["validation/psnr_db"],
+    }
 
 
 def _commit():

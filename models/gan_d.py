@@ -50,7 +50,7 @@ def _network(name, padding, maps, wide_maps, identity_noise):
     x = large_kernel_conv.Conv2D(maps, (121, 1), activation="relu", name="conv_121x1", **options)(x)
     x = large_kernel_conv.Conv2D(maps, (16, 16), activation="relu", name="conv_16x16", **options)(x)
     x = layers.Conv2D(wide_maps, (1, 1), activation="relu", name="conv_1x1", **options)(x)
-    x = layers.Conv2DTranspose(3, (8, 8), dtype="float32", name="transposed_conv_8x8", **options)(x)
+    x = layers.Conv2DTranspose(3, (8, 8), dtype="float32", name="transposed_8x8", **options)(x)
     return keras.Model(inputs, x, name=name)
 
 

@@ -20,9 +20,12 @@ META = "meta"
 
 
 def training_variables(model):
-    """Every variable a resumed run needs, `[(key, variable)]`; keys carry the order, the path and so the layer."""
-    variables = {id(v): v for v in (*model.variables, *model.optimizer.variables)}
-    return [(f"{index:04d}/{v.path}", v) for index, v in enumerate(variables.values())]
+    """Every variable a resumed run needs, in Keras' order: `[(key, variable)]`.
+
+    Keys are numbers: Keras' paths count the objects made before in the process.
+    """
+    variables = {id(variable): variable for variable in (*model.variables, *model.optimizer.variables)}
+    return [(f"{index:04d}", variable) for index, variable in enumerate(variables.values())]
 
 
 def save(path, model, meta):

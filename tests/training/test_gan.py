@@ -1,22 +1,17 @@
-import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_gan as tiny
 from keras import ops
 
 from gandeblur.losses import pixel
 from gandeblur.training import backend
 from gandeblur.training.gan import Term, between_images
-
-spec = importlib.util.spec_from_file_location("tiny", Path(__file__).with_name("tiny.py"))
-tiny = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tiny)
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
 OPTIMIZERS = {
@@ -98,7 +93,7 @@ def test_tensorflow_and_jax_agree_after_three_steps(tmp_path):
     for name in ("tensorflow", "jax"):
         end = tmp_path / f"{name}.npz"
         subprocess.run(
-            [sys.executable, Path(tiny.__file__), tmp_path / "start.npz", end],
+            [sys.executable, tiny.__file__, tmp_path / "start.npz", end],
             env={**os.environ, "KERAS_BACKEND": name},
             check=True,
         )

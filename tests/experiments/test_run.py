@@ -1,0 +1,247 @@
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tiny_experiment
+from absl import flags
+from absl.testing import flagsaver
+from PIL import Image
+
+from gandeblur.experiments import run
+from gandeblur.training import checkpoint
+
+KILLS = 2
+
+
+def call(*arguments):
+    """Runs the tiny experiment with these flags in this process; returns the exit status."""
+    with flagsaver.flagsaver():
+        flags.FLAGS.unparse_flags()
+        rest = flags.FLAGS(["tiny_experiment", *map(str, arguments)])
+        return run._main(tiny_experiment.EXPERIMENT, rest)
+
+
+def arrays(path):
+    with np.load(path) as archive:
+        return {name: archive[name] for name in archive.files if name != checkpoint.META}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The work folder of a finished run."""
+    workdir = tmp_path_factory.mktemp("finished")
+    assert call(f"--workdir={workdir}") == 0
+    return workdir
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.png", "c.jpg"):
+        Image.fromarray(rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(folder / name)
+    return folder
+
+
+def test_all_stages_leave_their_files(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert names == {
+        "checkpoint.npz",
+        "generator.weights.h5",
+        "tensorboard",
+        "images",
+        "scores.csv",
+        "results.json",
+        "report.html",
+    }
+    results = json.loads((finished / "results.json").read_text())
+    assert results["seed"] == 0 and results["preset"] == "quick" and results["variant"] == "combined"
+    assert results["training"]["steps"] == 9
+    assert results["history"]["step"] == [3, 6, 9]
+    assert len(results["history"]["loss/mse"]) == 3
+    assert len(results["weights_sha256"]) == 64
+    sample = results["sets"]["sample/test"]
+    assert list(sample["methods"]) == ["input", "tv", "gain undone", "gain undone + Wiener", "GAN-D"]
+    rows = list(csv.DictReader((finished / "scores.csv").open()))
+    assert len(rows) == 3 * 5
+    for row in rows:  # the two files are of one run
+        image = next(image for image in sample["images"] if image["name"] == row["image"])
+        assert float(row["psnr_db"]) == image["scores"][row["method"]]["psnr_db"]
+    assert (finished / "report.html").stat().st_size > 10_000
+
+
+def test_a_finished_run_is_scored_again_without_training(finished, capfd):
+    before = (finished / "checkpoint.npz").read_bytes()
+    assert call(f"--workdir={finished}") == 0
+    assert "already trained for 3 epochs" in capfd.readouterr().out
+    assert (finished / "checkpoint.npz").read_bytes() == before
+
+
+def test_interrupted_after_an_epoch_it_continues_bit_for_bit(finished, tmp_path):
+    assert call("--stage=train", f"--workdir={tmp_path}", "--epochs=1") == 0
+    assert checkpoint.read_meta(tmp_path / "checkpoint.npz")["epoch"] == 1
+    assert call("--stage=train", f"--workdir={tmp_path}") == 0
+    whole = arrays(finished / "checkpoint.npz")
+    for name, array in arrays(tmp_path / "checkpoint.npz").items():
+        np.testing.assert_array_equal(array, whole[name], err_msg=name)
+    history = checkpoint.read_meta(tmp_path / "checkpoint.npz")["history"]
+    assert history["mse"] == checkpoint.read_meta(finished / "checkpoint.npz")["history"]["mse"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_killed_at_a_random_step_it_continues_bit_for_bit(finished, tmp_path):
+    """SIGKILL, twice, at moments drawn anew each time; the seed of the draw is printed."""
+    seed = random.randrange(1000)
+    print(f"seed of the kills: {seed}")
+    draw = random.Random(seed)
+    command = [sys.executable, tiny_experiment.__file__, "--stage=train", f"--workdir={tmp_path}"]
+    for _ in range(KILLS):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for line in process.stdout:
+            if line.startswith("Epoch"):
+                time.sleep(draw.uniform(0, 3))
+                break
+        process.send_signal(signal.SIGKILL)
+        process.stdout.read()
+        process.wait()
+    subprocess.run(command, check=True, capture_output=True)
+    whole = arrays(finished / "checkpoint.npz")
+    for name, array in arrays(tmp_path / "checkpoint.npz").items():
+        np.testing.assert_array_equal(array, whole[name], err_msg=name)
+
+
+@pytest.mark.slow
+def test_odcnn_trains_and_restores_whole_images(tmp_path):
+    assert call("--variant=odcnn", f"--workdir={tmp_path}", "--epochs=1") == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["ours"] == "ODCNN"
+    assert "discriminator" not in results["audit"]
+
+
+def test_weights_alone_are_evaluated(finished, tmp_path):
+    status = call(f"--weights={finished / 'generator.weights.h5'}", f"--workdir={tmp_path}")
+    assert status == 0
+    ours, theirs = (json.loads((folder / "results.json").read_text()) for folder in (tmp_path, finished))
+    assert ours["weights_sha256"] == theirs["weights_sha256"]
+    assert ours["sets"] == theirs["sets"]
+    assert ours["training"]["steps"] == 0 and ours["history"] == {}
+
+
+def test_a_folder_of_photographs_trains(photographs, tmp_path):
+    assert call("--stage=train", f"--train_data={photographs}", f"--workdir={tmp_path / 'run'}", "--epochs=1") == 0
+
+
+# Bad input ---------------------------------------------------------------------------------------------------------
+
+
+def refused(capfd, *arguments):
+    """The one line of error that these flags give."""
+    capfd.readouterr()
+    status = call(*arguments)
+    error = capfd.readouterr().err.strip().splitlines()
+    assert status == 2
+    assert len(error) == 1 and error[0].startswith("error: "), error
+    return error[0]
+
+
+@pytest.mark.parametrize("flag", ["stage", "preset", "variant"])
+def test_unknown_choice_lists_the_known_ones(flag, capfd, tmp_path):
+    error = refused(capfd, f"--{flag}=nonesuch", f"--workdir={tmp_path / 'run'}")
+    assert f"--{flag}=nonesuch: unknown; use one of" in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_stray_argument(capfd):
+    assert "train: unexpected argument" in refused(capfd, "train")
+
+
+@pytest.mark.parametrize("flag", ["train_data", "benchmarks"])
+def test_missing_folder(flag, capfd, tmp_path):
+    error = refused(capfd, f"--{flag}={tmp_path / 'nowhere'}", f"--workdir={tmp_path / 'run'}")
+    assert f"{tmp_path / 'nowhere'}: no such folder" in error
+    assert not (tmp_path / "run" / "checkpoint.npz").exists()
+
+
+def test_folder_without_images(capfd, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "empty: holds no images" in refused(capfd, f"--train_data={tmp_path / 'empty'}", f"--workdir={tmp_path}/run")
+
+
+def test_truncated_image(capfd, photographs, tmp_path):
+    whole = (photographs / "b.png").read_bytes()
+    (photographs / "b.png").write_bytes(whole[: len(whole) // 2])
+    assert "b.png: " in refused(capfd, f"--train_data={photographs}", f"--workdir={tmp_path}/run")
+
+
+def test_text_named_png(capfd, photographs, tmp_path):
+    (photographs / "b.png").write_text("not an image")
+    assert "b.png: " in refused(capfd, f"--train_data={photographs}", f"--workdir={tmp_path}/run")
+
+
+def test_image_smaller_than_the_crop(capfd, photographs, tmp_path):
+    Image.new("RGB", (31, 200)).save(photographs / "b.png")
+    error = refused(capfd, f"--train_data={photographs}", f"--workdir={tmp_path}/run")
+    assert "b.png: is 31x200, smaller than the 32x32 crop" in error
+
+
+@pytest.mark.parametrize(("flag", "name"), [("--seed=5", "seed"), ("--batch_size=4", "batch_size")])
+def test_work_folder_of_another_run(finished, capfd, flag, name):
+    before = (finished / "checkpoint.npz").read_bytes()
+    error = refused(capfd, f"--workdir={finished}", flag)
+    assert f"holds a run with {name}=" in error
+    assert (finished / "checkpoint.npz").read_bytes() == before
+
+
+def test_checkpoint_of_another_architecture(finished, capfd, tmp_path):
+    error = refused(
+        capfd,
+        f"--weights={finished / 'checkpoint.npz'}",
+        f"--workdir={tmp_path}/run",
+    )
+    assert "checkpoint.npz: does not fit" in error
+    shutil.copy(finished / "checkpoint.npz", tmp_path)
+    assert "holds a run with variant=combined, not odcnn" in refused(capfd, f"--workdir={tmp_path}", "--variant=odcnn")
+
+
+def test_noresume_keeps_the_old_run(finished, capfd):
+    assert "holds a run; choose another --workdir" in refused(capfd, f"--workdir={finished}", "--noresume")
+
+
+def test_weights_never_write_into_a_trained_run(finished, capfd):
+    weights = finished / "generator.weights.h5"
+    assert "holds a run of its own" in refused(capfd, f"--weights={weights}", f"--workdir={finished}")
+
+
+def test_report_without_results(capfd, tmp_path):
+    assert "run --stage=evaluate first" in refused(capfd, "--stage=report", f"--workdir={tmp_path}")
+
+
+def test_evaluation_without_training(capfd, tmp_path):
+    assert "holds no trained generator" in refused(capfd, "--stage=evaluate", f"--workdir={tmp_path}")
+
+
+def test_work_folder_that_is_a_file(capfd, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert f"{tmp_path / 'file'}" in refused(capfd, f"--workdir={tmp_path / 'file'}")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_read_only_work_folder(capfd, tmp_path):
+    tmp_path.chmod(0o500)
+    assert "choose another --workdir" in refused(capfd, f"--workdir={tmp_path / 'run'}")
+
+
+def test_batch_that_devices_cannot_share(capfd, tmp_path):
+    error = refused(capfd, "--devices=cpu:2", "--batch_size=3", f"--workdir={tmp_path}/run")
+    assert "not a multiple of the 2 devices" in error

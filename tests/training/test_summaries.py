@@ -1,0 +1,80 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny_gan as tiny
+
+from gandeblur.errors import InputError
+from gandeblur.training import summaries
+
+
+def fit(model, data, callbacks):
+    degraded, sharp = (data[:, side].reshape(-1, *data.shape[3:]) for side in (0, 1))
+    dataset = tf.data.Dataset.from_tensor_slices((degraded, sharp)).batch(4, drop_remainder=True)
+    model.fit(dataset, validation_data=dataset.take(1), epochs=2, verbose=0, callbacks=callbacks, shuffle=False)
+
+
+def test_tensorboard_holds_scalars_strips_text_and_graph(tmp_path):
+    data = tiny.batches(2)
+    model = tiny.gan()
+    fit(model, data, [summaries.TensorBoard(tmp_path, "# what this is", data[0][:, :2], images_per_epoch=8)])
+    found = {}
+    for file in tmp_path.iterdir():
+        for record in tf.data.TFRecordDataset([str(file)]):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            if event.graph_def:
+                found["graph"] = event.graph_def
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, tf.make_ndarray(value.tensor)))
+    for tag in (
+        "loss/mse",
+        "loss/adversarial",
+        "loss/discriminator",
+        "gradient_norm/generator",
+        "gradient_norm/discriminator",
+        "learning_rate/generator",
+        "learning_rate/discriminator",
+        "speed/images_per_s",
+        "speed/data_wait_share",
+        "validation/loss",
+        "validation/psnr_db",
+    ):
+        steps, values = zip(*found[tag], strict=True)
+        assert steps == (1, 2), tag
+        assert np.isfinite(values).all(), tag
+    assert found["learning_rate/generator"][0][1] == pytest.approx(0.05)
+    (step, images), _ = found["degraded | restored | sharp"]
+    width, height, *strips = images
+    assert (step, int(width), int(height), len(strips)) == (1, 3 * tiny.SIDE_PX, tiny.SIDE_PX, 2)
+    strip = tf.io.decode_png(strips[0]).numpy()
+    expected = np.round(255 * np.concatenate([data[0][0, 0], data[0][1, 0]], axis=1))
+    ours = np.concatenate([strip[:, : tiny.SIDE_PX], strip[:, -tiny.SIDE_PX :]], axis=1)
+    assert np.abs(ours.astype(int) - expected).max() <= 1
+    assert found["experiment"][0][1].item() == b"# what this is"
+    if keras.backend.backend() == "tensorflow":
+        assert b"conv_16x16" in found["graph"]
+
+
+def test_stops_at_the_first_loss_that_is_not_finite(tmp_path):
+    data = tiny.batches(3)
+    data[1, 1, 0, 0, 0, 0] = np.nan
+    with pytest.raises(InputError, match=r"training step 2: .*mse.* is not finite; no checkpoint was written"):
+        fit(tiny.gan(), data, [summaries.StopAtNonFinite(3, tmp_path / "checkpoint.npz")])
+
+
+def test_names_the_last_good_checkpoint(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    path.touch()
+    stop = summaries.StopAtNonFinite(10, path)
+    stop.on_epoch_begin(4)
+    stop.on_train_batch_end(0, {"mse": 1.0})
+    with pytest.raises(InputError, match=r"training step 43: mse is not finite; .*checkpoint.npz holds epoch 4;"):
+        stop.on_train_batch_end(2, {"mse": float("inf"), "discriminator": 0.3})
+
+
+def test_remaining_time_is_printed(capsys):
+    remaining = summaries.Remaining(epochs=2)
+    for epoch in (0, 1):
+        remaining.on_epoch_begin(epoch)
+        remaining.on_epoch_end(epoch)
+    assert capsys.readouterr().out == "epoch 1 of 2 done, about 1 min left\n"
