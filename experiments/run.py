@@ -145,7 +145,6 @@ def _run(experiment):
         raise InputError(str(error)) from error
     if keras.backend.backend() != "tensorflow":
         tf.config.set_visible_devices([], "GPU")  # tf.data must not take the accelerator's memory
-    keras.utils.set_random_seed(run.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if FLAGS.precision == "bfloat16" else "float32")
     # What later stages need is looked at first: a wrong folder must not show after hours of training.
     test_sets = benchmarks.benchmark_sets(FLAGS.benchmarks) if FLAGS.benchmarks else (sample.test(),)
@@ -280,6 +279,7 @@ def _training_images():
 def _build(run, strategy):
     """Networks, optimizers and the train step, under the distribution strategy."""
     preset, experiment = run.preset, run.experiment
+    keras.utils.set_random_seed(run.seed)  # here, so that no earlier stage has drawn from it
     with strategy.scope() if strategy else contextlib.nullcontext():
         networks = _networks(run)
         model = GAN(

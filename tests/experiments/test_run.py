@@ -189,9 +189,9 @@ def test_text_named_png(capfd, photographs, tmp_path):
 
 
 def test_image_smaller_than_the_crop(capfd, photographs, tmp_path):
-    Image.new("RGB", (31, 200)).save(photographs / "b.png")
+    Image.new("RGB", (31, 200)).save(photographs / "a.png")
     error = refused(capfd, f"--train_data={photographs}", f"--workdir={tmp_path}/run")
-    assert "b.png: is 31x200, smaller than the 32x32 crop" in error
+    assert "a.png: is 31x200, smaller than the 32x32 crop" in error
 
 
 @pytest.mark.parametrize(("flag", "name"), [("--seed=5", "seed"), ("--batch_size=4", "batch_size")])
