@@ -18,7 +18,7 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
-from absl import app, flags
+from absl import app, flags, logging
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -39,8 +39,8 @@ INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 _DEFINED = [
     flags.DEFINE_string("stage", "all", f"what to do: {', '.join(STAGES)}; all is every one in turn"),
-    flags.DEFINE_string("preset", None, "schedule; the experiment's first preset if left out"),
-    flags.DEFINE_string("variant", None, "network and losses; the experiment's first variant if left out"),
+    flags.DEFINE_string("preset", None, "schedule"),
+    flags.DEFINE_string("variant", None, "network and losses"),
     flags.DEFINE_string("train_data", None, "folder of sharp photographs; the embedded sample if left out"),
     flags.DEFINE_string("benchmarks", None, "folder that holds set5, set14, bsd100; the embedded sample if left out"),
     flags.DEFINE_string("workdir", None, "folder of this run; runs/EXPERIMENT/PRESET-VARIANT if left out"),
@@ -97,6 +97,11 @@ def main(experiment):
     """Entry point of an experiment's script: parses the flags and runs the stages; exits non-zero on an error."""
     for flag in _DEFINED:
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[flag.name])
+    for name, choices in (("preset", experiment.presets), ("variant", experiment.variants)):
+        known = [f"{choice} ({value.description})" for choice, value in choices.items()]
+        FLAGS[name].help = f"the first if left out: {'; '.join(known)}"
+    FLAGS.set_default("verbosity", logging.WARNING)
+    tf.get_logger().setLevel("WARNING")
     app.run(lambda argv: sys.exit(_main(experiment, argv)))
 
 
@@ -190,9 +195,11 @@ def _audit(run, with_summary):
 
 def _train(run, strategy):
     preset, workdir = run.preset, run.workdir
-    if strategy and preset.batch_size % strategy.num_replicas_in_sync:
-        count = strategy.num_replicas_in_sync
-        raise InputError(f"--batch_size={preset.batch_size}: not a multiple of the {count} devices; choose one that is")
+    devices = strategy.num_replicas_in_sync if strategy else 1
+    if preset.batch_size % devices:
+        raise InputError(
+            f"--batch_size={preset.batch_size}: not a multiple of the {devices} devices; choose one that is"
+        )
     done = _resumable(run)
     if done >= preset.epochs:
         print(f"{run.checkpoint_path}: already trained for {done} epochs; nothing to do")
@@ -211,11 +218,13 @@ def _train(run, strategy):
         total_steps=total_steps,
         value_range=preset.value_range,
     )
+    # One image for each device at a time: Keras cannot evaluate a batch that leaves a device without images.
+    shown = validation_set.paths[:VALIDATION_IMAGES]
     validation = pipeline.evaluation_stream(
-        ImageSet(validation_set.name, validation_set.paths[:VALIDATION_IMAGES]),
+        ImageSet(validation_set.name, (shown * devices)[: -(-len(shown) // devices) * devices]),
         size_px=crop_px,
         degradations=run.experiment.degradations,
-        batch_size=preset.batch_size,
+        batch_size=devices,
         seed=run.seed,
         value_range=preset.value_range,
     )
@@ -230,12 +239,12 @@ def _train(run, strategy):
         print(f"resuming {run.checkpoint_path} after epoch {done}")
 
     workdir.mkdir(parents=True, exist_ok=True)
-    shown = next(iter(validation.unbatch().batch(4).as_numpy_iterator()))
+    strips = next(iter(validation.unbatch().batch(4).as_numpy_iterator()))
     callbacks = [
         summaries.StopAtNonFinite(preset.steps_per_epoch, run.checkpoint_path),
         plateau,
         summaries.TensorBoard(
-            workdir / "tensorboard", _markdown(run), shown, preset.batch_size * preset.steps_per_epoch
+            workdir / "tensorboard", _markdown(run), strips, preset.batch_size * preset.steps_per_epoch
         ),
         checkpoint.Checkpoint(workdir, run.identity(), history, {"plateau": plateau}),
         summaries.Remaining(preset.epochs),

@@ -3,6 +3,11 @@
 import keras
 
 
+def rate(optimizer):
+    """The optimizer's learning rate as a float, also where a strategy mirrors it."""
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+
+
 class Plateau(keras.callbacks.Callback):
     """Multiplies both learning rates by `factor` once the validation loss has not fallen for `patience` epochs.
 
@@ -22,7 +27,7 @@ class Plateau(keras.callbacks.Callback):
         self.factor = factor
         self.patience = patience
         self.min_relative_change = min_relative_change
-        self.lowest = [floor * float(optimizer.learning_rate) for optimizer in optimizers]
+        self.lowest = [floor * rate(optimizer) for optimizer in optimizers]
         self.best = float("inf")
         self.wait = 0
 
@@ -41,4 +46,4 @@ class Plateau(keras.callbacks.Callback):
         if self.wait >= self.patience:
             self.wait = 0
             for optimizer, lowest in zip(self.optimizers, self.lowest, strict=True):
-                optimizer.learning_rate = max(lowest, self.factor * float(optimizer.learning_rate))
+                optimizer.learning_rate = max(lowest, self.factor * rate(optimizer))

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import InputError
+from .schedules import rate
 
 
 class TensorBoard(keras.callbacks.Callback):
@@ -52,8 +53,9 @@ class TensorBoard(keras.callbacks.Callback):
         logs["images_per_s"] = self.images_per_epoch / seconds
         logs["data_wait_share"] = (self.model.data_clock.waited_s - self.waited_s) / seconds
         for network, optimizer in self._optimizers():
-            logs[f"{network}_learning_rate"] = float(optimizer.learning_rate)
-        restored = self.model.predict_on_batch(self.degraded)
+            logs[f"{network}_learning_rate"] = rate(optimizer)
+        # Not `predict`: under a strategy it would restore the batch once per device.
+        restored = keras.ops.convert_to_numpy(self.model.generator(self.degraded, training=False))
         sides = [_center(images, *restored.shape[1:3]) for images in (self.degraded, restored, self.sharp)]
         strips = np.clip(np.concatenate(sides, axis=2) / self.model.value_range, 0, 1)
         with self.writer.as_default(step=epoch + 1):

@@ -1,4 +1,5 @@
 import csv
+import errno
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 import tiny_experiment
@@ -121,6 +123,27 @@ def test_killed_at_a_random_step_it_continues_bit_for_bit(finished, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_whole_run_works_on_jax_and_its_weights_load_on_tensorflow(tmp_path):
+    pytest.importorskip("jax")
+    command = [sys.executable, tiny_experiment.__file__, f"--workdir={tmp_path / 'run'}"]
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    subprocess.run([*command, "--stage=train", "--epochs=1"], env=environment, check=True)
+    done = subprocess.run([*command, "--epochs=2"], env=environment, check=True, capture_output=True, text=True)
+    assert "after epoch 1" in done.stdout
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["versions"]["backend"] == "jax"
+    assert (tmp_path / "run" / "report.html").exists()
+    weights = tmp_path / "run" / "generator.weights.h5"
+    assert call(f"--weights={weights}", f"--workdir={tmp_path / 'here'}") == 0
+    here = json.loads((tmp_path / "here" / "results.json").read_text())
+    assert here["weights_sha256"] == results["weights_sha256"]
+    for image, theirs in zip(
+        here["sets"]["sample/test"]["images"], results["sets"]["sample/test"]["images"], strict=True
+    ):
+        assert image["scores"]["GAN-D"]["psnr_db"] == pytest.approx(theirs["scores"]["GAN-D"]["psnr_db"], abs=0.01)
+
+
+@pytest.mark.slow
 def test_odcnn_trains_and_restores_whole_images(tmp_path):
     assert call("--variant=odcnn", f"--workdir={tmp_path}", "--epochs=1") == 0
     results = json.loads((tmp_path / "results.json").read_text())
@@ -135,6 +158,15 @@ def test_weights_alone_are_evaluated(finished, tmp_path):
     assert ours["weights_sha256"] == theirs["weights_sha256"]
     assert ours["sets"] == theirs["sets"]
     assert ours["training"]["steps"] == 0 and ours["history"] == {}
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
+def test_two_devices_train_the_same_network_and_resume(finished, tmp_path):
+    for epochs in (1, 3):
+        assert call("--stage=train", "--devices=cpu:2", f"--workdir={tmp_path}", f"--epochs={epochs}") == 0
+    history, alone = (checkpoint.read_meta(folder / "checkpoint.npz")["history"] for folder in (tmp_path, finished))
+    for name in ("mse", "discriminator"):
+        np.testing.assert_allclose(history[name], alone[name], rtol=1e-3)
 
 
 def test_a_folder_of_photographs_trains(photographs, tmp_path):
@@ -240,6 +272,25 @@ def test_work_folder_that_is_a_file(capfd, tmp_path):
 def test_read_only_work_folder(capfd, tmp_path):
     tmp_path.chmod(0o500)
     assert "choose another --workdir" in refused(capfd, f"--workdir={tmp_path / 'run'}")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="needs a folder that takes no files")
+def test_work_folder_that_cannot_be_made(capfd):
+    error = refused(capfd, "--workdir=/proc/gandeblur")
+    assert "/proc/gandeblur" in error and "choose another --workdir" in error
+
+
+def test_full_disk_keeps_the_last_checkpoint(capfd, tmp_path, monkeypatch):
+    workdir = tmp_path / "run"
+    assert call("--stage=train", f"--workdir={workdir}", "--epochs=1") == 0
+    before = (workdir / "checkpoint.npz").read_bytes()
+
+    def full(file, **_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file.name))
+
+    monkeypatch.setattr(checkpoint.np, "savez", full)
+    assert "No space left on device" in refused(capfd, "--stage=train", f"--workdir={workdir}")
+    assert (workdir / "checkpoint.npz").read_bytes() == before
 
 
 def test_batch_that_devices_cannot_share(capfd, tmp_path):
