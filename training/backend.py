@@ -10,6 +10,8 @@ around it. With these functions the step itself is written once, in `training/ga
     step(update)                             -> a Keras train_step or test_step from update(model, data) -> logs
 """
 
+import functools
+
 import keras
 
 
@@ -47,7 +49,15 @@ def strategy(devices):
         if tf.config.get_logical_device_configuration(cpu) is None:
             tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(count))
         names = [f"/cpu:{number}" for number in range(int(count))]
-    return tf.distribute.MirroredStrategy(names) if len(names) > 1 else None
+    return _mirrored(tuple(names)) if len(names) > 1 else None
+
+
+@functools.cache
+def _mirrored(names):
+    # A second strategy in one process confuses TensorFlow's collective operations.
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(names)
 
 
 if keras.backend.backend() == "jax":
