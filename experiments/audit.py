@@ -55,7 +55,7 @@ def _figures(layer):
 
 def print_table(title, rows):
     """Prints `rows` as a table."""
-    table = Table(title=title, box=box.SIMPLE)
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in COLUMNS:
         table.add_column(column, justify="left" if column in ("layer", "verdict") else "right", no_wrap=True)
     for row in rows:

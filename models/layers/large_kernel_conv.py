@@ -1,7 +1,7 @@
 """A `Conv2D` whose large kernels are fast on a CPU.
 
-On a CPU, TensorFlow computes the weight gradient of a 16x16 convolution by a reference routine (a minute per
-128x128 image of 38 maps). This layer multiplies spectra instead. The transforms are products with small
+On a CPU, backends compute large kernels tap by tap, and the weight gradient of a 16x16 convolution many times slower
+than its forward pass (`benchmarks/gan_d_step.py`). This layer multiplies spectra instead. The transforms are products with small
 constant DFT matrices, not FFT operations: on channels-last images a matrix product needs no transposition,
 runs near the machine's peak, and is differentiated exactly, to any order, by either backend.
 
