@@ -2,7 +2,8 @@
 
     python benchmarks/gan_d_step.py
 
-This suite and PyTorch (if installed) on a batch, plain keras.layers.Conv2D on one image. The rounds alternate between the suite and PyTorch, so that a busy machine slows both; the fastest round counts.
+This suite and PyTorch (if installed) on a batch, plain keras.layers.Conv2D on one image. The rounds alternate between
+the suite and PyTorch, so that a busy machine slows both; the fastest round counts.
 """
 
 import argparse

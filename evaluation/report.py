@@ -28,7 +28,7 @@ _CHART_TITLES = {
     "gradient_norm": "Gradient norms",
 }
 # The plotting area inside a chart of 480 x 270 units.
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 450, 12, 232
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 450, 12, 232
 _LOG_SCALE_RATIO = 50  # curves that span more than this are shown on a logarithmic axis
 
 

@@ -1,9 +1,9 @@
 """A `Conv2D` whose large kernels are fast on a CPU.
 
 On a CPU, backends compute large kernels tap by tap, and the weight gradient of a 16x16 convolution many times slower
-than its forward pass (`benchmarks/gan_d_step.py`). This layer multiplies spectra instead. The transforms are products with small
-constant DFT matrices, not FFT operations: on channels-last images a matrix product needs no transposition,
-runs near the machine's peak, and is differentiated exactly, to any order, by either backend.
+than its forward pass (`benchmarks/gan_d_step.py`). This layer multiplies spectra instead. The transforms are
+products with small constant DFT matrices, not FFT operations: on channels-last images a matrix product needs no
+transposition, runs near the machine's peak, and is differentiated exactly, to any order, by either backend.
 
 Correlation theorem, for one axis with N inputs x, k taps w, p zeros of padding in front and N_out outputs:
 
@@ -51,9 +51,9 @@ class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D` in every respect; on a CPU, computed as a product of spectra.
 
     Weights, names, config, padding rules and weight files are those of Keras' `Conv2D` (Keras files weights under the
-    class's name, hence this one). The backend's own convolution is
-    used on accelerators, inside `plain_convolution()`, for strides, dilation or groups other than 1, for
-    channels-first data, and where the image size is unknown when the graph is traced.
+    class's name, hence this one). The backend's own convolution is used on accelerators, inside
+    `plain_convolution()`, for strides, dilation or groups other than 1, for channels-first data, and where the image
+    size is unknown when the graph is traced.
 
     Input: float `[B, H, W, C]`. Output: `[B, H, W, filters]` (`same`) or `[B, H-kh+1, W-kw+1, filters]` (`valid`),
     equal to `Conv2D` within float32 rounding (1e-6 relative).
