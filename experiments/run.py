@@ -31,6 +31,7 @@ from ..inference.restore import restorer
 from ..training import backend, checkpoint, schedules, summaries
 from ..training.gan import GAN
 from . import audit
+from .paper import Experiment, Preset, Variant
 
 FLAGS = flags.FLAGS
 STAGES = ("all", "audit", "train", "evaluate", "report")
@@ -60,11 +61,11 @@ _DEFINED = [
 class Run:
     """An experiment with the flags applied: what the stages share."""
 
-    experiment: object
+    experiment: Experiment
     variant_name: str
-    variant: object
+    variant: Variant
     preset_name: str
-    preset: object
+    preset: Preset
     workdir: Path
     seed: int
 

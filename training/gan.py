@@ -100,7 +100,7 @@ class GAN(keras.Model):
         self.built = True
 
     def compile(self, generator_optimizer, discriminator_optimizer=None):
-        # Inside a distribution strategy the inner step is compiled by neither backend's outer switch on TensorFlow.
+        # On TensorFlow, compiling the whole step with XLA fails under MirroredStrategy and is slower on a CPU.
         super().compile(optimizer=generator_optimizer, jit_compile=keras.backend.backend() == "jax")
         generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer = discriminator_optimizer
@@ -174,7 +174,7 @@ class GAN(keras.Model):
 
     def _batch(self, degraded, sharp, restored):
         height, width = restored.shape[1:3]
-        degraded, sharp = (_center(images, height, width) / self.value_range for images in (degraded, sharp))
+        degraded, sharp = (center(images, height, width) / self.value_range for images in (degraded, sharp))
 
         def judge(images):
             return self.discriminator(images * self.value_range, training=True)
@@ -195,7 +195,8 @@ class GAN(keras.Model):
         self.train_means[f"{network}_gradient_norm"].update_state(norm)
 
 
-def _center(images, height, width):
+def center(images, height, width):
+    """The central `height` x `width` pixels of `[B, H, W, C]` images."""
     top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
     return images[:, top : top + height, left : left + width]
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import InputError
+from .gan import center
 from .schedules import rate
 
 
@@ -56,7 +57,7 @@ class TensorBoard(keras.callbacks.Callback):
             logs[f"{network}_learning_rate"] = rate(optimizer)
         # Not `predict`: under a strategy it would restore the batch once per device.
         restored = keras.ops.convert_to_numpy(self.model.generator(self.degraded, training=False))
-        sides = [_center(images, *restored.shape[1:3]) for images in (self.degraded, restored, self.sharp)]
+        sides = [center(images, *restored.shape[1:3]) for images in (self.degraded, restored, self.sharp)]
         strips = np.clip(np.concatenate(sides, axis=2) / self.model.value_range, 0, 1)
         with self.writer.as_default(step=epoch + 1):
             for name, value in logs.items():
@@ -71,11 +72,6 @@ class TensorBoard(keras.callbacks.Callback):
         yield "generator", self.model.optimizer
         if self.model.discriminator is not None:
             yield "discriminator", self.model.discriminator_optimizer
-
-
-def _center(images, height, width):
-    top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
-    return images[:, top : top + height, left : left + width]
 
 
 def tag(name):
