@@ -242,6 +242,7 @@ def _train(run, strategy):
     workdir.mkdir(parents=True, exist_ok=True)
     strips = next(iter(validation.unbatch().batch(4).as_numpy_iterator()))
     callbacks = [
+        summaries.StopAtInterrupt(),
         summaries.StopAtNonFinite(preset.steps_per_epoch, run.checkpoint_path),
         plateau,
         summaries.TensorBoard(

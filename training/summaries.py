@@ -1,5 +1,6 @@
 """What a run shows while it trains: TensorBoard, the remaining time, and the stop at a loss that is not finite."""
 
+import signal
 import time
 
 import keras
@@ -103,6 +104,31 @@ class Remaining(keras.callbacks.Callback):
                 f"epoch {epoch + 1} of {self.epochs} done, about {max(1, round(seconds / 60))} min left",
                 flush=True,
             )
+
+
+class StopAtInterrupt(keras.callbacks.Callback):
+    """Turns Ctrl-C into a `KeyboardInterrupt` between two steps; a second Ctrl-C ends the process at once.
+
+    Raised wherever it falls, also inside TensorFlow, the exception can abort the process.
+    """
+
+    def on_train_begin(self, logs=None):
+        self.interrupted = False
+        self.previous = signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, number, frame):
+        self.interrupted = True
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.interrupted:
+            signal.signal(signal.SIGINT, self.previous)
+            raise KeyboardInterrupt
+
+    on_test_batch_end = on_train_batch_end
+
+    def on_train_end(self, logs=None):
+        signal.signal(signal.SIGINT, self.previous)
 
 
 class StopAtNonFinite(keras.callbacks.Callback):

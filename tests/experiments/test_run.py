@@ -123,6 +123,20 @@ def test_killed_at_a_random_step_it_continues_bit_for_bit(finished, tmp_path):
 
 
 @pytest.mark.slow
+def test_ctrl_c_says_how_to_continue(tmp_path):
+    command = [sys.executable, tiny_experiment.__file__, "--stage=train", f"--workdir={tmp_path}", "--epochs=1000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("Epoch 3"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == run.INTERRUPTED
+    assert error.strip().splitlines()[-1].startswith("interrupted; the same command continues")
+    assert checkpoint.read_meta(tmp_path / "checkpoint.npz")["epoch"] >= 2
+
+
+@pytest.mark.slow
 def test_the_whole_run_works_on_jax_and_its_weights_load_on_tensorflow(tmp_path):
     pytest.importorskip("jax")
     command = [sys.executable, tiny_experiment.__file__, f"--workdir={tmp_path / 'run'}"]
