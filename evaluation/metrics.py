@@ -15,6 +15,7 @@ import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from ..errors import InputError
+from ..files import replacing
 
 METRICS = ("psnr_db", "ssim")
 
@@ -182,8 +183,7 @@ def write_csv(sets: dict[str, dict], path: Path) -> None:
         sets: set name -> result of `score_set`.
         path: file to write or replace.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("set", "image", "method", *METRICS, "protocol"))
         for set_name, result in sets.items():
@@ -191,7 +191,6 @@ def write_csv(sets: dict[str, dict], path: Path) -> None:
                 for method, scores in image["scores"].items():
                     values = (scores[metric] for metric in METRICS)
                     writer.writerow((set_name, image["name"], method, *values, result["protocol"]))
-    temporary.replace(path)
 
 
 def _prepare(restored: np.ndarray, sharp: np.ndarray, protocol: Protocol) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from skimage.color import rgb2gray
 from skimage.transform import integral_image
 
 from ..errors import InputError
+from ..files import replacing
 
 DASH = "—"  # where there is no number
 
@@ -88,9 +89,8 @@ def write_report(results: dict, image_folder: Path, out: Path) -> None:
         charts=_charts(results["history"]),
         chart_area=(_LEFT, _RIGHT, _TOP, _BOTTOM),
     )
-    temporary = out.with_name(f"{out.name}.tmp")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(out)
+    with replacing(out) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 # Scores

@@ -27,6 +27,7 @@ from ..data import pipeline
 from ..data.datasets import ImageSet, benchmarks, folder, sample
 from ..errors import InputError
 from ..evaluation import metrics, report
+from ..files import replacing
 from ..inference.restore import restorer
 from ..training import backend, checkpoint, schedules, summaries
 from ..training.gan import GAN
@@ -400,7 +401,7 @@ def _evaluate(run, sets):
         "history": _curves(meta["history"], preset.steps_per_epoch),
     }
     metrics.write_csv(scores, run.workdir / "scores.csv")
-    with checkpoint.replacing(run.results_path) as temporary:
+    with replacing(run.results_path) as temporary:
         temporary.write_text(json.dumps(results, indent=1), encoding="utf-8")
     _print_scores(results)
 

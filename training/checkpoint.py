@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from ..errors import InputError
+from ..files import replacing
 
 META = "meta"
 
@@ -72,24 +73,6 @@ def _open(path):
         return archive
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a readable checkpoint ({error}); delete it to train from the start") from error
-
-
-class replacing:
-    """Context manager: write to a temporary file beside `path`; it becomes `path` only when all is written."""
-
-    def __init__(self, path):
-        self.path = Path(path)
-        # The suffix stays last: Keras chooses the format by it.
-        self.temporary = self.path.with_name(f".{os.getpid()}.{self.path.name}")
-
-    def __enter__(self):
-        return self.temporary
-
-    def __exit__(self, kind, value, traceback):
-        if kind is None:
-            os.replace(self.temporary, self.path)
-        else:
-            self.temporary.unlink(missing_ok=True)
 
 
 def save_weights(path, network):
