@@ -7,6 +7,7 @@ FOLDERS = (
     "models.layers",
     "losses",
     "data",
+    "data.blur",
     "data.datasets",
     "training",
     "evaluation",

@@ -2,12 +2,15 @@
 
 Every step is a pure function `step(image, seed)` once `functools.partial` has fixed its numbers, and runs in
 `tf.data`. Images are float32 `[H, W, 3]` in [0, 1]; seeds are integer tensors `[2]` as TensorFlow's stateless
-operations take them, so that the same seed gives the same pixels on every run. An experiment lists its steps:
+operations take them, so that the same seed gives the same pixels on every run. A step whose random quantity is
+costly to draw alone has a method `draw(seeds)` for many images at once; it is then called as `step(image, drawn)`
+with the image's row of the result in place of the seed. An experiment lists its steps:
 
     steps = (partial(blur, kernel=disk_kernel(3.5)), partial(gain_and_clip, gain=1.3), ...)
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -42,13 +45,13 @@ def disk_kernel(radius_px: float) -> np.ndarray:
     return (area / area.sum()).astype(np.float32)
 
 
-def blur(image: tf.Tensor, seed: tf.Tensor, *, kernel: np.ndarray) -> tf.Tensor:
+def blur(image: tf.Tensor, seed: tf.Tensor | None, *, kernel: np.ndarray | tf.Tensor) -> tf.Tensor:
     """Convolves each channel with `kernel`. Draws nothing from `seed`.
 
     Beyond the border the nearest pixel is repeated (the papers do not say; black would darken the rim).
 
     Args:
-        kernel: float32 `[kh, kw]`, both odd, not negative, with sum 1.
+        kernel: float32 `[kh, kw]`, both known and odd, not negative, with sum 1.
     """
     del seed
     height, width = tf.shape(image)[0], tf.shape(image)[1]
@@ -97,17 +100,42 @@ def jpeg(image: tf.Tensor, seed: tf.Tensor, *, quality: int) -> tf.Tensor:
     return tf.cast(tf.ensure_shape(decoded, image.shape), tf.float32) / 255.0
 
 
-def degrade(image: tf.Tensor, steps: Sequence[Step], seed: tf.Tensor) -> tf.Tensor:
-    """Applies `steps` in order; step j draws from its own seed, `stateless_fold_in(seed, j)`.
+def draw(steps: Sequence[Step], seeds: tf.Tensor) -> tuple:
+    """What `steps` need to degrade some images: step j draws from its own seeds, `stateless_fold_in(seed, j)`.
+
+    Args:
+        steps: as the experiment lists them.
+        seeds: integer `[N, 2]`, one per image; image n's result depends on its own seed only.
+
+    Returns:
+        For each step its seeds `[N, 2]`, or what its `draw` returns: tensors whose first dimension is N.
+    """
+
+    def drawn(j, step):
+        fold = partial(tf.random.experimental.stateless_fold_in, data=j)
+        own = tf.map_fn(fold, seeds, fn_output_signature=tf.TensorSpec([2], tf.int32))
+        return step.draw(own) if hasattr(step, "draw") else own
+
+    return tuple(drawn(j, step) for j, step in enumerate(steps))
+
+
+def apply(image: tf.Tensor, steps: Sequence[Step], drawn: tuple) -> tf.Tensor:
+    """Applies `steps` in order to one image.
 
     Args:
         image: float32 `[H, W, 3]` in [0, 1].
-        steps: functions `step(image, seed)`, as the experiment lists them; may be empty.
-        seed: integer `[2]`.
+        steps: functions `step(image, seed)` or `step(image, drawn)`; may be empty.
+        drawn: the image's rows of what `draw` returns.
 
     Returns:
         float32 `[H, W, 3]` in [0, 1].
     """
-    for index, step in enumerate(steps):
-        image = step(image, tf.random.experimental.stateless_fold_in(seed, index))
+    for step, own in zip(steps, drawn, strict=True):
+        image = step(image, own)
     return image
+
+
+def degrade(image: tf.Tensor, steps: Sequence[Step], seed: tf.Tensor) -> tf.Tensor:
+    """`draw` and `apply` for one image: float32 `[H, W, 3]` in [0, 1], integer seed `[2]`."""
+    drawn = tf.nest.map_structure(lambda rows: rows[0], draw(steps, seed[tf.newaxis]))
+    return apply(image, steps, drawn)

@@ -1,7 +1,7 @@
-"""Sharp images -> crops -> degraded pairs -> `tf.data`.
+"""Image files -> crops -> degraded pairs -> `tf.data`.
 
-The training stream is indexed by step: the pixels of sample i depend on (image set, seed, i) and on nothing
-else, so a stream that starts at step s is exactly the tail of one that starts at 0, on any number of workers.
+The training stream is indexed by step: the pixels of sample i depend on (sources, seed, i) and on nothing else, so a
+stream that starts at step s is exactly the tail of one that starts at 0, on any number of workers.
 """
 
 import atexit
@@ -12,124 +12,171 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
 from gandeblur.errors import InputError
 
-from .datasets import ImageSet
-from .degradations import Step, degrade
-from .images import image_size, read_image, resize
+from .datasets import ImageSet, PairSet
+from .datasets.packed import PackedSet
+from .degradations import Step, apply, degrade, draw
+from .images import resize
 
 # One seed feeds three independent streams of random numbers.
 _CROPS, _ORDER, _EVALUATION = range(3)
 
+# Samples whose random quantities are drawn together: 2,000 steps of a camera's path cost about as much for all of them
+# as for one.
+_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Source:
+    """A set of images and what becomes of them on the way into a batch.
+
+    Attributes:
+        images: sharp images, or pairs.
+        degradations: steps from the sharp image to the degraded one, see `degradations.draw`; of a pair, from its
+            blurred image.
+        downsample: images are first shrunk by this factor, each pixel the mean of `downsample` x `downsample`.
+    """
+
+    images: ImageSet | PairSet | PackedSet
+    degradations: Sequence[Step] = ()
+    downsample: int = 1
+
 
 def training_stream(
-    images: ImageSet,
+    sources: Sequence[Source],
     *,
     crop_px: int,
-    max_zoom: float,
-    degradations: Sequence[Step],
+    max_zoom: float = 1.0,
     batch_size: int,
     seed: int,
     start_step: int,
     total_steps: int,
     value_range: float = 1.0,
     cache_bytes: int = 2 * 2**30,
+    workers: int | None = None,
 ) -> tf.data.Dataset:
     """Batches `start_step` to `total_steps - 1` of randomly cropped, flipped and degraded images.
 
-    Batch s holds the samples from `s * batch_size` on. Each epoch, `len(images)` samples, visits every image
-    once in an order of its own. Decoded images are kept in memory; if all fit, they are decoded right away.
+    Batch s holds the samples from `s * batch_size` on. Each epoch, as many samples as the sources have images
+    together, visits every image once in an order of its own. Decoded images are kept in memory; if all fit, they are
+    decoded right away. Of a packed set, only the crops are read.
 
     Args:
-        images: the sharp images, each side at least `crop_px`.
-        crop_px: side of the square crops.
+        sources: where the images come from; several are mixed.
+        crop_px: side of the square crops; after downsampling, each side of every image has at least this many pixels.
         max_zoom: 1 takes plain crops. Above 1, a square of side `crop_px * z` is cut and shrunk (bicubic);
             log z is uniform from 0 to log(max_zoom), or to what the image's shorter side allows.
-        degradations: steps from sharp to degraded, see `degradations.degrade`.
         batch_size: images per batch, over all devices.
         seed: of crops, order and degradations.
         start_step: first batch, 0 for a new run.
         total_steps: batches of the whole run; the stream has `total_steps - start_step`, a known cardinality.
         value_range: pixels are in [0, value_range].
         cache_bytes: memory for decoded images; the images beyond it are decoded at each use.
+        workers: threads; as many as pay if left out.
 
     Returns:
         Dataset of `(degraded, sharp)`, each float32 `[batch_size, crop_px, crop_px, 3]` in [0, value_range].
 
     Raises:
-        InputError: a file is no image or smaller than the crop. A file found damaged only while the stream
-            runs makes TensorFlow raise its own error: iterate within `input_errors()`.
+        InputError: a file is no image or smaller than the crop, or a pair differs in size. A file found damaged only
+            while the stream runs makes TensorFlow raise its own error: iterate within `input_errors()`.
     """
-    sizes = [image_size(path) for path in images.paths]
-    for path, (height, width) in zip(images.paths, sizes, strict=True):
-        if min(height, width) < crop_px:
-            raise InputError(
-                f"{path}: is {width}x{height}, smaller than the {crop_px}x{crop_px} crop; "
-                "remove it or take a smaller crop"
-            )
-    reader = _Reader(images.paths, read_image, [3 * height * width for height, width in sizes], cache_bytes)
+    for source in sources:
+        for index in range(len(source.images)):
+            height, width = (side // source.downsample for side in source.images.size(index))
+            if min(height, width) < crop_px:
+                raise InputError(
+                    f"{source.images.where(index)}: is {width}x{height}, smaller than the {crop_px}x{crop_px} crop; "
+                    "remove it or take a smaller crop"
+                )
+    first = np.cumsum([0] + [len(source.images) for source in sources])  # each source's first index
+    readers = []
+    for source in sources:
+        readers.append(_Reader(source.images, cache_bytes))
+        cache_bytes = max(0, cache_bytes - readers[-1].kept_bytes)
 
     def crop(index, draws):
-        return random_crop(reader[index], draws, crop_px=crop_px, max_zoom=max_zoom)
+        number = int(np.searchsorted(first, index, side="right")) - 1
+        frames = readers[number][index - first[number]]
+        return random_crop(frames, draws, crop_px=crop_px, max_zoom=max_zoom, downsample=sources[number].downsample)
 
-    def sample(i):
-        epoch, position = i // len(images), i % len(images)
-        index = tf.random.experimental.index_shuffle(position, _seed(seed, _ORDER, epoch), len(images) - 1)
-        crop_seed, degradation_seed = tf.unstack(tf.random.experimental.stateless_split(_seed(seed, _CROPS, i), 2))
-        draws = tf.random.stateless_uniform([4], crop_seed)
-        sharp = _call_python(crop, index, draws)
-        return _pair(sharp, crop_px, degradations, degradation_seed, value_range)
+    def sample(i, drawn):
+        epoch, position = i // int(first[-1]), i % int(first[-1])
+        index = tf.random.experimental.index_shuffle(position, _seed(seed, _ORDER, epoch), int(first[-1]) - 1)
+        draws = tf.random.stateless_uniform([4], _sample_seeds(seed, i)[0])
+        frames = _call_python(crop, index, draws)
+        blurred, sharp = _floats(frames, [2, crop_px, crop_px, 3])
+        steps = [partial(apply, blurred, source.degradations, own) for source, own in zip(sources, drawn, strict=True)]
+        number = tf.searchsorted(tf.constant(first[1:]), [index], side="right")[0]
+        degraded = tf.switch_case(number, steps) if len(steps) > 1 else steps[0]()
+        return value_range * degraded, value_range * sharp
 
-    indices = tf.data.Dataset.range(start_step * batch_size, total_steps * batch_size)
-    return _batches(indices, sample, batch_size, drop_remainder=True)
+    def block(number):
+        i = number * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)
+        seeds = tf.map_fn(lambda j: _sample_seeds(seed, j)[1], i)
+        return i, tuple(draw(source.degradations, seeds) for source in sources)
+
+    begin, end = start_step * batch_size, total_steps * batch_size
+    parallel = workers or tf.data.AUTOTUNE
+    blocks = tf.data.Dataset.range(begin // _BLOCK, -(-end // _BLOCK)).map(block, num_parallel_calls=parallel)
+    samples = blocks.unbatch().skip(begin % _BLOCK).take(end - begin)
+    samples = samples.apply(tf.data.experimental.assert_cardinality(end - begin))
+    return _batches(samples.map(sample, num_parallel_calls=parallel), batch_size, workers, drop_remainder=True)
 
 
 def evaluation_stream(
-    images: ImageSet,
+    source: Source,
     *,
-    size_px: int,
-    degradations: Sequence[Step],
+    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
     batch_size: int,
     seed: int,
     value_range: float = 1.0,
     cache_bytes: int = 2 * 2**30,
 ) -> tf.data.Dataset:
-    """All images once, in the set's order, each resized (bicubic) to a square and degraded with its own seed.
+    """All images once, in the set's order, whole, each degraded with its own seed.
 
     Args:
-        images: the sharp images, of any size.
-        size_px: side of the square.
-        degradations: steps from sharp to degraded, see `degradations.degrade`.
-        batch_size: images per batch; the last batch may hold fewer.
+        source: the images, of any size, and what becomes of them.
+        prepare: function from uint8 `[H, W, 3]` to the image that is scored, for example `images.resize` with its
+            size; applied to both images of a pair, after downsampling.
+        batch_size: images per batch, all of one size; the last batch may hold fewer.
         seed: of the degradations; image k draws from `seed` and k only.
         value_range: pixels are in [0, value_range].
-        cache_bytes: memory for resized images; the images beyond it are read at each use.
+        cache_bytes: memory for prepared images; the images beyond it are read at each use.
 
     Returns:
-        Dataset of `(degraded, sharp)`, each float32 `[batch, size_px, size_px, 3]` in [0, value_range]; its
-        cardinality is known.
+        Dataset of `(degraded, sharp)`, each float32 `[batch, H, W, 3]` in [0, value_range]; its cardinality is known.
 
     Raises:
         InputError: a file is no image; see `training_stream`.
     """
 
-    def load(path):
-        return resize(read_image(path), size_px, size_px)
+    def load(frames):
+        frames = [_shrunk(frame, source.downsample) for frame in frames]
+        return np.stack([prepare(frame) if prepare else frame for frame in frames])
 
-    reader = _Reader(images.paths, load, [3 * size_px**2] * len(images), cache_bytes)
+    reader = _Reader(source.images, cache_bytes, load)
+
+    def pair(index):
+        return reader[index][[0, -1]]  # of a sharp image, twice the same
 
     def sample(k):
-        sharp = _call_python(reader.__getitem__, k)
-        return _pair(sharp, size_px, degradations, _seed(seed, _EVALUATION, k), value_range)
+        blurred, sharp = _floats(_call_python(pair, k), [2, None, None, 3])
+        degraded = degrade(blurred, source.degradations, _seed(seed, _EVALUATION, k))
+        return value_range * degraded, value_range * sharp
 
-    return _batches(tf.data.Dataset.range(len(images)), sample, batch_size, drop_remainder=False)
+    samples = tf.data.Dataset.range(len(source.images)).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
+    return _batches(samples, batch_size, None, drop_remainder=False)
 
 
 @contextmanager
@@ -147,45 +194,69 @@ def input_errors() -> Iterator[None]:
         raise InputError(message[1]) from error
 
 
-def random_crop(image: np.ndarray, draws: np.ndarray, *, crop_px: int, max_zoom: float) -> np.ndarray:
+def random_crop(
+    frames: np.ndarray, draws: np.ndarray, *, crop_px: int, max_zoom: float = 1.0, downsample: int = 1
+) -> np.ndarray:
     """The crop that four random numbers stand for: zoom, top, left, and (below one half) a horizontal flip.
 
     Args:
-        image: uint8 `[H, W, 3]`, each side at least `crop_px`.
+        frames: uint8 `[1, H, W, 3]` (sharp) or `[2, H, W, 3]` (blurred, sharp).
         draws: float `[4]` in [0, 1).
         crop_px, max_zoom: see `training_stream`.
+        downsample: see `Source`.
 
     Returns:
-        uint8 `[crop_px, crop_px, 3]`.
+        uint8 `[2, crop_px, crop_px, 3]`: the same window of the blurred and the sharp image, or twice the sharp one.
     """
     zoom, top, left, flip = (float(draw) for draw in draws)
-    height, width = image.shape[:2]
-    largest = min(max_zoom, height / crop_px, width / crop_px)
-    side = round(crop_px * largest**zoom)
+    height, width = (side // downsample for side in frames.shape[1:3])
+    side = round(crop_px * min(max_zoom, height / crop_px, width / crop_px) ** zoom)
     top, left = int(top * (height - side + 1)), int(left * (width - side + 1))
-    window = image[top : top + side, left : left + side]
-    if side > crop_px:
-        window = resize(window, crop_px, crop_px)
-    return window[:, ::-1] if flip < 0.5 else window
+    rows = slice(downsample * top, downsample * (top + side))
+    columns = slice(downsample * left, downsample * (left + side))
+    crop = np.empty((2, crop_px, crop_px, 3), np.uint8)
+    for number, frame in enumerate(frames[:, rows, columns]):
+        frame = _shrunk(frame, downsample)
+        if side > crop_px:
+            frame = resize(frame, crop_px, crop_px)
+        crop[number:] = frame[:, ::-1] if flip < 0.5 else frame
+    return crop
+
+
+def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
+    """Means of `factor` x `factor` pixels; rows and columns that fill no such square are left out."""
+    if factor == 1:
+        return image
+    height, width = (side // factor * factor for side in image.shape[:2])
+    return np.asarray(Image.fromarray(image[:height, :width]).reduce(factor))
 
 
 class _Reader:
-    """Decoded images by index, kept in memory as far as `cache_bytes` reach in the set's order."""
+    """The images of a set by index, kept in memory as far as `cache_bytes` reach in the set's order."""
 
-    def __init__(self, paths: Sequence[Path], load: Callable[[Path], np.ndarray], nbytes: list[int], cache_bytes: int):
-        self._paths = paths
-        self._load = load
-        self._kept = np.cumsum(nbytes) <= cache_bytes
+    def __init__(
+        self,
+        images: ImageSet | PairSet | PackedSet,
+        cache_bytes: int,
+        load: Callable[[np.ndarray], np.ndarray] = lambda frames: frames,
+    ):
+        self._read = lambda index: load(images.read(index))
+        # What a packed set reads is kept in memory by the operating system.
+        packed = isinstance(images, PackedSet)
+        sizes = [0] * len(images) if packed else [3 * np.prod(images.size(index)) for index in range(len(images))]
+        nbytes = np.cumsum(sizes) * (2 if images.has_pairs else 1)
+        self._kept = (nbytes <= cache_bytes) & (not packed)
+        self.kept_bytes = int(nbytes[self._kept][-1]) if self._kept.any() else 0
         self._cache: dict[int, np.ndarray] = {}
         if self._kept.all():  # a damaged file is reported now, not in the middle of a run
             with ThreadPoolExecutor() as pool:
                 decoded = track(
-                    pool.map(load, paths),
+                    pool.map(self._read, range(len(images))),
                     "decoding images",
-                    total=len(paths),
+                    total=len(images),
                     console=Console(stderr=True),
                     transient=True,
-                    disable=len(paths) <= 200 or not sys.stderr.isatty(),
+                    disable=len(images) <= 200 or not sys.stderr.isatty(),
                 )
                 self._cache = dict(enumerate(decoded))
 
@@ -193,7 +264,7 @@ class _Reader:
         index = int(index)
         if index in self._cache:
             return self._cache[index]
-        image = self._load(self._paths[index])
+        image = self._read(index)
         if self._kept[index]:
             self._cache[index] = image
         return image
@@ -244,13 +315,21 @@ def _seed(seed: int, stream: int, index: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), index)
 
 
-def _pair(sharp, side_px, degradations, seed, value_range):
-    sharp = tf.cast(tf.ensure_shape(sharp, [side_px, side_px, 3]), tf.float32) / 255.0
-    degraded = degrade(sharp, degradations, seed)
-    return value_range * degraded, value_range * sharp
+def _sample_seeds(seed: int, i: tf.Tensor) -> tf.Tensor:
+    """Of sample i: the crop's seed and the degradations', `[2, 2]`."""
+    return tf.random.experimental.stateless_split(_seed(seed, _CROPS, i), 2)
 
 
-def _batches(indices, sample, batch_size, *, drop_remainder):
+def _floats(frames: tf.Tensor, shape: Sequence[int | None]) -> list[tf.Tensor]:
+    """The blurred and the sharp image in [0, 1]."""
+    return tf.unstack(tf.cast(tf.ensure_shape(frames, shape), tf.float32) / 255.0)
+
+
+def _batches(samples, batch_size, workers, *, drop_remainder):
     """`drop_remainder` makes the batch's shape static; a training stream has no remainder."""
-    samples = indices.map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return samples.batch(batch_size, drop_remainder=drop_remainder).prefetch(2)
+    batches = samples.batch(batch_size, drop_remainder=drop_remainder).prefetch(2)
+    if workers:
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = workers
+        batches = batches.with_options(options)
+    return batches

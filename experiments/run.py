@@ -9,6 +9,7 @@ A run lives in its work folder: `checkpoint.npz`, `generator.weights.h5`, `tenso
 import contextlib
 import dataclasses
 import datetime
+import functools
 import importlib.metadata
 import json
 import subprocess
@@ -24,7 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ..data import pipeline
-from ..data.datasets import ImageSet, benchmarks, folder, sample
+from ..data.datasets import benchmarks, folder, sample
+from ..data.datasets.find import find
+from ..data.images import resize
 from ..errors import InputError
 from ..evaluation import metrics, report
 from ..files import replacing
@@ -43,7 +46,9 @@ _DEFINED = [
     flags.DEFINE_string("stage", "all", f"what to do: {', '.join(STAGES)}; all is every one in turn"),
     flags.DEFINE_string("preset", None, "schedule"),
     flags.DEFINE_string("variant", None, "network and losses"),
-    flags.DEFINE_string("train_data", None, "folder of sharp photographs; the embedded sample if left out"),
+    flags.DEFINE_string(
+        "train_data", None, "folder of sharp photographs, or of packed ones; the embedded sample if left out"
+    ),
     flags.DEFINE_string("benchmarks", None, "folder that holds set5, set14, bsd100; the embedded sample if left out"),
     flags.DEFINE_string("workdir", None, "folder of this run; runs/EXPERIMENT/PRESET-VARIANT if left out"),
     flags.DEFINE_integer("seed", 0, "of initial weights, crops, order and degradations", lower_bound=0),
@@ -210,10 +215,9 @@ def _train(run, strategy):
     crop_px = run.variant.crop_px or preset.crop_px
     total_steps = preset.epochs * preset.steps_per_epoch
     stream = pipeline.training_stream(
-        train_set,
+        [pipeline.Source(train_set, run.experiment.degradations)],
         crop_px=crop_px,
         max_zoom=preset.max_zoom,
-        degradations=run.experiment.degradations,
         batch_size=preset.batch_size * max(1, run.experiment.discriminator_steps),
         seed=run.seed,
         start_step=done * preset.steps_per_epoch,
@@ -221,13 +225,13 @@ def _train(run, strategy):
         value_range=preset.value_range,
     )
     # One image for each device at a time: Keras cannot evaluate a batch that leaves a device without images.
-    shown = validation_set.paths[:VALIDATION_IMAGES]
-    validation = pipeline.evaluation_stream(
-        ImageSet(validation_set.name, (shown * devices)[: -(-len(shown) // devices) * devices]),
+    shown = [*range(len(validation_set))][:VALIDATION_IMAGES]
+    shown = (shown * devices)[: -(-len(shown) // devices) * devices]
+    validation = _whole_images(
+        run,
+        validation_set.subset(shown, validation_set.name),
         size_px=crop_px,
-        degradations=run.experiment.degradations,
         batch_size=devices,
-        seed=run.seed,
         value_range=preset.value_range,
     )
     model = _build(run, strategy)
@@ -283,9 +287,24 @@ def _resumable(run):
 
 
 def _training_images():
-    if FLAGS.train_data:
-        return folder.split(folder.image_folder(FLAGS.train_data), validation_fraction=0.04)
-    return sample.train(), sample.validation()
+    if not FLAGS.train_data:
+        return sample.train(), sample.validation()
+    images = find(FLAGS.train_data)
+    if images.has_pairs:
+        raise InputError(
+            f"{FLAGS.train_data}: holds pairs, but this experiment degrades sharp photographs itself; "
+            "give a folder of sharp ones"
+        )
+    return folder.split(images, validation_fraction=0.04)
+
+
+def _whole_images(run, images, size_px, **options):
+    return pipeline.evaluation_stream(
+        pipeline.Source(images, run.experiment.degradations),
+        prepare=functools.partial(resize, height=size_px, width=size_px),
+        seed=run.seed,
+        **options,
+    )
 
 
 def _build(run, strategy):
@@ -413,15 +432,9 @@ def _checked_meta(run):
 
 def _pairs(run, image_set):
     """(name, degraded, sharp) as 8-bit arrays, one image at a time."""
-    stream = pipeline.evaluation_stream(
-        image_set,
-        size_px=run.experiment.test_size_px,
-        degradations=run.experiment.degradations,
-        batch_size=1,
-        seed=run.seed,
-    )
-    for path, (degraded, sharp) in zip(image_set.paths, stream.as_numpy_iterator(), strict=True):
-        yield path.stem, metrics.to_uint8(degraded[0], (0, 1)), metrics.to_uint8(sharp[0], (0, 1))
+    stream = _whole_images(run, image_set, size_px=run.experiment.test_size_px, batch_size=1)
+    for name, (degraded, sharp) in zip(image_set.names, stream.as_numpy_iterator(), strict=True):
+        yield name, metrics.to_uint8(degraded[0], (0, 1)), metrics.to_uint8(sharp[0], (0, 1))
 
 
 def _curves(history, steps_per_epoch):

@@ -1,7 +1,19 @@
-"""Which image files make up a set."""
+"""Which image files make up a set, and their pixels.
 
+A set is sharp images (`ImageSet`) or blurred and sharp images of one scene (`PairSet`, or a `packed.PackedSet` of
+either kind). All of them answer the same questions: `len`, `names`, `where(k)`, `size(k)`, `read(k)`,
+`subset(indices, name)`.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+
+from gandeblur.errors import InputError
+
+from ..images import image_size, read_image
 
 
 @dataclass(frozen=True)
@@ -11,5 +23,132 @@ class ImageSet:
     name: str
     paths: tuple[Path, ...]
 
+    has_pairs = False
+
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Each image's name: its file's, without the suffix."""
+        return tuple(path.stem for path in self.paths)
+
+    def where(self, index: int) -> str:
+        """The file, for messages."""
+        return str(self.paths[index])
+
+    def size(self, index: int) -> tuple[int, int]:
+        """(height, width) in pixels, from the file's header.
+
+        Raises:
+            InputError: the file is missing or no image.
+        """
+        return image_size(self.paths[index])
+
+    def read(self, index: int) -> np.ndarray:
+        """The pixels: uint8 `[1, H, W, 3]`.
+
+        Raises:
+            InputError: the file is missing, truncated or no image.
+        """
+        return _read(self.paths[index], self.size(index))[np.newaxis]
+
+    def subset(self, indices: Sequence[int], name: str) -> "ImageSet":
+        return ImageSet(name, tuple(self.paths[index] for index in indices))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A blurred and a sharp image of one scene, in two files of one size."""
+
+    name: str  # "GOPR0372_07_00/000047": unique within its set
+    blurred: Path
+    sharp: Path
+
+    def size(self) -> tuple[int, int]:
+        (height, width), sharp = image_size(self.blurred), image_size(self.sharp)
+        if (height, width) != sharp:
+            raise InputError(
+                f"{self.blurred}: is {width}x{height}, but {self.sharp} is {sharp[1]}x{sharp[0]}; "
+                "replace the one that is wrong"
+            )
+        return height, width
+
+    def read(self) -> np.ndarray:
+        size = self.size()
+        return np.stack([_read(path, size) for path in (self.blurred, self.sharp)])
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """A blurred image with its sharp one to the right of it, in one file ("A|B")."""
+
+    name: str
+    path: Path
+
+    @property
+    def blurred(self) -> Path:
+        return self.path
+
+    def size(self) -> tuple[int, int]:
+        height, width = image_size(self.path)
+        if width % 2:
+            raise InputError(
+                f"{self.path}: is {width} pixels wide, no two halves of one width; replace or remove the file"
+            )
+        return height, width // 2
+
+    def read(self) -> np.ndarray:
+        height, width = self.size()
+        both = _read(self.path, (height, 2 * width))
+        return np.stack([both[:, :width], both[:, width:]])
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """A named list of blurred and sharp images. The name ends with the variant of the blur: `GOPRO_Large/test/blur`."""
+
+    name: str
+    variant: str  # "blur" or "blur_gamma" in GoPro's layout, else the name of the folder; recorded in every result
+    pairs: tuple[Pair | SideBySide, ...]
+
+    has_pairs = True
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Each pair's name: `sequence/file` without the suffix."""
+        return tuple(pair.name for pair in self.pairs)
+
+    def where(self, index: int) -> str:
+        """The blurred image's file, for messages."""
+        return str(self.pairs[index].blurred)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """(height, width) in pixels of either image, from the files' headers.
+
+        Raises:
+            InputError: a file is missing or no image, or the two differ in size.
+        """
+        return self.pairs[index].size()
+
+    def read(self, index: int) -> np.ndarray:
+        """The pixels, blurred then sharp: uint8 `[2, H, W, 3]`.
+
+        Raises:
+            InputError: as `size`, or a file is truncated.
+        """
+        return self.pairs[index].read()
+
+    def subset(self, indices: Sequence[int], name: str) -> "PairSet":
+        return PairSet(name, self.variant, tuple(self.pairs[index] for index in indices))
+
+
+def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """The file's pixels; crops are planned by `size`, from its header."""
+    pixels = read_image(path)
+    if pixels.shape[:2] != size:
+        raise InputError(f"{path}: its header gives another size than its pixels have; save it anew")
+    return pixels

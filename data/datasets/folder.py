@@ -32,10 +32,11 @@ def image_folder(folder: str | Path, name: str | None = None) -> ImageSet:
     return ImageSet(name or folder.resolve().name, tuple(folder / path for path in visible))
 
 
-def split(image_set: ImageSet, validation_fraction: float) -> tuple[ImageSet, ImageSet]:
+def split(images, validation_fraction: float) -> tuple:
     """Takes validation images (at least one) at even distances from the set; the rest is for training.
 
     Args:
+        images: an `ImageSet`, `PairSet` or `PackedSet`.
         validation_fraction: share of the images, between 0 and 1.
 
     Returns:
@@ -44,11 +45,12 @@ def split(image_set: ImageSet, validation_fraction: float) -> tuple[ImageSet, Im
     Raises:
         InputError: fewer than two images.
     """
-    count = len(image_set)
+    count = len(images)
     if count < 2:
-        raise InputError(f"{image_set.paths[0]}: is the only image; add a second one, for validation")
+        raise InputError(f"{images.where(0)}: is the only image; add a second one, for validation")
     held_out = min(max(round(count * validation_fraction), 1), count - 1)
     chosen = {(2 * k + 1) * count // (2 * held_out) for k in range(held_out)}
-    train = tuple(path for index, path in enumerate(image_set.paths) if index not in chosen)
-    validation = tuple(path for index, path in enumerate(image_set.paths) if index in chosen)
-    return ImageSet(f"{image_set.name}/train", train), ImageSet(f"{image_set.name}/validation", validation)
+    return (
+        images.subset([index for index in range(count) if index not in chosen], f"{images.name}/train"),
+        images.subset(sorted(chosen), f"{images.name}/validation"),
+    )

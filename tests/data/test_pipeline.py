@@ -7,10 +7,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from gandeblur.data.datasets import ImageSet
-from gandeblur.data.degradations import blur, disk_kernel, gaussian_noise, jpeg
+from gandeblur.data import pipeline
+from gandeblur.data.datasets import ImageSet, Pair, PairSet
+from gandeblur.data.datasets.packed import open_packed, pack
+from gandeblur.data.degradations import blur, degrade, disk_kernel, draw, gaussian_noise, jpeg
 from gandeblur.data.images import read_image, resize
-from gandeblur.data.pipeline import evaluation_stream, input_errors, random_crop, training_stream
+from gandeblur.data.pipeline import Source, evaluation_stream, input_errors, random_crop, training_stream
 from gandeblur.errors import InputError
 
 STEPS = (
@@ -26,9 +28,14 @@ def images(write_image):
     return ImageSet("test", tuple(write_image(f"{k}.png", *size)[0] for k, size in enumerate(sizes)))
 
 
-def stream(images, **changes):
-    defaults = dict(crop_px=16, max_zoom=2.0, degradations=STEPS, batch_size=4, seed=7, start_step=0, total_steps=6)
-    return training_stream(images, **(defaults | changes))
+def stream(images, degradations=STEPS, **changes):
+    defaults = dict(crop_px=16, max_zoom=2.0, batch_size=4, seed=7, start_step=0, total_steps=6)
+    return training_stream([Source(images, degradations)], **(defaults | changes))
+
+
+def evaluation(images, degradations=(), **changes):
+    prepare = partial(resize, height=12, width=12)
+    return evaluation_stream(Source(images, degradations), **(dict(prepare=prepare, seed=0, batch_size=2) | changes))
 
 
 def collect(dataset):
@@ -123,23 +130,26 @@ def test_crops_reach_every_border_and_no_further():
     image = np.arange(20 * 24 * 3, dtype=np.int64).reshape(20, 24, 3) % 251
     image = image.astype(np.uint8)
     almost_one = np.nextafter(np.float32(1), np.float32(0))
-    plain = partial(random_crop, image, crop_px=16, max_zoom=1.0)
-    np.testing.assert_array_equal(plain([0, 0, 0, 0.5]), image[:16, :16])
-    np.testing.assert_array_equal(plain([0, almost_one, almost_one, 0.5]), image[4:, 8:])
-    np.testing.assert_array_equal(plain([0, 0, 0, 0.4]), image[:16, 15::-1])
+    plain = partial(random_crop, image[np.newaxis], crop_px=16)
+    for draws, window in (
+        ([0, 0, 0, 0.5], image[:16, :16]),
+        ([0, almost_one, almost_one, 0.5], image[4:, 8:]),
+        ([0, 0, 0, 0.4], image[:16, 15::-1]),
+    ):
+        np.testing.assert_array_equal(plain(draws), [window, window])
 
 
 def test_zoom_is_log_uniform_up_to_the_limit_and_the_image():
     image = np.random.default_rng(0).integers(0, 256, (64, 90, 3), dtype=np.uint8)
     almost_one = np.nextafter(np.float32(1), np.float32(0))
-    for max_zoom, draw, side in (
+    for max_zoom, drawn, side in (
         (2, 0, 16),
         (2, 0.5, 23),
         (2, almost_one, 32),
         (9, almost_one, 64),
         (9, 0.5, 32),
     ):
-        crop = random_crop(image, [draw, 0, 0, 0.9], crop_px=16, max_zoom=max_zoom)
+        crop = random_crop(image[np.newaxis], [drawn, 0, 0, 0.9], crop_px=16, max_zoom=max_zoom)[0]
         np.testing.assert_array_equal(crop, resize(image[:side, :side], 16, 16) if side > 16 else image[:16, :16])
 
 
@@ -154,7 +164,7 @@ def test_a_damaged_file_is_refused_before_training_where_all_is_cached(truncated
     with pytest.raises(InputError, match=r"truncated\.png: cannot be read"):
         stream(images)
     with pytest.raises(InputError, match=r"truncated\.png: cannot be read"):
-        evaluation_stream(images, size_px=8, degradations=(), batch_size=1, seed=0)
+        evaluation(images)
 
 
 def test_a_file_found_damaged_while_streaming_ends_in_one_line(images, truncated):
@@ -171,7 +181,7 @@ def test_other_errors_of_tensorflow_pass_unchanged():
 
 
 def test_evaluation_keeps_the_order_and_resizes(images):
-    dataset = evaluation_stream(images, size_px=12, degradations=(), batch_size=2, seed=0, value_range=255.0)
+    dataset = evaluation(images, value_range=255.0)
     assert dataset.cardinality() == 3
     assert [len(sharp) for _, sharp in dataset] == [2, 2, 1]
     _, sharp = collect(dataset)
@@ -180,7 +190,7 @@ def test_evaluation_keeps_the_order_and_resizes(images):
 
 
 def test_evaluation_pixels_depend_on_seed_and_position_only(images):
-    evaluate = partial(evaluation_stream, images, size_px=12, degradations=STEPS)
+    evaluate = partial(evaluation, images, STEPS)
     expected = collect(evaluate(batch_size=2, seed=0))
     for _ in range(2):
         np.testing.assert_array_equal(collect(evaluate(batch_size=5, seed=0, cache_bytes=0)), expected)
@@ -190,11 +200,131 @@ def test_evaluation_pixels_depend_on_seed_and_position_only(images):
 def test_the_interpreter_exits_while_a_stream_is_open():
     script = """
 from gandeblur.data.datasets import sample
-from gandeblur.data.pipeline import training_stream
-stream = training_stream(sample.train(), crop_px=128, max_zoom=2.0, degradations=(), batch_size=2, seed=0,
+from gandeblur.data.pipeline import Source, training_stream
+stream = training_stream([Source(sample.train())], crop_px=128, max_zoom=2.0, batch_size=2, seed=0,
                          start_step=0, total_steps=800, cache_bytes=0)
 iterator = iter(stream)
 next(iterator)
 raise SystemExit(2)
 """
     assert subprocess.run([sys.executable, "-c", script], timeout=60, capture_output=True).returncode == 2
+
+
+# Pairs, packed sets and mixtures --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pairs(write_image):
+    sizes = [(40, 48), (33, 37), (36, 64)]
+
+    def pair(k, size):
+        return Pair(f"seq/{k}", *(write_image(f"pairs/{kind}/{k}.png", *size)[0] for kind in ("blur", "sharp")))
+
+    return PairSet("pairs/blur", "blur", tuple(pair(k, size) for k, size in enumerate(sizes)))
+
+
+def test_a_pair_is_cropped_alike_and_degraded_from_its_blurred_image(pairs):
+    blurred, sharp = collect(stream(pairs, (), max_zoom=1.0, total_steps=5))
+    frames = [pairs.read(k) for k in range(len(pairs))]
+    for crops in np.round(255 * np.stack([blurred, sharp], axis=1)).astype(np.uint8):
+        found = 0
+        for frame in frames:
+            windows = np.lib.stride_tricks.sliding_window_view(frame, (2, 16, 16, 3))[0, :, :, 0]
+            found += sum((windows == flipped).all(axis=(2, 3, 4, 5)).sum() for flipped in (crops, crops[:, :, ::-1]))
+        assert found == 1
+    noisy, same = collect(stream(pairs, STEPS[1:2], max_zoom=1.0, total_steps=5))
+    np.testing.assert_array_equal(same, sharp)
+    assert 0.01 < np.std(noisy - blurred) < 0.03
+
+
+def test_downsampled_crops_are_crops_of_the_downsampled_image(pairs):
+    # Of 33 x 37 pixels the last row and the last column fill no square of 2 x 2.
+    one = pairs.subset([1], "one")
+    frame = np.round(one.read(0)[:, :32, :36].reshape(2, 16, 2, 18, 2, 3).mean((2, 4)) + 1e-6)
+    source = Source(one, downsample=2)
+    dataset = training_stream([source], crop_px=16, batch_size=8, seed=0, start_step=0, total_steps=4)
+    for crop in np.round(255 * np.stack(collect(dataset), axis=1)):
+        windows = [frame[:, :, left : left + 16] for left in range(3)]
+        assert any((crop == window).all() or (crop[:, :, ::-1] == window).all() for window in windows)
+    whole = next(evaluation_stream(source, batch_size=1, seed=0).as_numpy_iterator())
+    np.testing.assert_array_equal(np.round(255 * np.concatenate(whole)), frame)
+    with pytest.raises(InputError, match=r"1\.png: is 18x16, smaller than the 17x17 crop"):
+        training_stream([source], crop_px=17, batch_size=1, seed=0, start_step=0, total_steps=1)
+
+
+@pytest.mark.parametrize("downsample", [1, 2])
+def test_packed_images_give_the_same_pixels_on_any_number_of_workers(tmp_path, pairs, images, downsample):
+    pack(pairs, tmp_path / "pairs.packed")
+    pack(images, tmp_path / "images.packed")
+    packed_pairs, packed_images = open_packed(tmp_path / "pairs.packed"), open_packed(tmp_path / "images.packed")
+    options = dict(crop_px=8, max_zoom=1.5, batch_size=4, seed=7, start_step=1, total_steps=9)
+
+    def mixture(pairs, images, **changes):
+        sources = [Source(pairs, STEPS[1:2], downsample), Source(images, STEPS, downsample)]
+        return collect(training_stream(sources, **(options | changes)))
+
+    expected = mixture(pairs, images)
+    for got in (
+        mixture(pairs, images, workers=1),
+        mixture(pairs, images, workers=2, cache_bytes=0),
+        mixture(packed_pairs, packed_images, workers=1),
+        mixture(packed_pairs, packed_images, workers=2),
+        mixture(pairs, packed_images, cache_bytes=7000),
+    ):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_a_mixture_visits_every_image_of_every_source_with_its_own_degradations(tmp_path):
+    images = flat_images(tmp_path, 7)
+    sources = [
+        Source(images.subset(range(3), "left"), (lambda image, seed: image + 1.0,)),
+        Source(images.subset(range(3, 7), "right"), (lambda image, seed: image + 2.0, lambda image, seed: image)),
+    ]
+    dataset = training_stream(sources, crop_px=16, batch_size=7, seed=7, start_step=0, total_steps=5)
+    degraded, sharp = collect(dataset)
+    level = np.round(sharp[:, 0, 0, 0] * 25.5).astype(int)
+    assert (np.sort(level.reshape(5, 7)) == np.arange(7)).all()
+    np.testing.assert_allclose((degraded - sharp)[:, 0, 0, 0], np.where(level < 3, 1, 2), rtol=1e-5)
+
+
+class Offset:
+    """A step that draws in blocks: adds a number of its own to each image."""
+
+    def draw(self, seeds):
+        return tf.map_fn(lambda seed: tf.random.stateless_uniform([], seed), seeds, fn_output_signature=tf.float32)
+
+    def __call__(self, image, offset):
+        return image + offset
+
+
+def test_what_is_drawn_in_blocks_belongs_to_the_sample(tmp_path, monkeypatch):
+    images = flat_images(tmp_path, 3)
+
+    def offsets(**changes):
+        degraded, sharp = collect(stream(images, (lambda image, seed: image, Offset()), **changes))
+        return (degraded - sharp)[:, 0, 0, 0]
+
+    expected = offsets(total_steps=10)
+    assert len(set(expected.round(5))) == 40
+    np.testing.assert_array_equal(offsets(start_step=7, total_steps=10), expected[28:])
+    monkeypatch.setattr(pipeline, "_BLOCK", 7)
+    np.testing.assert_array_equal(offsets(start_step=7, total_steps=10), expected[28:])
+    seed = tf.constant([5, 6], tf.int64)
+    alone = degrade(tf.zeros([4, 4, 3]), (Offset(),), seed)
+    np.testing.assert_array_equal(alone[0, 0, 0], draw((Offset(),), tf.stack([seed + 1, seed]))[0][1])
+
+
+def test_pairs_are_evaluated_whole_in_order(pairs):
+    whole = [
+        np.round(255 * np.concatenate(pair))
+        for pair in evaluation(pairs, prepare=None, batch_size=1).as_numpy_iterator()
+    ]
+    assert [frames.shape[1:3] for frames in whole] == [(40, 48), (33, 37), (36, 64)]
+    for k, frames in enumerate(whole):
+        np.testing.assert_array_equal(frames, pairs.read(k))
+
+
+def test_a_pair_of_two_sizes_is_refused_before_anything_is_decoded(pairs, write_image):
+    write_image("pairs/sharp/1.png", 20, 20)
+    with pytest.raises(InputError, match=r"blur/1\.png: is 37x33, but .*sharp/1\.png is 20x20; replace"):
+        stream(pairs)

@@ -1,10 +1,12 @@
 import os
+from functools import partial
 
 import numpy as np
 import pytest
 
 from gandeblur.data import pipeline
 from gandeblur.data.datasets import benchmarks
+from gandeblur.data.images import resize
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import audit
 from gandeblur.experiments.gan_d import EXPERIMENT
@@ -47,7 +49,10 @@ def test_the_degraded_input_scores_as_the_reading_measured():
     expected = {"set5": 17.05, "set14": 16.10, "bsd100": 17.19}
     for image_set in benchmarks.benchmark_sets(os.environ["GANDEBLUR_BENCHMARKS"]):
         stream = pipeline.evaluation_stream(
-            image_set, size_px=128, degradations=EXPERIMENT.degradations, batch_size=1, seed=0
+            pipeline.Source(image_set, EXPERIMENT.degradations),
+            prepare=partial(resize, height=128, width=128),
+            batch_size=1,
+            seed=0,
         )
         scores = [
             metrics.psnr_db(*(metrics.to_uint8(side[0], (0, 1)) for side in pair), EXPERIMENT.protocol)

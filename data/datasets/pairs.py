@@ -1,0 +1,138 @@
+"""Blurred and sharp images of one scene: two files of one name in two folders, or side by side in one file."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from gandeblur.errors import InputError
+
+from ..images import SUFFIXES
+from . import Pair, PairSet, SideBySide
+from .folder import image_folder
+
+
+def pair_folder(folder: str | Path, *, blurred: str = "blur", sharp: str = "sharp", name: str | None = None) -> PairSet:
+    """The pairs of `folder/blurred` and `folder/sharp`: files of the same name, whatever their suffixes.
+
+    Args:
+        folder: the folder that holds both.
+        blurred: its sub-folder of blurred images; also the set's variant.
+        sharp: its sub-folder of sharp images.
+        name: of the set; `folder/blurred` with the folder's own name if left out.
+
+    Returns:
+        The pairs, sorted by name. Hidden files and those that are no images by their suffix are left out.
+
+    Raises:
+        InputError: a folder is missing or empty, or an image has no partner or two. The images' sizes and pixels
+            are looked at when they are read.
+    """
+    folder = existing(folder)
+    pairs, problems = match(folder / blurred, folder / sharp)
+    raise_first(problems, folder)
+    return PairSet(name or f"{folder.resolve().name}/{blurred}", blurred, tuple(pairs))
+
+
+def side_by_side(folder: str | Path, name: str | None = None) -> PairSet:
+    """All images below `folder`, each with the blurred image in its left half and the sharp one in its right.
+
+    Args:
+        folder: the folder to search, with its sub-folders.
+        name: of the set; `folder/side_by_side` with the folder's own name if left out.
+
+    Returns:
+        The pairs, sorted by name: the file's path below `folder` without the suffix.
+
+    Raises:
+        InputError: no such folder, no image in it, or two images of one name.
+    """
+    folder = Path(folder)
+    named = defaultdict(list)
+    for path in image_folder(folder).paths:
+        named[path.relative_to(folder).with_suffix("").as_posix()].append(path)
+    raise_first(_repeated(named.values()), folder)
+    pairs = tuple(SideBySide(key, *paths) for key, paths in named.items())
+    return PairSet(name or f"{folder.resolve().name}/side_by_side", "side_by_side", pairs)
+
+
+def match(blurred: Path, sharp: Path, prefix: str = "") -> tuple[list[Pair], list[str]]:
+    """Matches the images of two folders by file name without the suffix.
+
+    Args:
+        blurred, sharp: the folders.
+        prefix: put before each pair's name, for example "GOPR0372_07_00/".
+
+    Returns:
+        The pairs, sorted by name, and everything that is wrong: one line each, as an `InputError` holds it.
+    """
+    problems = [
+        f"{folder}: no such folder; put the images that belong to {partner} into it"
+        for folder, partner in ((blurred, sharp), (sharp, blurred))
+        if not folder.is_dir()
+    ]
+    if problems:
+        return [], problems
+    named = {folder: _images(folder) for folder in (blurred, sharp)}
+    problems = [
+        f"{folder}: holds no images; put {', '.join(SUFFIXES)} files into it" for folder in named if not named[folder]
+    ]
+    if problems:
+        return [], problems
+    problems = [line for images in named.values() for line in _repeated(images.values())]
+    common = named[blurred].keys() & named[sharp].keys()
+    left = {folder: [images[stem][0] for stem in sorted(images.keys() - common)] for folder, images in named.items()}
+    if len(left[blurred]) == len(left[sharp]) == 1:
+        problems.append(
+            f"{left[blurred][0]}: has no sharp image of its name, and {left[sharp][0]} no blurred one; "
+            "give both the same name if they belong together, else remove them"
+        )
+    elif not common:
+        problems.append(f"{blurred}: shares no file name with {sharp}; give the two images of a pair the same name")
+    else:
+        problems += [f"{path}: has no sharp image in {sharp}; add it, or remove this file" for path in left[blurred]]
+        problems += [f"{path}: has no blurred image in {blurred}; add it, or remove this file" for path in left[sharp]]
+    pairs = [
+        Pair(prefix + stem, *named[blurred][stem], *named[sharp][stem])
+        for stem in sorted(common)
+        if len(named[blurred][stem]) == len(named[sharp][stem]) == 1
+    ]
+    return pairs, problems
+
+
+def raise_first(problems: Sequence[str], folder: Path) -> None:
+    """Raises the first problem, if there is one, as an `InputError` that tells how to see the others."""
+    if not problems:
+        return
+    more = f" (and {len(problems) - 1} more: gandeblur check-data {folder} lists them)" if len(problems) > 1 else ""
+    raise InputError(problems[0] + more)
+
+
+def existing(folder: str | Path) -> Path:
+    """The folder as a path.
+
+    Raises:
+        InputError: it is missing or no folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        wrong = "is not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {wrong}; give the folder that holds the images")
+    return folder
+
+
+def _images(folder: Path) -> dict[str, list[Path]]:
+    """The visible images of a folder by name without the suffix."""
+    named = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+            named[path.stem].append(path)
+    return named
+
+
+def _repeated(groups) -> list[str]:
+    """One line for each group of files that share a name but for the suffix."""
+    return [
+        f"{paths[0]}: has the name of {', '.join(path.name for path in paths[1:])} too; keep one of them"
+        for paths in groups
+        if len(paths) > 1
+    ]

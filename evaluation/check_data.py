@@ -1,0 +1,227 @@
+"""What a folder of images holds, how blurred it is, and everything that is wrong with it (`gandeblur check-data`)."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+from rich.table import Table
+
+from gandeblur.errors import InputError
+
+from ..data.datasets import ImageSet, PairSet, SideBySide
+from ..data.datasets.find import Images, choose, look
+from ..data.images import read_image
+from . import metrics
+
+PROTOCOL = metrics.RGB
+_SSIM_WINDOW_PX = 11
+_FEW_SEQUENCES = 12  # are listed one by one
+_GREY = ("1", "L", "LA", "I", "I;16")  # Pillow's modes
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image or pair: what was found when it was read."""
+
+    name: str
+    size: tuple[int, int] | None = None  # (height, width) in pixels; None if it cannot be read
+    formats: tuple[str, ...] = ()  # of its files: "RGB 8 bit"
+    psnr_db: float | None = None  # of the blurred image; None for sharp images
+    ssim: float | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def sequence(self) -> str:
+        return self.name.rpartition("/")[0]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One variant of one split."""
+
+    name: str  # the set's: "GOPRO_Large/test/blur"
+    has_pairs: bool
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check_data` found."""
+
+    kind: str  # of the folder, in words
+    parts: tuple[Part, ...]
+    problems: tuple[str, ...]  # one line each
+
+
+def main(folder: str | Path, *, variant: str | None = None, split: str | None = None, layout: str | None = None) -> int:
+    """Checks a folder and prints the report; returns the exit status, 1 if anything is wrong."""
+    report = check_data(folder, variant=variant, split=split, layout=layout)
+    print_report(folder, report)
+    return int(bool(report.problems))
+
+
+def check_data(
+    folder: str | Path, *, variant: str | None = None, split: str | None = None, layout: str | None = None
+) -> Report:
+    """Reads every file of a folder of images or pairs, and scores each blurred image against its sharp one.
+
+    Problems are those at which the data set's readers stop, all of them, and blurred images that equal the sharp one.
+
+    Args:
+        folder: see `data.datasets.find`.
+        variant: the only blurred images to check; all if left out.
+        split: the only split to check; all if left out.
+        layout: "side_by_side", or None.
+    """
+    parts, problems = [], []
+    try:
+        contents = look(folder, layout)
+        chosen = [
+            (name, kind)
+            for name in _chosen(folder, "--split", split, tuple(contents.choices))
+            for kind in _chosen(folder, "--blurred", variant, contents.choices[name])
+        ]
+        for name, kind in chosen:
+            images, wrong = contents.read(name, kind)
+            items = tuple(_examine_all(images))
+            parts.append(Part(images.name, images.has_pairs, items))
+            problems += wrong + [line for item in items for line in item.problems]
+    except InputError as error:  # of the folder as a whole, or the choice
+        problems.append(str(error))
+    kind = contents.kind if parts else "nothing to check"
+    # The sharp files of two variants are the same.
+    return Report(kind, tuple(parts), tuple(dict.fromkeys(problems)))
+
+
+def print_report(folder: str | Path, report: Report) -> None:
+    """Prints the folder's kind, a table of its parts, and the problems."""
+    print(f"{folder}: {report.kind}")
+    if report.parts:
+        paired = any(part.has_pairs for part in report.parts)
+        Console().print(_table(report.parts, paired))
+        if paired:
+            print(f"PSNR and SSIM of the blurred images, means over images. {PROTOCOL}.")
+    for line in report.problems:
+        print(line)
+    count = len(report.problems)
+    print("no problems found" if not count else f"{count} problem{'s' * (count > 1)} found")
+
+
+def _chosen(folder, flag: str, asked: str | None, there: Sequence[str | None]) -> Sequence[str | None]:
+    return (choose(folder, flag, asked, there),) if asked else there
+
+
+def _examine_all(images: Images) -> Iterable[Item]:
+    # No more threads than CPUs: SSIM takes many times the memory of its images.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from track(
+            pool.map(partial(_examine, images), range(len(images))),
+            f"checking {escape(images.name)}",
+            total=len(images),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+
+
+def _examine(images: Images, index: int) -> Item:
+    name, files = images.names[index], _files(images, index)
+    try:
+        pixels = images.read(index)
+    except InputError as error:
+        # A reader stops at the first file that is wrong; the other one may be wrong, too.
+        problems = [str(error)] + [line for path in files for line in _unreadable(path)]
+        return Item(name, problems=tuple(dict.fromkeys(problems)))
+    size = pixels.shape[1:3]
+    formats = tuple(_format(path) for path in files) or ("RGB 8 bit",)
+    if not images.has_pairs:
+        return Item(name, size, formats)
+    where = images.where(index)
+    if min(size) < _SSIM_WINDOW_PX:
+        least = f"{_SSIM_WINDOW_PX}x{_SSIM_WINDOW_PX}"
+        problem = f"{where}: is {size[1]}x{size[0]}, smaller than the {least} window of SSIM; remove it"
+        return Item(name, size, formats, problems=(problem,))
+    blurred, sharp = pixels
+    problems = ()
+    if np.array_equal(blurred, sharp):
+        problems = (f"{where}: is identical to its sharp image; replace it by the blurred one, or remove the pair",)
+    return Item(
+        name, size, formats, metrics.psnr_db(blurred, sharp, PROTOCOL), metrics.ssim(blurred, sharp, PROTOCOL), problems
+    )
+
+
+def _files(images: Images, index: int) -> tuple[Path, ...]:
+    """The files of an image or pair, the blurred one first; none if it is packed."""
+    if isinstance(images, ImageSet):
+        return (images.paths[index],)
+    if isinstance(images, PairSet):
+        pair = images.pairs[index]
+        return (pair.path,) if isinstance(pair, SideBySide) else (pair.blurred, pair.sharp)
+    return ()
+
+
+def _unreadable(path: Path) -> list[str]:
+    try:
+        read_image(path)
+    except InputError as error:
+        return [str(error)]
+    return []
+
+
+def _format(path: Path) -> str:
+    """Colours and bits per channel as stored: "RGB 8 bit", "grey 16 bit"."""
+    with Image.open(path) as image:
+        colours = {"P": "palette", **dict.fromkeys(_GREY, "grey")}.get(image.mode, image.mode)
+    with open(path, "rb") as file:
+        header = file.read(25)
+    # Of the formats read here only PNG has 16 bits: the byte is the depth in its first chunk.
+    bits = 16 if header.startswith(b"\x89PNG") and header[24] == 16 else 8
+    return f"{colours} {bits} bit"
+
+
+def _table(parts: Sequence[Part], paired: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("set", overflow="fold")
+    for column in ("pairs" if paired else "images", "size", "stored as", *(("PSNR dB", "SSIM") if paired else ())):
+        table.add_column(column, justify="right", no_wrap=True)
+    for part in parts:
+        sequences = {item.sequence: None for item in part.items}
+        count = f" ({len(sequences)} sequence{'s' * (len(sequences) > 1)})" if any(sequences) else ""
+        table.add_row(*_row(escape(part.name) + count, part.items, paired))
+        if paired and 1 < len(sequences) <= _FEW_SEQUENCES:
+            for sequence in sequences:
+                table.add_row(*_row(f"  {escape(sequence)}", [i for i in part.items if i.sequence == sequence], paired))
+    return table
+
+
+def _row(name: str, items: Sequence[Item], paired: bool) -> list[str]:
+    sizes = Counter(f"{item.size[1]}x{item.size[0]}" for item in items if item.size)
+    formats = Counter(stored for item in items for stored in item.formats)
+    scored = [item for item in items if item.psnr_db is not None]
+    means = [np.mean([getattr(item, metric) for item in scored]) if scored else np.nan for metric in metrics.METRICS]
+    return [
+        name,
+        str(len(items)),
+        _counted(sizes),
+        _counted(formats),
+        *([f"{means[0]:.2f}", f"{means[1]:.4f}"] * paired),
+    ]
+
+
+def _counted(counts: Counter) -> str:
+    """The most frequent value, and how many others there are."""
+    if not counts:
+        return ""
+    (most, _), *others = counts.most_common()
+    return most + (f" (and {len(others)} other{'s' * (len(others) > 1)})" if others else "")

@@ -1,0 +1,134 @@
+"""The command `gandeblur`: makes, checks and packs the image pairs that experiments train on."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from .errors import InputError
+
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parses the command line and runs one command.
+
+    Returns:
+        The exit status: 0, 1 if `check-data` found something wrong, 2 after an error in what was given.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe, `head` for example, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = error.filename or getattr(options, "out", None) or "the disk"
+        print(f"error: {place}: {error.strerror or error}; free space or choose another folder", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="gandeblur", description=__doc__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(run, name, text):
+        options = commands.add_parser(name, help=text, description=text)
+        options.set_defaults(run=run)
+        return options
+
+    build = command(
+        _build_pairs, "build-pairs", "Average high-frame-rate frames: blurred mean and sharp middle frame, as GoPro."
+    )
+    build.add_argument("frames", type=Path, help="folder of frames, folder of such folders, or video file")
+    build.add_argument("out", type=Path, help="folder to write OUT/SPLIT/SEQUENCE/{blur|blur_gamma,sharp} to")
+    build.add_argument(
+        "--window", type=_window, default=(7, 13), help="frames per pair, odd: N or MIN-MAX (default: 7-13)"
+    )
+    build.add_argument(
+        "--gamma",
+        type=_gamma,
+        default=2.2,
+        help="average light, values^GAMMA, into blur_gamma; or none: average values, into blur (default: 2.2)",
+    )
+    build.add_argument("--split", default="train", choices=["train", "test"], help="default: train")
+    build.add_argument("--seed", type=int, default=0, help="of the windows' sizes (default: 0)")
+
+    check = command(
+        _check_data, "check-data", "Say what a folder of images is, score its blurred images, list what is wrong."
+    )
+    check.add_argument("folder", type=Path, metavar="DIR")
+    _add_choice_of_images(check)
+
+    pack = command(
+        _pack, "pack", "Write a folder's images, decoded, to files from which crops are read without decoding."
+    )
+    pack.add_argument("folder", type=Path, metavar="DIR")
+    pack.add_argument("out", type=Path, metavar="OUT", help="folder to make")
+    _add_choice_of_images(pack)
+    return parser
+
+
+def _add_choice_of_images(options):
+    options.add_argument("--blurred", choices=["blur", "blur_gamma"], help="which blurred images, where there are both")
+    options.add_argument("--split", help="which split, where there are several")
+    options.add_argument("--layout", choices=["side_by_side"], help="side_by_side: each file holds blurred|sharp")
+
+
+def _window(text):
+    smallest, _, largest = text.partition("-")
+    try:
+        return int(smallest), int(largest or smallest)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither N nor MIN-MAX") from None
+
+
+def _gamma(text):
+    if text == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor none") from None
+
+
+# The commands import what they need: `gandeblur --help` does not wait for TensorFlow.
+
+
+def _build_pairs(options):
+    from gandeblur.data.averaging import build_pairs
+
+    print(
+        build_pairs(
+            options.frames,
+            options.out,
+            window=options.window,
+            gamma=options.gamma,
+            split=options.split,
+            seed=options.seed,
+        )
+    )
+    return 0
+
+
+def _check_data(options):
+    from gandeblur.evaluation import check_data
+
+    return check_data.main(options.folder, variant=options.blurred, split=options.split, layout=options.layout)
+
+
+def _pack(options):
+    from gandeblur.data.datasets.find import find
+    from gandeblur.data.datasets.packed import pack
+
+    images = find(options.folder, variant=options.blurred, split=options.split, layout=options.layout)
+    size = pack(images, options.out)
+    kind = "pairs" if images.has_pairs else "images"
+    print(f"packed {images.name}: {len(images)} {kind}, {size / 1e9:.2f} GB, in {options.out}")
+    return 0

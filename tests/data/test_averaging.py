@@ -1,0 +1,391 @@
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from gandeblur.data.averaging import Summary, build_pairs
+from gandeblur.data.images import read_image
+from gandeblur.errors import InputError
+
+VARIANTS = pytest.mark.parametrize(("gamma", "variant"), [(2.2, "blur_gamma"), (None, "blur")])
+
+
+@pytest.fixture
+def sequence(tmp_path):
+    """Writes frames, uint8 [N, H, W, 3] or random ones, as a folder below tmp_path; returns path and frames."""
+
+    def write(name="scene", frames=40, first=1, height=6, width=8):
+        if isinstance(frames, int):
+            frames = np.random.default_rng(len(name)).integers(0, 256, (frames, height, width, 3), dtype=np.uint8)
+        folder = tmp_path / "frames" / name
+        folder.mkdir(parents=True)
+        for number, frame in enumerate(frames, start=first):
+            Image.fromarray(frame).save(folder / f"{number:06}.png")
+        return folder, frames
+
+    return write
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def snapshot(folder):
+    return {name: (path.read_bytes(), path.stat().st_mtime_ns) for name, path in files(folder).items()}
+
+
+def middles(folder):
+    return [int(path.stem) for path in sorted(folder.iterdir())]
+
+
+def windows(folder, first=1):
+    """The windows, as (first frame, size), that the numbers of the middle frames tell."""
+    result = []
+    for middle in middles(folder):
+        start = sum(result[-1]) if result else first
+        result.append((start, 2 * (middle - start) + 1))
+    return result
+
+
+@VARIANTS
+def test_a_still_scene_comes_out_as_it_is(tmp_path, sequence, gamma, variant):
+    still = np.arange(256, dtype=np.uint8).reshape(16, 16, 1) + np.array([0, 60, 200], np.uint8)
+    folder, _ = sequence(frames=np.stack([still] * 13))
+    build_pairs(folder, tmp_path / "out", window=(13, 13), gamma=gamma)
+    np.testing.assert_array_equal(read_image(tmp_path / "out/train/scene" / variant / "000007.png"), still)
+
+
+@pytest.mark.parametrize("gamma", [0.01, 0.5, 100.0])
+def test_a_still_scene_comes_out_as_it_is_for_any_gamma(tmp_path, sequence, gamma):
+    still = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    folder, _ = sequence(frames=np.stack([still] * 7))
+    build_pairs(folder, tmp_path / "out", window=(7, 7), gamma=gamma)
+    np.testing.assert_array_equal(read_image(tmp_path / "out/train/scene/blur_gamma/000004.png"), still)
+
+
+@pytest.mark.parametrize(
+    ("gamma", "expected"),
+    [
+        (None, (3 * 200 + 4 * 10) / 7),
+        (2.2, ((3 * 200**2.2 + 4 * 10**2.2) / 7) ** (1 / 2.2)),
+        (1.0, (3 * 200 + 4 * 10) / 7),
+        (3.0, ((3 * 200**3 + 4 * 10**3) / 7) ** (1 / 3)),
+    ],
+)
+def test_two_levels_have_the_mean_of_the_closed_form(tmp_path, sequence, gamma, expected):
+    levels = np.array([200, 10, 10, 200, 10, 200, 10], np.uint8)
+    folder, _ = sequence(frames=np.broadcast_to(levels[:, None, None, None], (7, 4, 5, 3)))
+    assert build_pairs(folder, tmp_path / "out", window=(7, 7), gamma=gamma) == Summary(1, 0, 0)
+    variant = "blur" if gamma is None else "blur_gamma"
+    assert (read_image(tmp_path / "out/train/scene" / variant / "000004.png") == round(expected)).all()
+    assert (read_image(tmp_path / "out/train/scene/sharp/000004.png") == 200).all()
+
+
+@VARIANTS
+def test_each_pair_is_a_window_s_mean_and_its_middle_frame(tmp_path, sequence, gamma, variant):
+    folder, frames = sequence(first=101)
+    build_pairs(folder, tmp_path / "out", gamma=gamma, split="test")
+    out = tmp_path / "out/test/scene"
+    found = windows(out / "sharp", first=101)
+    assert len(found) >= 3 and middles(out / variant) == middles(out / "sharp")
+    exponent = gamma or 1
+    for start, size in found:
+        name, window = f"{start + size // 2:06}.png", frames[start - 101 : start - 101 + size]
+        mean = np.mean(window.astype(np.float64) ** exponent, axis=0) ** (1 / exponent)
+        np.testing.assert_array_equal(read_image(out / variant / name), np.rint(mean))
+        np.testing.assert_array_equal(read_image(out / "sharp" / name), window[size // 2])
+
+
+def test_windows_are_odd_in_range_of_all_sizes_and_follow_each_other(tmp_path, sequence):
+    folder, frames = sequence(frames=400, height=1, width=1)
+    summary = build_pairs(folder, tmp_path / "out")
+    found = windows(tmp_path / "out/train/scene/sharp")
+    assert {size for _, size in found} == {7, 9, 11, 13}
+    assert summary == Summary(len(found), 0, len(frames) + 1 - sum(found[-1]))
+    assert summary.left_over < 13
+    assert str(summary) == f"{len(found)} pairs written, 0 already there, {summary.left_over} frames left over"
+
+
+def test_windows_depend_on_seed_and_name_and_not_on_later_frames(tmp_path, sequence):
+    folder, frames = sequence(frames=150, height=1, width=1)
+    other, _ = sequence("other", frames=frames)
+    shorter, _ = sequence("part/scene", frames=frames[:100])
+
+    def numbers(folder, seed):
+        out = tmp_path / f"out-{folder.parent.name}-{seed}"
+        build_pairs(folder, out, seed=seed)
+        return middles(out / "train" / folder.name / "sharp")
+
+    first = numbers(folder, 0)
+    assert first[: len(numbers(shorter, 0))] == numbers(shorter, 0)
+    assert first != numbers(folder, 1)
+    assert first != numbers(other, 0)
+
+
+@given(low=st.integers(1, 9), extra=st.integers(0, 4))
+@settings(max_examples=15, deadline=None)
+def test_a_range_means_the_odd_numbers_in_it(tmp_path_factory, low, extra):
+    folder = tmp_path_factory.mktemp("scene")
+    for number in range(1, 61):
+        Image.new("RGB", (1, 1)).save(folder / f"{number}.bmp")
+    odd = [size for size in range(low, low + extra + 1) if size % 2]
+    out = tmp_path_factory.mktemp("out")
+    if odd:
+        build_pairs(folder, out, window=(low, low + extra))
+        assert {size for _, size in windows(out / "train" / folder.name / "sharp")} <= set(odd)
+    else:
+        with pytest.raises(InputError, match=f"--window={low}-{low}: holds no odd number"):
+            build_pairs(folder, out, window=(low, low + extra))
+
+
+@pytest.mark.parametrize("window", [(0, 7), (-3, 3), (8, 8), (9, 7)])
+def test_windows_without_an_odd_size_are_refused(tmp_path, sequence, window):
+    with pytest.raises(InputError, match="--window=.*: holds no odd number"):
+        build_pairs(sequence()[0], tmp_path / "out", window=window)
+
+
+@pytest.mark.parametrize("gamma", [0.0, -2.2, float("nan"), float("inf")])
+def test_gamma_must_be_positive_and_finite(tmp_path, sequence, gamma):
+    with pytest.raises(InputError, match="--gamma=.*: is no number from"):
+        build_pairs(sequence()[0], tmp_path / "out", gamma=gamma)
+
+
+def test_frames_are_in_numeric_order(tmp_path, write_image):
+    pixels = {number: write_image(f"scene/frame-{number}.png")[1] for number in range(8, 15)}
+    build_pairs(tmp_path / "scene", tmp_path / "out", window=(7, 7), gamma=None)
+    np.testing.assert_array_equal(read_image(tmp_path / "out/train/scene/sharp/000011.png"), pixels[11])
+    mean = np.mean(list(pixels.values()), axis=0)
+    np.testing.assert_array_equal(read_image(tmp_path / "out/train/scene/blur/000011.png"), np.rint(mean))
+
+
+def test_frames_without_a_number_at_the_end_are_counted_from_one(tmp_path, write_image):
+    pixels = {number: write_image(f"scene/{number}-left.png")[1] for number in range(8, 15)}
+    build_pairs(tmp_path / "scene", tmp_path / "out", window=(7, 7))
+    np.testing.assert_array_equal(read_image(tmp_path / "out/train/scene/sharp/000004.png"), pixels[11])
+
+
+def test_each_sub_folder_is_a_sequence_and_hidden_files_are_none(tmp_path, sequence):
+    first, _ = sequence("a", frames=20)
+    sequence("b", frames=20)
+    (first.parent / ".cache").mkdir()
+    (first / "._000003.png").touch()
+    (first / "notes.txt").touch()
+    together = build_pairs(first.parent, tmp_path / "together", window=(7, 7))
+    assert together == Summary(4, 0, 12)
+    assert build_pairs(first, tmp_path / "alone", window=(7, 7)) == Summary(2, 0, 6)
+    alone = {name: path.read_bytes() for name, path in files(tmp_path / "alone").items()}
+    both = {name: path.read_bytes() for name, path in files(tmp_path / "together").items()}
+    assert len(both) == 8 and alone.items() <= both.items()
+
+
+def test_a_second_run_writes_nothing(tmp_path, sequence, capfd):
+    folder, _ = sequence()
+    first = build_pairs(folder, tmp_path / "out")
+    before = snapshot(tmp_path / "out")
+    assert build_pairs(folder, tmp_path / "out") == Summary(0, first.written, first.left_over)
+    assert snapshot(tmp_path / "out") == before
+    assert capfd.readouterr().err == ""  # no progress bar but on a terminal
+
+
+@pytest.mark.parametrize("part", ["sharp", "blur_gamma"])
+def test_a_second_run_writes_what_is_missing(tmp_path, sequence, part):
+    folder, _ = sequence()
+    first = build_pairs(folder, tmp_path / "out")
+    before = snapshot(tmp_path / "out")
+    lost = sorted((tmp_path / "out/train/scene" / part).iterdir())[1]
+    lost.unlink()
+    assert build_pairs(folder, tmp_path / "out") == Summary(1, first.written - 1, first.left_over)
+    name = lost.relative_to(tmp_path / "out").as_posix()
+    after = snapshot(tmp_path / "out")
+    assert after.pop(name)[0] == before.pop(name)[0]
+    assert after == before
+
+
+def test_more_frames_add_pairs(tmp_path, sequence):
+    folder, frames = sequence(frames=30)
+    build_pairs(folder, tmp_path / "out", window=(7, 7))
+    Image.fromarray(frames[0]).save(folder / "000031.png")
+    before = snapshot(tmp_path / "out")
+    for number in range(32, 36):
+        Image.fromarray(frames[1]).save(folder / f"{number:06}.png")
+    assert build_pairs(folder, tmp_path / "out", window=(7, 7)) == Summary(1, 4, 0)
+    assert before.items() < snapshot(tmp_path / "out").items()
+
+
+def test_both_variants_share_the_sharp_images(tmp_path, sequence):
+    folder, _ = sequence()
+    first = build_pairs(folder, tmp_path / "out", gamma=None)
+    before = snapshot(tmp_path / "out")
+    assert build_pairs(folder, tmp_path / "out", gamma=2.2).written == first.written
+    after = snapshot(tmp_path / "out")
+    assert before.items() < after.items() and len(after) == 3 * first.written
+
+
+def assert_refused(folder, out, message, **settings):
+    before = snapshot(out)
+    with pytest.raises(InputError, match=message) as error:
+        build_pairs(folder, out, **settings)
+    assert "\n" not in str(error.value) and "; " in str(error.value)
+    assert snapshot(out) == before
+
+
+@pytest.mark.parametrize("part", ["sharp", "blur_gamma"])
+def test_a_changed_image_is_refused_and_left_as_it_is(tmp_path, sequence, part):
+    folder, _ = sequence()
+    build_pairs(folder, tmp_path / "out")
+    changed = sorted((tmp_path / "out/train/scene" / part).iterdir())[1]
+    pixels = read_image(changed).copy()
+    pixels[0, 0, 0] ^= 1
+    Image.fromarray(pixels).save(changed)
+    assert_refused(folder, tmp_path / "out", f"{changed}: has other pixels")
+
+
+def test_another_gamma_is_refused(tmp_path, sequence):
+    folder, _ = sequence()
+    build_pairs(folder, tmp_path / "out", gamma=2.2)
+    assert_refused(folder, tmp_path / "out", "blur_gamma/.*: has other pixels", gamma=1.8)
+
+
+@pytest.mark.parametrize("settings", [{"seed": 1}, {"window": (9, 9)}, {"gamma": None, "seed": 1}])
+def test_other_windows_are_refused_even_for_the_other_variant(tmp_path, sequence, settings):
+    folder, _ = sequence(frames=60)
+    build_pairs(folder, tmp_path / "out")
+    assert_refused(folder, tmp_path / "out", "is no middle frame of these windows", **settings)
+
+
+@pytest.mark.parametrize("name", ["sharp/000005.png", "blur/000005.png", "blur_gamma/4.png", "sharp/scene.png"])
+def test_a_stray_image_is_refused(tmp_path, sequence, write_image, name):
+    folder, _ = sequence()
+    write_image(f"out/train/scene/{name}")
+    assert_refused(folder, tmp_path / "out", f"{name}: is no middle frame", window=(7, 7))
+
+
+def test_a_killed_run_is_completed_by_the_next(tmp_path, sequence):
+    folder, _ = sequence()
+    expected = build_pairs(folder, tmp_path / "expected")
+    # Killed with the second pair's sharp image in place and its blurred one still under its temporary name.
+    program = f"""
+import os, signal
+from gandeblur.data.averaging import build_pairs
+replace, calls = os.replace, []
+def replace_or_die(*names):
+    calls.append(names)
+    if len(calls) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(*names)
+os.replace = replace_or_die
+build_pairs({str(folder)!r}, {str(tmp_path / "out")!r})
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == -signal.SIGKILL
+    out = tmp_path / "out/train/scene"
+    (temporary,) = out.glob("blur_gamma/.*")
+    assert temporary.suffix == ".png"
+    done = {name: entry for name, entry in snapshot(out).items() if name != f"blur_gamma/{temporary.name}"}
+    assert [name.partition("/")[0] for name in done] == ["blur_gamma", "sharp", "sharp"]
+
+    assert build_pairs(folder, tmp_path / "out") == Summary(expected.written - 1, 1, expected.left_over)
+    assert done.items() < snapshot(out).items()
+    temporary.unlink()
+    contents = [
+        {name: path.read_bytes() for name, path in files(tmp_path / root).items()} for root in ("out", "expected")
+    ]
+    assert contents[0] == contents[1]
+
+
+def test_a_gap_is_refused_by_the_frame_after_it(tmp_path, sequence):
+    folder, _ = sequence()
+    (folder / "000017.png").unlink()
+    (folder / "000018.png").unlink()
+    assert_refused(folder, tmp_path / "out", f"{folder / '000019.png'}: is frame 19, but .* frame 16;")
+
+
+def test_a_number_given_twice_is_refused(tmp_path, sequence):
+    folder, frames = sequence()
+    Image.fromarray(frames[0]).save(folder / "5.jpg")
+    assert_refused(folder, tmp_path / "out", "is frame 5, but the one before it is frame 5;")
+
+
+def test_an_image_that_is_not_numbered_among_numbered_frames_is_refused(tmp_path, sequence, write_image):
+    folder, _ = sequence()
+    stranger, _ = write_image("frames/scene/cover.png")
+    assert_refused(folder, tmp_path / "out", f"{stranger}: is not numbered")
+
+
+@pytest.mark.parametrize("number", [3, 12])
+def test_a_frame_of_another_size_is_named(tmp_path, sequence, write_image, number):
+    folder, _ = sequence(frames=20)
+    wrong, _ = write_image(f"frames/scene/{number:06}.png", height=8, width=6)
+    with pytest.raises(InputError, match=f"{wrong}: is 6x8, but the first frame is 8x6;"):
+        build_pairs(folder, tmp_path / "out", window=(7, 7))
+
+
+def test_a_truncated_frame_is_named(tmp_path, sequence):
+    folder, _ = sequence(height=40, width=40)
+    frame = folder / "000005.png"
+    frame.write_bytes(frame.read_bytes()[:1000])
+    assert_refused(folder, tmp_path / "out", f"{frame}: cannot be read")
+
+
+def test_unusable_folders_are_named_before_anything_is_made(tmp_path, sequence, write_image):
+    good, _ = sequence("a")
+    short, _ = sequence("b", frames=6)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    out = tmp_path / "out"
+    assert_refused(tmp_path / "none", out, f"{tmp_path / 'none'}: no such file or folder")
+    assert_refused(empty, out, f"{empty}: holds no frames")
+    assert_refused(good.parent, out, f"{short}: has 6 frames, the first window takes 7;", window=(7, 7))
+    assert_refused(good, good / "out", "lies within the frames' folder")
+    write_image("frames/cover.png")
+    assert_refused(good.parent, out, f"{good.parent}: holds frames and folders of frames")
+    file, _ = write_image("file.png")
+    assert_refused(good, file, f"{file}: is not a folder")
+    assert not out.exists()
+
+
+@pytest.fixture
+def video(tmp_path, sequence):
+    """A lossless video, with its frames."""
+    av = pytest.importorskip("av")
+    _, frames = sequence(frames=20, height=32, width=48)
+    path = tmp_path / "videos" / "scene.mkv"
+    path.parent.mkdir()
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=240)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "bgr0"
+        for pixels in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="bgr0")))
+        container.mux(stream.encode())
+    return path, frames
+
+
+def test_a_video_gives_the_same_files_as_its_frames(tmp_path, video):
+    path, frames = video
+    expected = build_pairs(tmp_path / "frames/scene", tmp_path / "from-images", window=(3, 5))
+    assert build_pairs(path, tmp_path / "from-video", window=(3, 5)) == expected
+    contents = [
+        {name: path.read_bytes() for name, path in files(tmp_path / root).items()}
+        for root in ("from-images", "from-video")
+    ]
+    assert len(contents[0]) == 2 * expected.written and contents[0] == contents[1]
+
+
+def test_unusable_videos_are_named(tmp_path, video):
+    path, _ = video
+    assert_refused(path, tmp_path / "out", f"{path}: has 20 frames, the first window takes 21;", window=(21, 21))
+    text = tmp_path / "scene.mp4"
+    text.write_text("not a video")
+    assert_refused(text, tmp_path / "out", f"{text}: cannot be read as a video")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_video_without_pyav_tells_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    path = tmp_path / "scene.mp4"
+    path.touch()
+    assert_refused(path, tmp_path / "out", rf"{path}: a video .*; pip install 'gandeblur\[video\]'")
