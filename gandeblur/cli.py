@@ -82,9 +82,9 @@ def _add_choice_of_images(options):
 
 
 def _window(text):
-    smallest, _, largest = text.partition("-")
+    smallest, dash, largest = text.partition("-")
     try:
-        return int(smallest), int(largest or smallest)
+        return int(smallest), int(largest if dash else smallest)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither N nor MIN-MAX") from None
 

@@ -76,4 +76,3 @@ def motion_kernels(seeds: tf.Tensor, parameters: Parameters, exposures: Sequence
     choice = uniforms(seeds, _EXPOSURE, 1)[0]
     exposure = tf.gather(tf.constant(exposures), tf.cast(len(exposures) * choice, tf.int32))
     return rasterise(trajectories(seeds, parameters), exposure, parameters.length_px)
-

@@ -32,7 +32,7 @@ def test_the_brightness_of_an_image_is_kept(step, parameters):
         if isinstance(step, VaryingBlur):
             drawn = (tf.stack([drawn[0][0]] * 2), drawn[1])
         blurred = step(tf.constant(inside), drawn).numpy()
-        assert blurred.shape == inside.shape and 0 <= blurred.min() and blurred.max() <= 1
+        assert blurred.shape == inside.shape and blurred.min() >= 0 and blurred.max() <= 1
         np.testing.assert_allclose(blurred.mean(axis=(0, 1)), inside.mean(axis=(0, 1)), rtol=1e-3)
 
 
@@ -63,10 +63,10 @@ def test_the_same_seed_blurs_the_same_and_another_differs(step):
 
 
 def test_both_weights_lie_in_the_unit_interval_and_sum_to_one():
-    masks = [region_mask(waves, 90, 70).numpy() for waves in VaryingBlur().draw(SEEDS)[1]]
+    masks = [region_mask(waves, 256, 240).numpy() for waves in VaryingBlur().draw(SEEDS)[1]]
     for mask in masks:
-        assert mask.shape == (90, 70) and mask.min() >= 0 and mask.max() <= 1
-        assert max(np.abs(np.diff(mask, axis=axis)).max() for axis in (0, 1)) < 0.5  # smooth
+        assert mask.shape == (256, 240) and mask.min() >= 0 and mask.max() <= 1
+        assert max(np.abs(np.diff(mask, axis=axis)).max() for axis in (0, 1)) < 0.25  # smooth
     assert np.mean([(mask > 0.9).mean() for mask in masks]) > 0.1  # regions, not a mixture throughout
     assert np.mean([(mask < 0.1).mean() for mask in masks]) > 0.1
 

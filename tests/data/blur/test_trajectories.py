@@ -55,8 +55,8 @@ def test_the_recursion_agrees_with_algorithm_1_step_by_step(parameters):
     for row in range(len(SEEDS)):
         expected, row_shakes = plain_path(path[:, row], noise[..., row], shake[:, row], parameters)
         shakes += row_shakes
-        # float32 rounding adds up over the path, more so after a step whose parts almost cancel.
-        np.testing.assert_allclose(ours[row], expected, atol=2e-3 * parameters.length_px / 60)
+        # Each of the 2000 float32 additions may round by 2e-6 px, all the same way where the path is straight.
+        np.testing.assert_allclose(ours[row], expected, atol=5e-3)
     assert shakes > (50 if parameters is SHAKEN else 0)
 
 
