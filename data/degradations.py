@@ -74,13 +74,17 @@ def gain_and_clip(image: tf.Tensor, seed: tf.Tensor, *, gain: float) -> tf.Tenso
     return tf.clip_by_value(gain * image, 0.0, 1.0)
 
 
-def gaussian_noise(image: tf.Tensor, seed: tf.Tensor, *, variance: float) -> tf.Tensor:
+def gaussian_noise(image: tf.Tensor, seed: tf.Tensor, *, variance: float | tuple[float, float]) -> tf.Tensor:
     """Adds white Gaussian noise of mean 0, per pixel and channel, and clips to [0, 1] as MATLAB's `imnoise`.
 
     Args:
-        variance: of the noise, on the [0, 1] scale (0.0005 is a standard deviation of 5.7 grey levels).
+        variance: of the noise, on the [0, 1] scale (0.0005 is a standard deviation of 5.7 grey levels); of two
+            numbers, each image's own variance is drawn uniformly between them.
     """
-    noise = tf.random.stateless_normal(tf.shape(image), seed, stddev=variance**0.5)
+    if isinstance(variance, tuple):
+        variance_seed = tf.random.experimental.stateless_fold_in(seed, 0)
+        variance = tf.random.stateless_uniform([], variance_seed, *variance)
+    noise = variance**0.5 * tf.random.stateless_normal(tf.shape(image), seed)
     return tf.clip_by_value(image + noise, 0.0, 1.0)
 
 

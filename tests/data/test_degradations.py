@@ -80,6 +80,17 @@ def test_noise_has_the_variance_asked_for_and_is_clipped():
     assert bright.max() == 1 and 0.4 < (bright == 1).mean() < 0.6
 
 
+def test_each_image_draws_its_own_variance_from_a_range():
+    image = tf.fill([64, 64, 3], 0.5)
+    seeds = [tf.constant([1, number]) for number in range(200)]
+    variances = np.array([np.var(gaussian_noise(image, seed, variance=(0.0005, 0.002))) for seed in seeds])
+    assert 0.00045 < variances.min() < 0.0006 and 0.0019 < variances.max() < 0.0022
+    assert abs(variances.mean() / 0.00125 - 1) < 0.1
+    # The noise itself is that of a fixed variance.
+    one = gaussian_noise(image, seeds[0], variance=(0.001, 0.001))
+    np.testing.assert_allclose(one, gaussian_noise(image, seeds[0], variance=0.001), atol=1e-6)
+
+
 def test_noise_depends_on_the_seed_only():
     image = tf.fill([8, 8, 3], 0.5)
     first, again = (gaussian_noise(image, SEED, variance=5e-4) for _ in range(2))
