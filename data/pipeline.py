@@ -279,24 +279,28 @@ class _Calls:
 
     # Longer than the pause between two calls of a stream whose buffers are filling.
     _QUIET_S = 0.5
+    # A call without end: garbage collection within it has freed its own stream, which waits for its calls to end.
+    _LOST_S = 10.0
 
     def __init__(self):
         self._lock = threading.Lock()
         self._running = 0
-        self._last_end = -self._QUIET_S
+        self._last_change = -self._QUIET_S
         atexit.register(self.wait)
 
     def __enter__(self):
-        with self._lock:
-            self._running += 1
+        self._count(1)
 
     def __exit__(self, *_):
+        self._count(-1)
+
+    def _count(self, change):
         with self._lock:
-            self._running -= 1
-            self._last_end = time.monotonic()
+            self._running += change
+            self._last_change = time.monotonic()
 
     def wait(self):
-        while self._running or time.monotonic() - self._last_end < self._QUIET_S:
+        while time.monotonic() - self._last_change < (self._LOST_S if self._running else self._QUIET_S):
             time.sleep(0.02)
 
 

@@ -6,6 +6,7 @@ gandeblur.data         image files -> crops -> degradations -> tf.data
 gandeblur.training     the one train step, checkpoints, schedules, TensorBoard
 gandeblur.evaluation   named score protocols, baselines, the report
 gandeblur.experiments  one literal per paper, and the flags that run it
+gandeblur.cli          the command `gandeblur`: builds, checks and packs image pairs
 """
 
 import os

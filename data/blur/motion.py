@@ -15,7 +15,7 @@ import tensorflow as tf
 from ..degradations import blur
 from .kernels import EXPOSURES, motion_kernels
 from .threefry import split, uniforms
-from .trajectories import RELEASED_CODE, Parameters
+from .trajectories import Parameters
 
 # Streams of a row's seed in `VaryingBlur`; the kernels draw from new seeds.
 _KERNELS, _REGIONS = range(2)
@@ -32,11 +32,11 @@ class MotionBlur:
     """One camera motion for the whole image: blurred = kernel * sharp.
 
     Attributes:
-        parameters: of the camera's path.
+        parameters: of the camera's path, `PAPER` or `RELEASED_CODE`.
         exposures: fractions of the path, in (0, 1], drawn uniformly.
     """
 
-    parameters: Parameters = RELEASED_CODE
+    parameters: Parameters
     exposures: tuple[float, ...] = EXPOSURES
 
     def draw(self, seeds: tf.Tensor) -> tf.Tensor:
@@ -67,7 +67,7 @@ class VaryingBlur:
         parameters, exposures: see `MotionBlur`; each kernel has a path and an exposure of its own.
     """
 
-    parameters: Parameters = RELEASED_CODE
+    parameters: Parameters
     exposures: tuple[float, ...] = EXPOSURES
 
     def draw(self, seeds: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -47,7 +47,7 @@ PAPER = Parameters(
     impulsiveness=(0.001, 0.001),
 )
 
-# What DeblurGAN's released `motion_blur/generate_trajectory.py` draws: crooked, tangled paths.
+# What DeblurGAN's released `motion_blur/generate_trajectory.py` draws by default: crooked, tangled paths.
 RELEASED_CODE = Parameters(
     steps=2000,
     length_px=60.0,

@@ -54,7 +54,7 @@ def test_a_path_of_length_0_changes_nothing(step):
 
 @both_steps
 def test_the_same_seed_blurs_the_same_and_another_differs(step):
-    step = step()
+    step = step(RELEASED_CODE)
     first, again = (step(CAT, rows(step.draw(SEEDS))[0]).numpy() for _ in range(2))
     np.testing.assert_array_equal(first, again)
     alone = tf.nest.map_structure(lambda tensor: tensor[0], step.draw(SEEDS[:1]))
@@ -63,23 +63,23 @@ def test_the_same_seed_blurs_the_same_and_another_differs(step):
 
 
 def test_both_weights_lie_in_the_unit_interval_and_sum_to_one():
-    masks = [region_mask(waves, 256, 240).numpy() for waves in VaryingBlur().draw(SEEDS)[1]]
+    masks = [region_mask(waves, 256, 240).numpy() for waves in VaryingBlur(RELEASED_CODE).draw(SEEDS)[1]]
     for mask in masks:
         assert mask.shape == (256, 240) and mask.min() >= 0 and mask.max() <= 1
-        assert max(np.abs(np.diff(mask, axis=axis)).max() for axis in (0, 1)) < 0.25  # smooth
+        assert max(np.abs(np.diff(mask, axis=axis)).max() for axis in (0, 1)) < 0.3  # smooth
     assert np.mean([(mask > 0.9).mean() for mask in masks]) > 0.1  # regions, not a mixture throughout
     assert np.mean([(mask < 0.1).mean() for mask in masks]) > 0.1
 
 
 def test_two_equal_kernels_are_one_uniform_blur():
-    step = VaryingBlur()
+    step = VaryingBlur(RELEASED_CODE)
     for kernels, waves in rows(step.draw(SEEDS)):
         equal = step(CAT, (tf.stack([kernels[0], kernels[0]]), waves))
         np.testing.assert_allclose(equal, blur(CAT, None, kernel=kernels[0]), atol=1e-6)
 
 
 def test_each_side_of_the_edge_has_its_own_kernel():
-    step = VaryingBlur()
+    step = VaryingBlur(RELEASED_CODE)
     kernels, _ = rows(step.draw(SEEDS))[1]
     left_to_right = tf.constant([[0.0, 3.0, 0.0], [0.0] * 3, [0.0] * 3])
     blurred = step(CAT, (kernels, left_to_right)).numpy()
@@ -91,7 +91,7 @@ def test_each_side_of_the_edge_has_its_own_kernel():
 
 @both_steps
 def test_blocks_are_drawn_and_applied_within_tf_data(step):
-    step = step()
+    step = step(RELEASED_CODE)
     blocks = tf.data.Dataset.from_tensor_slices(SEEDS).batch(4).map(step.draw)  # a block of 4, then one of 2
     drawn = blocks.unbatch().map(lambda *row: row if len(row) > 1 else row[0])
     images = drawn.map(lambda *row: step(CAT, row if len(row) > 1 else row[0]))
@@ -103,7 +103,7 @@ def test_blocks_are_drawn_and_applied_within_tf_data(step):
 
 @both_steps
 def test_the_size_of_the_image_may_be_unknown(step):
-    step = step()
+    step = step(RELEASED_CODE)
     drawn = rows(step.draw(SEEDS))[0]
     function = tf.function(lambda image: step(image, drawn), input_signature=[tf.TensorSpec([None, None, 3])])
     for height, width in ((20, 90), (64, 33)):
