@@ -58,6 +58,12 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
+def center_crop(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The central `height` x `width` pixels of an image that has at least as many, `[H, W, C]`."""
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
+
+
 @contextmanager
 def _opened(path: str | Path) -> Iterator[Image.Image]:
     try:

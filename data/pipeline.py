@@ -137,7 +137,8 @@ def training_stream(
 def evaluation_stream(
     source: Source,
     *,
-    prepare: Callable[[np.ndarray], np.ndarray] | None = None,
+    size_px: int | None = None,
+    fit: Callable[[np.ndarray, int, int], np.ndarray] = resize,
     batch_size: int,
     seed: int,
     value_range: float = 1.0,
@@ -147,12 +148,12 @@ def evaluation_stream(
 
     Args:
         source: the images, of any size, and what becomes of them.
-        prepare: function from uint8 `[H, W, 3]` to the image that is scored, for example `images.resize` with its
-            size; applied to both images of a pair, after downsampling.
+        size_px: side of the squares that the images are brought to, after downsampling; as they are if left out.
+        fit: how: `images.resize` or `images.center_crop`, of image, height and width.
         batch_size: images per batch, all of one size; the last batch may hold fewer.
         seed: of the degradations; image k draws from `seed` and k only.
         value_range: pixels are in [0, value_range].
-        cache_bytes: memory for prepared images; the images beyond it are read at each use.
+        cache_bytes: memory for the fitted images; the images beyond it are read at each use.
 
     Returns:
         Dataset of `(degraded, sharp)`, each float32 `[batch, H, W, 3]` in [0, value_range]; its cardinality is known.
@@ -163,7 +164,7 @@ def evaluation_stream(
 
     def load(frames):
         frames = [_shrunk(frame, source.downsample) for frame in frames]
-        return np.stack([prepare(frame) if prepare else frame for frame in frames])
+        return np.stack([fit(frame, size_px, size_px) if size_px else frame for frame in frames])
 
     reader = _Reader(source.images, cache_bytes, load)
 
@@ -171,7 +172,7 @@ def evaluation_stream(
         return reader[index][[0, -1]]  # of a sharp image, twice the same
 
     def sample(k):
-        blurred, sharp = _floats(_call_python(pair, k), [2, None, None, 3])
+        blurred, sharp = _floats(_call_python(pair, k), [2, size_px, size_px, 3])
         degraded = degrade(blurred, source.degradations, _seed(seed, _EVALUATION, k))
         return value_range * degraded, value_range * sharp
 

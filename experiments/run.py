@@ -9,7 +9,6 @@ A run lives in its work folder: `checkpoint.npz`, `generator.weights.h5`, `tenso
 import contextlib
 import dataclasses
 import datetime
-import functools
 import importlib.metadata
 import json
 import subprocess
@@ -27,7 +26,6 @@ from rich.table import Table
 from ..data import pipeline
 from ..data.datasets import benchmarks, folder, sample
 from ..data.datasets.find import find
-from ..data.images import resize
 from ..errors import InputError
 from ..evaluation import metrics, report
 from ..files import replacing
@@ -301,7 +299,7 @@ def _training_images():
 def _whole_images(run, images, size_px, **options):
     return pipeline.evaluation_stream(
         pipeline.Source(images, run.experiment.degradations),
-        prepare=functools.partial(resize, height=size_px, width=size_px),
+        size_px=size_px,
         seed=run.seed,
         **options,
     )

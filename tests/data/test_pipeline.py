@@ -11,7 +11,7 @@ from gandeblur.data import pipeline
 from gandeblur.data.datasets import ImageSet, Pair, PairSet
 from gandeblur.data.datasets.packed import open_packed, pack
 from gandeblur.data.degradations import blur, degrade, disk_kernel, draw, gaussian_noise, jpeg
-from gandeblur.data.images import read_image, resize
+from gandeblur.data.images import center_crop, read_image, resize
 from gandeblur.data.pipeline import Source, evaluation_stream, input_errors, random_crop, training_stream
 from gandeblur.errors import InputError
 
@@ -34,8 +34,7 @@ def stream(images, degradations=STEPS, **changes):
 
 
 def evaluation(images, degradations=(), **changes):
-    prepare = partial(resize, height=12, width=12)
-    return evaluation_stream(Source(images, degradations), **(dict(prepare=prepare, seed=0, batch_size=2) | changes))
+    return evaluation_stream(Source(images, degradations), **(dict(size_px=12, seed=0, batch_size=2) | changes))
 
 
 def collect(dataset):
@@ -183,6 +182,7 @@ def test_other_errors_of_tensorflow_pass_unchanged():
 def test_evaluation_keeps_the_order_and_resizes(images):
     dataset = evaluation(images, value_range=255.0)
     assert dataset.cardinality() == 3
+    assert dataset.element_spec[0].shape.as_list() == [None, 12, 12, 3]  # fixed: layers can plan by it
     assert [len(sharp) for _, sharp in dataset] == [2, 2, 1]
     _, sharp = collect(dataset)
     for path, pixels in zip(images.paths, sharp, strict=True):
@@ -275,6 +275,8 @@ def test_downsampled_crops_are_crops_of_the_downsampled_image(pairs):
         assert any((crop == window).all() or (crop[:, :, ::-1] == window).all() for window in windows)
     whole = next(evaluation_stream(source, batch_size=1, seed=0).as_numpy_iterator())
     np.testing.assert_array_equal(np.round(255 * np.concatenate(whole)), frame)
+    inside = next(evaluation_stream(source, size_px=12, fit=center_crop, batch_size=1, seed=0).as_numpy_iterator())
+    np.testing.assert_array_equal(np.round(255 * np.concatenate(inside)), frame[:, 2:14, 3:15])
     with pytest.raises(InputError, match=r"1\.png: is 18x16, smaller than the 17x17 crop"):
         training_stream([source], crop_px=17, batch_size=1, seed=0, start_step=0, total_steps=1)
 
@@ -344,7 +346,7 @@ def test_what_is_drawn_in_blocks_belongs_to_the_sample(tmp_path, monkeypatch):
 def test_pairs_are_evaluated_whole_in_order(pairs):
     whole = [
         np.round(255 * np.concatenate(pair))
-        for pair in evaluation(pairs, prepare=None, batch_size=1).as_numpy_iterator()
+        for pair in evaluation(pairs, size_px=None, batch_size=1).as_numpy_iterator()
     ]
     assert [frames.shape[1:3] for frames in whole] == [(40, 48), (33, 37), (36, 64)]
     for k, frames in enumerate(whole):

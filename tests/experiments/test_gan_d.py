@@ -1,12 +1,10 @@
 import os
-from functools import partial
 
 import numpy as np
 import pytest
 
 from gandeblur.data import pipeline
 from gandeblur.data.datasets import benchmarks
-from gandeblur.data.images import resize
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import audit
 from gandeblur.experiments.gan_d import EXPERIMENT
@@ -50,7 +48,7 @@ def test_the_degraded_input_scores_as_the_reading_measured():
     for image_set in benchmarks.benchmark_sets(os.environ["GANDEBLUR_BENCHMARKS"]):
         stream = pipeline.evaluation_stream(
             pipeline.Source(image_set, EXPERIMENT.degradations),
-            prepare=partial(resize, height=128, width=128),
+            size_px=128,
             batch_size=1,
             seed=0,
         )
