@@ -28,8 +28,8 @@ from .datasets.packed import PackedSet
 from .degradations import Step, apply, degrade, draw
 from .images import resize
 
-# One seed feeds three independent streams of random numbers.
-_CROPS, _ORDER, _EVALUATION = range(3)
+# One seed feeds independent streams of random numbers.
+_CROPS, _ORDER, _EVALUATION, _MIXING = range(4)
 
 # Samples whose random quantities are drawn together: 2,000 steps of a camera's path cost about as much for all of them
 # as for one.
@@ -61,7 +61,6 @@ def training_stream(
     seed: int,
     start_step: int,
     total_steps: int,
-    value_range: float = 1.0,
     cache_bytes: int = 2 * 2**30,
     workers: int | None = None,
 ) -> tf.data.Dataset:
@@ -80,12 +79,13 @@ def training_stream(
         seed: of crops, order and degradations.
         start_step: first batch, 0 for a new run.
         total_steps: batches of the whole run; the stream has `total_steps - start_step`, a known cardinality.
-        value_range: pixels are in [0, value_range].
         cache_bytes: memory for decoded images; the images beyond it are decoded at each use.
         workers: threads; as many as pay if left out.
 
     Returns:
-        Dataset of `(degraded, sharp)`, each float32 `[batch_size, crop_px, crop_px, 3]` in [0, value_range].
+        Dataset of `(degraded, sharp, mixing)`: images float32 `[batch_size, crop_px, crop_px, 3]` in [0, 1], and one
+        uniform number in [0, 1) per image, float32 `[batch_size]`, for what the training step draws (a gradient
+        penalty's mixture): from here it is the same on any number of devices.
 
     Raises:
         InputError: a file is no image or smaller than the crop, or a pair differs in size. A file found damaged only
@@ -119,7 +119,7 @@ def training_stream(
         steps = [partial(apply, blurred, source.degradations, own) for source, own in zip(sources, drawn, strict=True)]
         number = tf.searchsorted(tf.constant(first[1:]), [index], side="right")[0]
         degraded = tf.switch_case(number, steps) if len(steps) > 1 else steps[0]()
-        return value_range * degraded, value_range * sharp
+        return degraded, sharp, tf.random.stateless_uniform([], _seed(seed, _MIXING, i))
 
     def block(number):
         i = number * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)
@@ -141,7 +141,6 @@ def evaluation_stream(
     fit: Callable[[np.ndarray, int, int], np.ndarray] = resize,
     batch_size: int,
     seed: int,
-    value_range: float = 1.0,
     cache_bytes: int = 2 * 2**30,
 ) -> tf.data.Dataset:
     """All images once, in the set's order, whole, each degraded with its own seed.
@@ -152,11 +151,10 @@ def evaluation_stream(
         fit: how: `images.resize` or `images.center_crop`, of image, height and width.
         batch_size: images per batch, all of one size; the last batch may hold fewer.
         seed: of the degradations; image k draws from `seed` and k only.
-        value_range: pixels are in [0, value_range].
         cache_bytes: memory for the fitted images; the images beyond it are read at each use.
 
     Returns:
-        Dataset of `(degraded, sharp)`, each float32 `[batch, H, W, 3]` in [0, value_range]; its cardinality is known.
+        Dataset of `(degraded, sharp)`, each float32 `[batch, H, W, 3]` in [0, 1]; its cardinality is known.
 
     Raises:
         InputError: a file is no image; see `training_stream`.
@@ -173,8 +171,7 @@ def evaluation_stream(
 
     def sample(k):
         blurred, sharp = _floats(_call_python(pair, k), [2, size_px, size_px, 3])
-        degraded = degrade(blurred, source.degradations, _seed(seed, _EVALUATION, k))
-        return value_range * degraded, value_range * sharp
+        return degrade(blurred, source.degradations, _seed(seed, _EVALUATION, k)), sharp
 
     samples = tf.data.Dataset.range(len(source.images)).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
     return _batches(samples, batch_size, None, drop_remainder=False)

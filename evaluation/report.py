@@ -18,6 +18,7 @@ from skimage.transform import integral_image
 
 from ..errors import InputError
 from ..files import replacing
+from .detection import draw
 
 DASH = "—"  # where there is no number
 
@@ -30,6 +31,7 @@ _CHART_TITLES = {
 }
 # The plotting area inside a chart of 480 x 270 units.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 450, 12, 232
+_DETECTION_EXAMPLES = 4  # at most
 _LOG_SCALE_RATIO = 50  # curves that span more than this are shown on a logarithmic axis
 
 
@@ -55,7 +57,8 @@ def write_report(results: dict, image_folder: Path, out: Path) -> None:
             "input" among them), "ours" (this run's network), "sets" (set -> result of `metrics.score_set`),
             "paper" ({"table", "rows": {set: {method: [psnr_db, ssim]}}}), "audit" (network -> rows), and
             "history" ("step" and one list per curve, None where nothing was measured; "loss/mse" and
-            "loss/adversarial" share the chart "loss"; {} without training).
+            "loss/adversarial" share the chart "loss"; {} without training). Optional: "detection" (set -> result of
+            `detection.evaluate` with the methods "input", ours and "sharp", and others if wanted).
         image_folder: holds the images under `image_path`, 8-bit RGB.
         out: the HTML file to write or replace.
 
@@ -75,6 +78,7 @@ def write_report(results: dict, image_folder: Path, out: Path) -> None:
         psnr_difference=lambda value: _number(value, "+.2f"),
         ssim_difference=lambda value: _number(value, "+.3f"),
         as_printed=_as_printed,
+        called=lambda method: "truth" if method == "sharp" else method,
         label=lambda key: key.replace("_", " ").capitalize(),
         sign=lambda value: "better" if value > 0 else "worse" if value < 0 else "",
         value=_value,
@@ -86,6 +90,7 @@ def write_report(results: dict, image_folder: Path, out: Path) -> None:
         cards=[_card(results, name) for name in results["sets"]],
         paper=_paper_table(results),
         examples={name: _examples(results, name, image_folder) for name in results["sets"]},
+        detection=_detection(results, image_folder),
         charts=_charts(results["history"]),
         chart_area=(_LEFT, _RIGHT, _TOP, _BOTTOM),
     )
@@ -275,6 +280,41 @@ def _data_uri(image: Image.Image) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+# Detections
+
+
+def _detection(results: dict, folder: Path) -> dict | None:
+    """The tables of detections, and the images with the most objects with boxes drawn; None without the key."""
+    sets = results.get("detection")
+    if not sets:
+        return None
+    images = [(name, image) for name, result in sets.items() for image in result["images"]]
+    images.sort(key=lambda entry: -_objects(entry[1]))
+    return {
+        "sets": sets,
+        "judge": next(iter(sets.values())),  # one detector and one threshold for all sets
+        "examples": [
+            {"set": name, "name": image["name"], "panels": _detection_panels(results, name, image, folder)}
+            for name, image in images[:_DETECTION_EXAMPLES]
+            if _objects(image)
+        ],
+    }
+
+
+def _objects(image: dict) -> int:
+    return image["methods"]["sharp"]["scores"]["objects"]
+
+
+def _detection_panels(results: dict, set_name: str, image: dict, folder: Path) -> list[dict]:
+    panels = []
+    for method in ("input", results["ours"], "sharp"):
+        picture = np.asarray(_read(image_path(folder, set_name, image["name"], method)))
+        drawn = Image.fromarray(draw(picture, image["methods"][method]["detections"]))
+        drawn.thumbnail((640, 640))
+        panels.append({"method": method, "scores": image["methods"][method]["scores"], "image": _data_uri(drawn)})
+    return panels
 
 
 # Curves

@@ -16,6 +16,7 @@ from gandeblur.experiments import run
 from gandeblur.experiments.paper import Experiment, Layer, Preset, Variant
 from gandeblur.losses import adversarial, pixel
 from gandeblur.models import gan_d
+from gandeblur.training import schedules
 from gandeblur.training.gan import Term, between_images, of_both_logits, of_restored_logits
 
 # Section IV-A, in this order; Xu et al. (2014) name the same four.
@@ -63,7 +64,7 @@ GAN_D = Variant(
     discriminator=lambda image_px: gan_d.discriminator(
         block_maps=(64, 128, 256, 512, 512), dense_units=(4096, 4096, 100), image_px=image_px
     ),
-    generator_terms=(MSE, ADVERSARIAL),
+    generator_terms=lambda content: (MSE, ADVERSARIAL),
     discriminator_terms=(DISCRIMINATOR,),
     layers={"generator": GENERATOR_LAYERS, "discriminator": DISCRIMINATOR_LAYERS},
 )
@@ -72,7 +73,7 @@ EQ3 = Variant(
     ours="GAN-D",
     generator=GAN_D.generator,
     discriminator=GAN_D.discriminator,
-    generator_terms=(MSE,),
+    generator_terms=lambda content: (MSE,),
     discriminator_terms=(DISCRIMINATOR,),
     layers=GAN_D.layers,
 )
@@ -81,7 +82,7 @@ ODCNN = Variant(
     ours="ODCNN",
     generator=lambda identity_noise: gan_d.odcnn(**WIDTHS, identity_noise=identity_noise),
     discriminator=None,
-    generator_terms=(MSE,),
+    generator_terms=lambda content: (MSE,),
     discriminator_terms=(),
     layers={"generator": GENERATOR_LAYERS},
     crop_px=184,
@@ -111,7 +112,7 @@ EXPERIMENT = Experiment(
     presets={
         "quick": Preset(
             description="the embedded photographs, minutes on 2 CPU cores: shows that everything works, no more",
-            value_range=1.0,
+            value_range=(0.0, 1.0),
             crop_px=128,
             max_zoom=4.0,
             batch_size=4,
@@ -119,14 +120,13 @@ EXPERIMENT = Experiment(
             steps_per_epoch=20,
             learning_rate=1e-4,
             beta_1=0.9,
-            plateau_factor=0.5,
-            plateau_patience=2,
+            schedule=partial(schedules.Plateau, factor=0.5, patience=2),
             identity_noise=1e-3,
             departures=(*SMALL, "200 steps of 4 crops instead of two million patches"),
         ),
         "cpu_hour": Preset(
             description="a folder of photographs, at most an hour on 2 CPU cores",
-            value_range=1.0,
+            value_range=(0.0, 1.0),
             crop_px=128,
             max_zoom=4.0,
             batch_size=4,
@@ -134,24 +134,20 @@ EXPERIMENT = Experiment(
             steps_per_epoch=100,
             learning_rate=2e-4,
             beta_1=0.9,
-            plateau_factor=0.5,
-            plateau_patience=2,
+            schedule=partial(schedules.Plateau, factor=0.5, patience=2),
             identity_noise=1e-3,
             departures=(*SMALL, "1,600 steps of 4 crops instead of two million patches"),
         ),
         "paper": Preset(
             description="the paper's schedule: two million patches seen once, [0, 255], Adam 1e-5",
-            value_range=255.0,  # section IV-B
+            value_range=(0.0, 255.0),  # section IV-B
             crop_px=128,
-            max_zoom=1.0,
             batch_size=16,  # open
             epochs=500,
             steps_per_epoch=250,  # 500 x 250 x 16 = 2 million patches
             learning_rate=1e-5,
             beta_1=0.9,
-            plateau_factor=0.5,  # open
-            plateau_patience=5,  # open
-            identity_noise=None,
+            schedule=partial(schedules.Plateau, factor=0.5, patience=5),  # open
         ),
     },
     table="Table 1",

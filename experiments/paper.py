@@ -27,16 +27,19 @@ class Variant:
     """One network and its losses.
 
     Builders take the preset's `identity_noise` and image side; a variant without `discriminator` has no adversary.
+    `generator_terms` takes the content loss `(restored, sharp) -> [B]`, see `Preset.perceptual`.
     """
 
     description: str
     ours: str  # the method's name in tables
     generator: Callable[[float | None], keras.Model]
     discriminator: Callable[[int], keras.Model] | None
-    generator_terms: Sequence[Term]
+    generator_terms: Callable[[Callable], Sequence[Term]]
     discriminator_terms: Sequence[Term]
     layers: Mapping[str, Sequence[Layer]]  # network -> the paper's layers
     crop_px: int | None = None  # of the training crops, where the network needs another than the preset's
+    size_multiple: int = 1  # of the sides of the generator's images; others are mirrored at the border
+    dropout_at_test: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,17 +47,19 @@ class Preset:
     """A schedule, and every choice that may differ from the paper's."""
 
     description: str
-    value_range: float
+    value_range: tuple[float, float]  # (black, white) of the networks' images
     crop_px: int
-    max_zoom: float
     batch_size: int
     epochs: int
     steps_per_epoch: int
     learning_rate: float
     beta_1: float
-    plateau_factor: float
-    plateau_patience: int
-    identity_noise: float | None
+    schedule: Callable[[Sequence[keras.optimizers.Optimizer]], keras.callbacks.Callback]
+    max_zoom: float = 1.0  # of the crops, see `data.pipeline.training_stream`
+    downsample: int = 1  # of the training and test images, by means
+    identity_noise: float | None = None
+    perceptual: bool = False  # content loss: features of the experiment's VGG, else mean absolute error of pixels
+    discriminator_steps: int | None = None  # where it differs from the experiment's
     departures: Sequence[str] = ()
 
 
@@ -65,15 +70,17 @@ class Experiment:
     name: str
     title: str
     citation: str
-    degradations: Sequence[Step]
+    degradations: Sequence[Step]  # of sharp images
     degradation_text: str
-    test_size_px: int
+    test_size_px: int | None  # test images are resized to squares of this side; None: whole, as they are
     protocol: Protocol
     baselines: Mapping[str, Callable]  # method -> function uint8 [H, W, 3] -> uint8 [H, W, 3]
     variants: Mapping[str, Variant]  # the first is the default
     presets: Mapping[str, Preset]  # the first is the default
     table: str
     reported: Mapping[str, Mapping[str, Sequence[float]]]  # set -> method -> (psnr_db, ssim)
+    pair_degradations: Sequence[Step] | None = None  # further ones, of a pair's blurred image; None: pairs are refused
+    perceptual: tuple[str, str] | None = None  # VGG network and layer of the content loss
     discriminator_steps: int = 1
     generator_steps: int = 1
     generator_first: bool = False

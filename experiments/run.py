@@ -9,6 +9,7 @@ A run lives in its work folder: `checkpoint.npz`, `generator.weights.h5`, `tenso
 import contextlib
 import dataclasses
 import datetime
+import functools
 import importlib.metadata
 import json
 import subprocess
@@ -25,12 +26,14 @@ from rich.table import Table
 
 from ..data import pipeline
 from ..data.datasets import benchmarks, folder, sample
-from ..data.datasets.find import find
+from ..data.datasets.find import find, look
+from ..data.images import center_crop, resize
 from ..errors import InputError
-from ..evaluation import metrics, report
+from ..evaluation import detection, metrics, report
 from ..files import replacing
 from ..inference.restore import restorer
-from ..training import backend, checkpoint, schedules, summaries
+from ..losses import perceptual, pixel
+from ..training import backend, checkpoint, summaries
 from ..training.gan import GAN
 from . import audit
 from .paper import Experiment, Preset, Variant
@@ -44,10 +47,15 @@ _DEFINED = [
     flags.DEFINE_string("stage", "all", f"what to do: {', '.join(STAGES)}; all is every one in turn"),
     flags.DEFINE_string("preset", None, "schedule"),
     flags.DEFINE_string("variant", None, "network and losses"),
-    flags.DEFINE_string(
-        "train_data", None, "folder of sharp photographs, or of packed ones; the embedded sample if left out"
+    flags.DEFINE_list(
+        "train_data", None, "folders of sharp photographs or pairs, packed or not; the embedded sample if left out"
     ),
-    flags.DEFINE_string("benchmarks", None, "folder that holds set5, set14, bsd100; the embedded sample if left out"),
+    flags.DEFINE_list("test_data", None, "folders of sharp photographs or pairs; the embedded sample if left out"),
+    flags.DEFINE_string("benchmarks", None, "folder that holds set5, set14, bsd100, instead of --test_data"),
+    flags.DEFINE_string("blurred", None, "blur or blur_gamma: which blurred images, where a folder holds both"),
+    flags.DEFINE_integer("downsample", None, "shrink images by this factor; the preset's if left out", lower_bound=1),
+    flags.DEFINE_string("vgg_weights", None, "VGG weights of the content loss (.npz or .h5); downloaded if left out"),
+    flags.DEFINE_string("detector", None, "SavedModel folder or .tflite file: score what it finds in the test images"),
     flags.DEFINE_string("workdir", None, "folder of this run; runs/EXPERIMENT/PRESET-VARIANT if left out"),
     flags.DEFINE_integer("seed", 0, "of initial weights, crops, order and degradations", lower_bound=0),
     flags.DEFINE_string("devices", "all", "all (every GPU, else the CPU) or cpu:N (N logical CPUs)"),
@@ -74,6 +82,10 @@ class Run:
     seed: int
 
     @property
+    def discriminator_steps(self):
+        return self.preset.discriminator_steps or self.experiment.discriminator_steps
+
+    @property
     def checkpoint_path(self):
         return self.workdir / "checkpoint.npz"
 
@@ -91,7 +103,9 @@ class Run:
             "experiment": self.experiment.name,
             "variant": self.variant_name,
             "preset": self.preset_name,
-            "train_data": FLAGS.train_data and str(Path(FLAGS.train_data).resolve()),
+            "train_data": FLAGS.train_data and [str(Path(folder).resolve()) for folder in FLAGS.train_data],
+            "blurred": FLAGS.blurred,
+            "downsample": self.preset.downsample,
             "batch_size": self.preset.batch_size,
             "seed": self.seed,
             "precision": FLAGS.precision,
@@ -136,7 +150,7 @@ def _run(experiment):
     variant_name = _one_of("--variant", FLAGS.variant or next(iter(experiment.variants)), experiment.variants)
     preset_name = _one_of("--preset", FLAGS.preset or next(iter(experiment.presets)), experiment.presets)
     variant, preset = experiment.variants[variant_name], experiment.presets[preset_name]
-    changes = {name: getattr(FLAGS, name) for name in ("batch_size", "epochs") if getattr(FLAGS, name)}
+    changes = {name: getattr(FLAGS, name) for name in ("batch_size", "epochs", "downsample") if getattr(FLAGS, name)}
     folder_name = f"{preset_name}-{variant_name}" + (f"-{Path(FLAGS.weights).name}" if FLAGS.weights else "")
     workdir = Path(FLAGS.workdir or Path("runs") / experiment.name / folder_name)
     run = Run(
@@ -157,7 +171,8 @@ def _run(experiment):
         tf.config.set_visible_devices([], "GPU")  # tf.data must not take the accelerator's memory
     keras.config.set_dtype_policy("mixed_bfloat16" if FLAGS.precision == "bfloat16" else "float32")
     # What later stages need is looked at first: a wrong folder must not show after hours of training.
-    test_sets = benchmarks.benchmark_sets(FLAGS.benchmarks) if FLAGS.benchmarks else (sample.test(),)
+    test_sets = _test_images(run)
+    detector = detection.load_detector(FLAGS.detector) if FLAGS.detector else None
     if FLAGS.weights and run.checkpoint_path.exists():
         raise InputError(f"{run.checkpoint_path}: holds a run of its own; give --weights another --workdir")
     if stage in ("all", "audit"):
@@ -165,7 +180,7 @@ def _run(experiment):
     if stage in ("all", "train") and not FLAGS.weights:
         _train(run, strategy)
     if stage in ("all", "evaluate"):
-        _evaluate(run, test_sets)
+        _evaluate(run, test_sets, detector)
     if stage in ("all", "report"):
         _report(run)
 
@@ -209,36 +224,27 @@ def _train(run, strategy):
     if done >= preset.epochs:
         print(f"{run.checkpoint_path}: already trained for {done} epochs; nothing to do")
         return
-    train_set, validation_set = _training_images()
+    train_sets, validation_sets = zip(*_training_images(run), strict=True)
     crop_px = run.variant.crop_px or preset.crop_px
     total_steps = preset.epochs * preset.steps_per_epoch
     stream = pipeline.training_stream(
-        [pipeline.Source(train_set, run.experiment.degradations)],
+        [_source(run, images) for images in train_sets],
         crop_px=crop_px,
         max_zoom=preset.max_zoom,
-        batch_size=preset.batch_size * max(1, run.experiment.discriminator_steps),
+        batch_size=preset.batch_size * max(1, run.discriminator_steps),
         seed=run.seed,
         start_step=done * preset.steps_per_epoch,
         total_steps=total_steps,
-        value_range=preset.value_range,
     )
-    # One image for each device at a time: Keras cannot evaluate a batch that leaves a device without images.
-    shown = [*range(len(validation_set))][:VALIDATION_IMAGES]
-    shown = (shown * devices)[: -(-len(shown) // devices) * devices]
-    validation = _whole_images(
-        run,
-        validation_set.subset(shown, validation_set.name),
-        size_px=crop_px,
-        batch_size=devices,
-        value_range=preset.value_range,
-    )
+    validation = _validation_stream(run, validation_sets, crop_px, devices)
     model = _build(run, strategy)
     optimizers = [model.optimizer] + [model.discriminator_optimizer] * (model.discriminator is not None)
-    plateau = schedules.Plateau(optimizers, factor=preset.plateau_factor, patience=preset.plateau_patience)
+    schedule = preset.schedule(optimizers)
     history = {}
     if done:
         meta = checkpoint.restore(run.checkpoint_path, model)
-        plateau.set_state(meta["schedules"]["plateau"])
+        backend.separate_seeds(model)
+        schedule.set_state(meta["schedules"]["learning_rate"])
         history = meta["history"]
         print(f"resuming {run.checkpoint_path} after epoch {done}")
 
@@ -247,14 +253,14 @@ def _train(run, strategy):
     callbacks = [
         summaries.StopAtInterrupt(),
         summaries.StopAtNonFinite(preset.steps_per_epoch, run.checkpoint_path),
-        plateau,
+        schedule,
         summaries.TensorBoard(
             workdir / "tensorboard", _markdown(run), strips, preset.batch_size * preset.steps_per_epoch
         ),
-        checkpoint.Checkpoint(workdir, run.identity(), history, {"plateau": plateau}),
+        checkpoint.Checkpoint(workdir, run.identity(), history, {"learning_rate": schedule}),
         summaries.Remaining(preset.epochs),
     ]
-    print(f"training on {train_set.name} ({len(train_set)} images), work folder {workdir}", flush=True)
+    print(f"training on {_named(train_sets)}, work folder {workdir}", flush=True)
     with pipeline.input_errors():
         model.fit(
             stream,
@@ -284,51 +290,92 @@ def _resumable(run):
     return meta["epoch"]
 
 
-def _training_images():
+def _training_images(run):
+    """(training set, validation set) of each folder."""
     if not FLAGS.train_data:
-        return sample.train(), sample.validation()
-    images = find(FLAGS.train_data)
-    if images.has_pairs:
+        return [(sample.train(), sample.validation())]
+    sets = [_images(run, folder_name, split="train") for folder_name in FLAGS.train_data]
+    return [folder.split(images, validation_fraction=0.04) for images in sets]
+
+
+def _test_images(run):
+    if FLAGS.benchmarks:
+        return benchmarks.benchmark_sets(FLAGS.benchmarks)
+    if FLAGS.test_data:
+        return [_images(run, folder_name, split="test") for folder_name in FLAGS.test_data]
+    return [sample.test()]
+
+
+def _images(run, folder_name, split):
+    """The images of a folder; of one with several splits, those of `split`."""
+    choices = look(folder_name).choices
+    split = split if split in choices else None
+    pairs = None not in choices.get(split, (None,))
+    images = find(folder_name, split=split, variant=FLAGS.blurred if pairs else None)
+    if images.has_pairs and run.experiment.pair_degradations is None:
         raise InputError(
-            f"{FLAGS.train_data}: holds pairs, but this experiment degrades sharp photographs itself; "
+            f"{folder_name}: holds pairs, but this experiment degrades sharp photographs itself; "
             "give a folder of sharp ones"
         )
-    return folder.split(images, validation_fraction=0.04)
+    return images
 
 
-def _whole_images(run, images, size_px, **options):
-    return pipeline.evaluation_stream(
-        pipeline.Source(images, run.experiment.degradations),
-        size_px=size_px,
-        seed=run.seed,
-        **options,
-    )
+def _source(run, images):
+    steps = run.experiment.pair_degradations if images.has_pairs else run.experiment.degradations
+    return pipeline.Source(images, steps, run.preset.downsample)
+
+
+def _named(sets):
+    return ", ".join(f"{images.name} ({len(images)})" for images in sets)
+
+
+def _validation_stream(run, sets, crop_px, devices):
+    # One image for each device at a time: Keras cannot evaluate a batch that leaves a device without images.
+    each = max(devices, VALIDATION_IMAGES // len(sets) // devices * devices)
+    fit = resize if run.experiment.test_size_px else center_crop  # as the test images, but cheap
+    streams = []
+    for images in sets:
+        shown = [*range(len(images))][:each]
+        shown = (shown * devices)[: -(-len(shown) // devices) * devices]
+        source = _source(run, images.subset(shown, images.name))
+        streams.append(pipeline.evaluation_stream(source, size_px=crop_px, fit=fit, batch_size=devices, seed=run.seed))
+    return functools.reduce(lambda one, other: one.concatenate(other), streams)
+
+
+def _content_loss(run):
+    """The loss between restored and sharp image that the preset takes for the paper's perceptual loss."""
+    if not run.preset.perceptual:
+        return pixel.mean_absolute_error
+    return perceptual.perceptual_loss(perceptual.features(*run.experiment.perceptual, FLAGS.vgg_weights))
 
 
 def _build(run, strategy):
     """Networks, optimizers and the train step, under the distribution strategy."""
     preset, experiment = run.preset, run.experiment
-    keras.utils.set_random_seed(run.seed)  # here, so that no earlier stage has drawn from it
     with strategy.scope() if strategy else contextlib.nullcontext():
+        content = _content_loss(run)
+        keras.utils.set_random_seed(run.seed)  # here, so that nothing earlier has drawn from it
         networks = _networks(run)
         model = GAN(
             networks["generator"],
             networks.get("discriminator"),
-            generator_terms=run.variant.generator_terms,
+            generator_terms=run.variant.generator_terms(content),
             discriminator_terms=run.variant.discriminator_terms,
-            discriminator_steps=experiment.discriminator_steps,
+            discriminator_steps=run.discriminator_steps,
             generator_steps=experiment.generator_steps,
             generator_first=experiment.generator_first,
             value_range=preset.value_range,
         )
         model.compile(*(keras.optimizers.Adam(preset.learning_rate, beta_1=preset.beta_1) for _ in networks))
+    backend.separate_seeds(model)
     return model
 
 
 def _markdown(run):
     """The run in words, for TensorBoard's text page."""
     experiment = run.experiment
-    values = [f"- {field}: {value}" for field, value in dataclasses.asdict(run.preset).items() if field != "departures"]
+    hidden = ("departures", "schedule")
+    values = [f"- {field}: {value}" for field, value in dataclasses.asdict(run.preset).items() if field not in hidden]
     departures = [f"- {departure}" for departure in _departures(run)]
     return "\n".join(
         [
@@ -351,7 +398,7 @@ def _departures(run):
 # Evaluate ------------------------------------------------------------------------------------------------------
 
 
-def _evaluate(run, sets):
+def _evaluate(run, sets, detector):
     experiment, preset = run.experiment, run.preset
     generator = run.variant.generator(preset.identity_noise)
     weights = Path(FLAGS.weights) if FLAGS.weights else run.weights_path
@@ -359,7 +406,7 @@ def _evaluate(run, sets):
         raise InputError(f"{run.workdir}: holds no trained generator; run --stage=train first, or give --weights=FILE")
     meta = {"epoch": 0, "history": {}} if FLAGS.weights else _checked_meta(run)
     checkpoint.load_weights(weights, generator)
-    restore = restorer(generator, preset.value_range)
+    restore = restorer(generator, preset.value_range, run.variant.size_multiple, run.variant.dropout_at_test)
     methods = {"input": lambda image: image, **experiment.baselines, run.variant.ours: restore}
 
     run.workdir.mkdir(parents=True, exist_ok=True)
@@ -388,10 +435,11 @@ def _evaluate(run, sets):
         "preset": run.preset_name,
         "description": f"{run.variant.description}; {preset.description}.",
         "data": {
-            "train": str(FLAGS.train_data or "photographs that ship inside scikit-image"),
-            "test": ", ".join(f"{image_set.name} ({len(image_set)})" for image_set in sets),
-            "size": f"whole images, resized (bicubic) to {experiment.test_size_px}x{experiment.test_size_px}",
+            "train": ", ".join(FLAGS.train_data or ["photographs that ship inside scikit-image"]),
+            "test": _named(sets),
+            "size": _size_text(run),
             "degradation": experiment.degradation_text,
+            "dropout at test time": "on" if run.variant.dropout_at_test else "off",
         },
         "protocol": str(experiment.protocol),
         "seed": run.seed,
@@ -430,9 +478,17 @@ def _checked_meta(run):
 
 def _pairs(run, image_set):
     """(name, degraded, sharp) as 8-bit arrays, one image at a time."""
-    stream = _whole_images(run, image_set, size_px=run.experiment.test_size_px, batch_size=1)
+    stream = pipeline.evaluation_stream(
+        _source(run, image_set), size_px=run.experiment.test_size_px, batch_size=1, seed=run.seed
+    )
     for name, (degraded, sharp) in zip(image_set.names, stream.as_numpy_iterator(), strict=True):
         yield name, metrics.to_uint8(degraded[0], (0, 1)), metrics.to_uint8(sharp[0], (0, 1))
+
+
+def _size_text(run):
+    side, factor = run.experiment.test_size_px, run.preset.downsample
+    shrunk = f", shrunk by {factor} (means)" if factor > 1 else ""
+    return f"whole images{shrunk}" + (f", resized (bicubic) to {side}x{side}" if side else "")
 
 
 def _curves(history, steps_per_epoch):

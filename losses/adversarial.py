@@ -1,7 +1,9 @@
-"""Adversarial losses of Goodfellow et al. (2014), from logits l with D = sigmoid(l): one value per image.
+"""Adversarial losses: one value per image, from what the discriminator says of it.
 
+`discriminator`, `minimax` and `non_saturating` (Goodfellow et al. 2014) take logits l with D = sigmoid(l):
 -log D = softplus(-l) and -log(1 - D) = softplus(l) are finite where the sigmoid itself has rounded to 0 or 1.
-Logits are `[B, 1]` or a score map `[B, ...]`, over which the loss is averaged; results are `[B]`.
+`wasserstein_critic` and `wasserstein_generator` (Arjovsky et al. 2017) take the scores of a critic, any real numbers.
+Both are `[B, 1]` or a map `[B, ...]`, over which the loss is averaged; results are `[B]`.
 """
 
 from keras import ops
@@ -20,6 +22,16 @@ def minimax(fake_logits):
 def non_saturating(fake_logits):
     """-log D(G(z)): the same fixed point as `minimax`, with a gradient where D is sure of a fake."""
     return _per_image(ops.softplus(-fake_logits))
+
+
+def wasserstein_critic(real_scores, fake_scores):
+    """D(G(z)) - D(x): minus the critic's estimate of the distance between the two distributions."""
+    return _per_image(fake_scores) - _per_image(real_scores)
+
+
+def wasserstein_generator(fake_scores):
+    """-D(G(z)): the part of the distance that the generator can lower."""
+    return -_per_image(fake_scores)
 
 
 def _per_image(values):

@@ -8,6 +8,7 @@ around it. With these functions the step itself is written once, in `training/ga
     value_and_gradient(function, variables)  -> (loss, aux), gradients        function() -> (loss, aux)
     value_and_input_gradient(function, x)    -> (loss, aux), gradient         function(x) -> (loss, aux)
     step(update)                             -> a Keras train_step or test_step from update(model, data) -> logs
+    separate_seeds(model)                       each replica draws random numbers of its own
 """
 
 import functools
@@ -50,6 +51,19 @@ def strategy(devices):
             tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(count))
         names = [f"/cpu:{number}" for number in range(int(count))]
     return _mirrored(tuple(names)) if len(names) > 1 else None
+
+
+def separate_seeds(model):
+    """Gives each replica's copy of the model's random states a value of its own, from that of the first.
+
+    `MirroredStrategy` copies the state of a seed generator, and dropout would drop the same units of every replica's
+    images. Call it after the model is built, and again after its state is restored.
+    """
+    for layer in model._flatten_layers():
+        for generator in getattr(layer, "_seed_generators", ()):
+            copies = getattr(generator.state.value, "values", ())
+            for number, copy in enumerate(copies):
+                copy.assign(copies[0] + number * keras.ops.convert_to_tensor([0, 1 << 20], copy.dtype))
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from ..losses import pixel
+from ..losses import gradient_penalty, pixel
 from . import backend
 
 
@@ -25,7 +25,9 @@ class Batch(NamedTuple):
     degraded: Any
     sharp: Any
     restored: Any
-    judge: Callable  # images in [0, 1] -> logits of the discriminator
+    mixing: Any  # one uniform number in [0, 1) per image, [B]; None where the data hold none
+    judge: Callable  # images in [0, 1] -> logits or scores of the discriminator
+    slopes: Callable  # images in [0, 1] -> gradient of each image's mean score, in the network's own value range
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,17 @@ def of_both_logits(loss):
     return lambda batch: loss(batch.judge(batch.sharp), batch.judge(batch.restored))
 
 
+def of_slopes(loss):
+    """A term's loss from `loss(slopes)`, at one random point between each sharp and restored image."""
+    return lambda batch: loss(batch.slopes(gradient_penalty.mix(batch.sharp, batch.restored, batch.mixing)))
+
+
 class GAN(keras.Model):
     """Trains `generator` against `discriminator` with Keras' `fit`; calling or predicting restores images.
 
-    Data: pairs `(degraded, sharp)` of float32 `[discriminator_steps * B, H, W, 3]` in [0, value_range]. Each
-    discriminator step takes its own B images, the generator steps take the last B. Where a generator without
-    padding returns a smaller image, sharp and degraded are cropped to its centre.
+    Data: pairs `(degraded, sharp)` of float32 `[discriminator_steps * B, H, W, 3]` in [0, 1], or triples with a uniform
+    number per image. Each discriminator step takes its own B images, the generator steps take the last B. Where a
+    generator without padding returns a smaller image, sharp and degraded are cropped to its centre.
 
     Args:
         generator: images -> images.
@@ -66,7 +73,7 @@ class GAN(keras.Model):
         discriminator_terms: empty without a discriminator.
         discriminator_steps, generator_steps: per call of `train_step`.
         generator_first: whether the generator steps come before the discriminator's.
-        value_range: the networks' images lie in [0, value_range].
+        value_range: (black, white) of the networks' images.
     """
 
     def __init__(
@@ -79,7 +86,7 @@ class GAN(keras.Model):
         discriminator_steps=1,
         generator_steps=1,
         generator_first=False,
-        value_range=1.0,
+        value_range=(0.0, 1.0),
     ):
         super().__init__(name="gan")
         self.generator = generator
@@ -89,14 +96,15 @@ class GAN(keras.Model):
         self.discriminator_steps = discriminator_steps if discriminator is not None else 0
         self.generator_steps = generator_steps
         self.generator_first = generator_first
-        self.value_range = value_range
+        self.black, self.white = value_range
         self.data_clock = DataClock()
 
         networks = ["generator", "discriminator"] if discriminator is not None else ["generator"]
-        names = [term.name for term in (*self.generator_terms, *self.discriminator_terms)]
+        terms = (*self.generator_terms, *self.discriminator_terms)
+        names = [term.name for term in terms] + [f"{term.name}_weighted" for term in terms if term.weight != 1]
         names += [f"{network}_gradient_norm" for network in networks]
         self.train_means = {name: keras.metrics.Mean(name) for name in names}
-        self.validation_means = {name: keras.metrics.Mean(name) for name in ("loss", "psnr_db")}
+        self.validation_means = {name: keras.metrics.Mean(name) for name in ("loss", "psnr_db", "ssim")}
         self.built = True
 
     def compile(self, generator_optimizer, discriminator_optimizer=None):
@@ -110,7 +118,14 @@ class GAN(keras.Model):
             self.discriminator_optimizer_variables = list(discriminator_optimizer.variables)
 
     def call(self, degraded, training=False):
-        return self.generator(degraded, training=training)
+        """Restores float32 `[B, H, W, 3]` in [0, 1]."""
+        return self._from_network(self.generator(self._to_network(degraded), training=training))
+
+    def _to_network(self, images):
+        return self.black + (self.white - self.black) * images
+
+    def _from_network(self, images):
+        return (images - self.black) / (self.white - self.black)
 
     def make_train_function(self, force=False):
         if self.train_function is not None and not force:
@@ -121,71 +136,85 @@ class GAN(keras.Model):
         self.train_function = lambda *arguments: function(*arguments[:-1], self.data_clock.timed(arguments[-1]))
 
     def _update(self, data):
-        degraded, sharp, _ = keras.utils.unpack_x_y_sample_weight(data)
         minibatches = max(1, self.discriminator_steps)
-        parts = list(zip(ops.split(degraded, minibatches), ops.split(sharp, minibatches), strict=True))
+        # Keras takes a third part for weights of the samples.
+        parts = [
+            [None] * minibatches if part is None else ops.split(part, minibatches)
+            for part in keras.utils.unpack_x_y_sample_weight(data)
+        ]
+        parts = list(zip(*parts, strict=True))
         if self.generator_first:
-            self._train_generator(*parts[-1], self._forward(parts[-1][0]))
-        for degraded, sharp in parts:
-            forward = self._forward(degraded)
+            self._train_generator(parts[-1], self._forward(parts[-1][0]))
+        for part in parts:
+            forward = self._forward(part[0])
             if self.discriminator is not None:
-                self._train_discriminator(degraded, sharp, forward[0])
+                self._train_discriminator(part, forward[0])
         if not self.generator_first:
-            self._train_generator(*parts[-1], forward)
+            self._train_generator(parts[-1], forward)
         return {name: mean.result() for name, mean in self.train_means.items()}
 
     train_step = backend.step(_update)
 
     def _validate(self, data):
-        degraded, sharp, _ = keras.utils.unpack_x_y_sample_weight(data)
-        batch = self._batch(degraded, sharp, self.generator(degraded, training=False))
+        degraded, sharp, mixing = keras.utils.unpack_x_y_sample_weight(data)
+        batch = self._batch((degraded, sharp, mixing), self(degraded, training=False))
         self.validation_means["loss"].update_state(self.generator_terms[0].loss(batch))
         # Scored as a saved picture would be: rounded to 8 bits.
         rounded = ops.round(255 * ops.clip(batch.restored, 0, 1)) / 255
         error = pixel.mean_squared_error(rounded, batch.sharp)
         self.validation_means["psnr_db"].update_state(-10 * ops.log10(ops.maximum(error, 1e-10)))
+        self.validation_means["ssim"].update_state(pixel.structural_similarity(rounded, batch.sharp))
         return {name: mean.result() for name, mean in self.validation_means.items()}
 
     test_step = backend.step(_validate)
 
     def _forward(self, degraded):
-        return backend.forward(lambda: self.generator(degraded, training=True), self.generator.trainable_variables)
+        return backend.forward(lambda: self(degraded, training=True), self.generator.trainable_variables)
 
-    def _train_generator(self, degraded, sharp, forward):
+    def _train_generator(self, part, forward):
         variables = self.generator.trainable_variables
         for number in range(self.generator_steps):
             # The first step differentiates the forward pass whose images the discriminator has seen.
-            restored, pullback = forward if number == 0 else self._forward(degraded)
+            restored, pullback = forward if number == 0 else self._forward(part[0])
             (_, losses), gradient = backend.value_and_input_gradient(
-                lambda x: self._weighted(self.generator_terms, self._batch(degraded, sharp, x)), restored
+                lambda x: self._weighted(self.generator_terms, self._batch(part, x)), restored
             )
             gradients = pullback(gradient)
             self.optimizer.apply(gradients, variables)
             self._record("generator", losses, gradients)
 
-    def _train_discriminator(self, degraded, sharp, restored):
+    def _train_discriminator(self, part, restored):
         variables = self.discriminator.trainable_variables
-        batch = self._batch(degraded, sharp, backend.stop_gradient(restored))
+        batch = self._batch(part, backend.stop_gradient(restored))
         (_, losses), gradients = backend.value_and_gradient(
             lambda: self._weighted(self.discriminator_terms, batch), variables
         )
         self.discriminator_optimizer.apply(gradients, variables)
         self._record("discriminator", losses, gradients)
 
-    def _batch(self, degraded, sharp, restored):
-        height, width = restored.shape[1:3]
-        degraded, sharp = (center(images, height, width) / self.value_range for images in (degraded, sharp))
+    def _batch(self, part, restored):
+        degraded, sharp, mixing = part
+        height, width = ops.shape(restored)[1:3]
+        degraded, sharp = (center(images, height, width) for images in (degraded, sharp))
 
         def judge(images):
-            return self.discriminator(images * self.value_range, training=True)
+            return self.discriminator(self._to_network(images), training=True)
 
-        return Batch(degraded, sharp, restored / self.value_range, judge)
+        def slopes(images):
+            def score(images):
+                scores = self.discriminator(images, training=True)
+                return ops.sum(ops.mean(scores, axis=tuple(range(1, len(scores.shape))))), None
+
+            return backend.value_and_input_gradient(score, self._to_network(images))[1]
+
+        return Batch(degraded, sharp, restored, mixing, judge, slopes)
 
     def _weighted(self, terms, batch):
         """Weighted sum of the terms' means over all replicas' images (the optimizer adds the replicas up)."""
         losses = {term.name: ops.mean(term.loss(batch)) for term in terms}
-        total = sum(term.weight * losses[term.name] for term in terms)
-        return total / backend.replicas(), losses
+        weighted = {term.name: term.weight * losses[term.name] for term in terms}
+        losses |= {f"{term.name}_weighted": weighted[term.name] for term in terms if term.weight != 1}
+        return sum(weighted.values()) / backend.replicas(), losses
 
     def _record(self, network, losses, gradients):
         for name, loss in losses.items():
@@ -197,7 +226,8 @@ class GAN(keras.Model):
 
 def center(images, height, width):
     """The central `height` x `width` pixels of `[B, H, W, C]` images."""
-    top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
+    rows, columns = ops.shape(images)[1:3]
+    top, left = (rows - height) // 2, (columns - width) // 2
     return images[:, top : top + height, left : left + width]
 
 

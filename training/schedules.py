@@ -47,3 +47,33 @@ class Plateau(keras.callbacks.Callback):
             self.wait = 0
             for optimizer, lowest in zip(self.optimizers, self.lowest, strict=True):
                 optimizer.learning_rate = max(lowest, self.factor * rate(optimizer))
+
+
+class LinearToZero(keras.callbacks.Callback):
+    """Keeps both learning rates for `constant_epochs`, then lowers them linearly to 0 at the end of the training.
+
+    DeblurGAN: constant for 150 epochs, linear to zero over the next 150. Epoch e of E (counted from 0) has the rate
+    times min(1, (E - e) / (E - constant_epochs)): the first epoch after the constant ones still has all of it.
+
+    Args:
+        optimizers: optimizers whose `learning_rate` is set.
+        constant_share: part of the epochs with the full rate, from 0 to below 1.
+    """
+
+    def __init__(self, optimizers, *, constant_share):
+        super().__init__()
+        self.optimizers = optimizers
+        self.constant_share = constant_share
+        self.first = [rate(optimizer) for optimizer in optimizers]
+
+    def get_state(self):
+        return {}  # the epoch tells all
+
+    def set_state(self, state):
+        pass
+
+    def on_epoch_begin(self, epoch, logs=None):
+        epochs = self.params["epochs"]
+        constant = self.constant_share * epochs
+        for optimizer, first in zip(self.optimizers, self.first, strict=True):
+            optimizer.learning_rate = first * min(1.0, (epochs - epoch) / (epochs - constant))

@@ -21,7 +21,7 @@ class TensorBoard(keras.callbacks.Callback):
     Args:
         folder: log folder.
         description: Markdown text of the experiment.
-        pairs: (degraded, sharp) float32 arrays `[N, H, W, 3]` in [0, value_range], shown at each validation.
+        pairs: (degraded, sharp) float32 arrays `[N, H, W, 3]` in [0, 1], shown at each validation.
         images_per_epoch: training images in one epoch, for the rate.
     """
 
@@ -57,9 +57,9 @@ class TensorBoard(keras.callbacks.Callback):
         for network, optimizer in self._optimizers():
             logs[f"{network}_learning_rate"] = rate(optimizer)
         # Not `predict`: under a strategy it would restore the batch once per device.
-        restored = keras.ops.convert_to_numpy(self.model.generator(self.degraded, training=False))
+        restored = keras.ops.convert_to_numpy(self.model(self.degraded, training=False))
         sides = [center(images, *restored.shape[1:3]) for images in (self.degraded, restored, self.sharp)]
-        strips = np.clip(np.concatenate(sides, axis=2) / self.model.value_range, 0, 1)
+        strips = np.clip(np.concatenate(sides, axis=2), 0, 1)
         with self.writer.as_default(step=epoch + 1):
             for name, value in logs.items():
                 tf.summary.scalar(tag(name), value)

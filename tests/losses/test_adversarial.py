@@ -40,3 +40,21 @@ def test_finite_where_the_sigmoid_underflows(logit):
 def test_score_maps_are_averaged_per_image():
     scores = np.stack([np.zeros((4, 4, 1)), np.full((4, 4, 1), 100.0)]).astype("float32")
     np.testing.assert_allclose(numpy(adversarial.non_saturating(scores)), [np.log(2), 0], atol=1e-6)
+
+
+def test_wasserstein_losses_are_differences_of_mean_scores():
+    real = np.array([[3.0], [-200.0]], "float32")
+    fake = np.array([[1.0], [100.0]], "float32")
+    np.testing.assert_array_equal(numpy(adversarial.wasserstein_critic(real, fake)), [-2, 300])
+    np.testing.assert_array_equal(numpy(adversarial.wasserstein_generator(fake)), [-1, -100])
+
+
+def test_wasserstein_losses_average_score_maps_per_image():
+    real = np.arange(24, dtype="float32").reshape(2, 3, 4, 1)
+    np.testing.assert_allclose(numpy(adversarial.wasserstein_critic(real, -real)), [-11, -35])
+    np.testing.assert_allclose(numpy(adversarial.wasserstein_generator(real)), [-5.5, -17.5])
+
+
+def test_critic_that_scores_all_alike_costs_nothing():
+    scores = np.full((2, 4, 4, 1), 7.0, "float32")
+    np.testing.assert_array_equal(numpy(adversarial.wasserstein_critic(scores, scores)), [0, 0])

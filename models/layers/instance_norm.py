@@ -1,0 +1,36 @@
+"""Instance normalisation whose gradient can itself be differentiated."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("gandeblur")
+class InstanceNormalization(keras.layers.Layer):
+    """Each channel of each image to mean 0 and variance 1 over its pixels (Ulyanov et al., 2016), without weights.
+
+        y = (x - m) / sqrt(v + epsilon),    m = mean x, v = mean (x - m)^2 over height and width
+
+    The moments are plain means on purpose: TensorFlow's `tf.nn.moments`, on which Keras' own normalisation layers
+    rest, stops the gradient of the mean, which makes second derivatives, and so a gradient penalty, wrong.
+
+    Input: float `[B, H, W, C]`. Output: the same shape and type, computed in at least float32.
+
+    Args:
+        epsilon: added to the variance.
+    """
+
+    def __init__(self, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def call(self, inputs):
+        x = ops.cast(inputs, "float64" if self.compute_dtype == "float64" else "float32")
+        x = x - ops.mean(x, axis=(1, 2), keepdims=True)
+        variance = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
+        return ops.cast(x * ops.rsqrt(variance + self.epsilon), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
