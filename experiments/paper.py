@@ -59,6 +59,7 @@ class Preset:
     downsample: int = 1  # of the training and test images, by means
     identity_noise: float | None = None
     perceptual: bool = False  # content loss: features of the experiment's VGG, else mean absolute error of pixels
+    pixel_weight: float = 0.0  # of a mean absolute error of pixels beside the variant's terms
     discriminator_steps: int | None = None  # where it differs from the experiment's
     departures: Sequence[str] = ()
 

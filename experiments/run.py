@@ -27,14 +27,14 @@ from rich.table import Table
 from ..data import pipeline
 from ..data.datasets import benchmarks, folder, sample
 from ..data.datasets.find import find, look
-from ..data.images import center_crop, resize
+from ..data.images import center_crop, read_image, resize
 from ..errors import InputError
 from ..evaluation import detection, metrics, report
 from ..files import replacing
 from ..inference.restore import restorer
 from ..losses import perceptual, pixel
 from ..training import backend, checkpoint, summaries
-from ..training.gan import GAN
+from ..training.gan import GAN, Term, between_images
 from . import audit
 from .paper import Experiment, Preset, Variant
 
@@ -349,6 +349,13 @@ def _content_loss(run):
     return perceptual.perceptual_loss(perceptual.features(*run.experiment.perceptual, FLAGS.vgg_weights))
 
 
+def _generator_terms(run, content):
+    terms = run.variant.generator_terms(content)
+    if run.preset.pixel_weight:
+        terms = (*terms, Term("pixel", between_images(pixel.mean_absolute_error), run.preset.pixel_weight))
+    return terms
+
+
 def _build(run, strategy):
     """Networks, optimizers and the train step, under the distribution strategy."""
     preset, experiment = run.preset, run.experiment
@@ -359,7 +366,7 @@ def _build(run, strategy):
         model = GAN(
             networks["generator"],
             networks.get("discriminator"),
-            generator_terms=run.variant.generator_terms(content),
+            generator_terms=_generator_terms(run, content),
             discriminator_terms=run.variant.discriminator_terms,
             discriminator_steps=run.discriminator_steps,
             generator_steps=experiment.generator_steps,
@@ -427,6 +434,12 @@ def _evaluate(run, sets, detector):
             flush=True,
         )
 
+    detections = {}
+    if detector:
+        for name in scores:
+            detections[name] = detection.evaluate(detector, _detector_cases(run, name, scores[name]))
+            print(f"detected objects in {name}", flush=True)
+
     results = {
         "experiment": experiment.name,
         "title": experiment.title,
@@ -461,6 +474,7 @@ def _evaluate(run, sets, detector):
         "methods": list(methods),
         "ours": run.variant.ours,
         "sets": scores,
+        **({"detection": detections} if detections else {}),
         "paper": {"table": experiment.table, "rows": experiment.reported},
         "audit": {name: audit.rows(model, run.variant.layers[name]) for name, model in _networks(run).items()},
         "history": _curves(meta["history"], preset.steps_per_epoch),
@@ -483,6 +497,14 @@ def _pairs(run, image_set):
     )
     for name, (degraded, sharp) in zip(image_set.names, stream.as_numpy_iterator(), strict=True):
         yield name, metrics.to_uint8(degraded[0], (0, 1)), metrics.to_uint8(sharp[0], (0, 1))
+
+
+def _detector_cases(run, set_name, scores):
+    """(image name, method -> stored image) of a scored set."""
+    shown = ("input", run.variant.ours, "sharp")
+    for image in scores["images"]:
+        paths = {method: report.image_path(run.workdir / "images", set_name, image["name"], method) for method in shown}
+        yield image["name"], {method: read_image(path) for method, path in paths.items()}
 
 
 def _size_text(run):
@@ -526,6 +548,16 @@ def _print_scores(results):
         means = [scores["methods"][method] for scores in results["sets"].values()]
         table.add_row(method, *(f"{m['psnr_db']['mean']:.2f} / {m['ssim']['mean']:.3f}" for m in means))
     Console().print(table)
+    for name, found in results.get("detection", {}).items():
+        columns = found["methods"]["sharp"]
+        table = Table("images", *columns, title=f"{name}: objects as {found['detector']} finds them")
+        for method, values in found["methods"].items():
+            table.add_row(method, *(_cell(values[column]) for column in columns))
+        Console().print(table)
+
+
+def _cell(value):
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 # Report --------------------------------------------------------------------------------------------------------

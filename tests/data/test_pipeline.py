@@ -38,7 +38,8 @@ def evaluation(images, degradations=(), **changes):
 
 
 def collect(dataset):
-    degraded, sharp = zip(*dataset.as_numpy_iterator(), strict=True)
+    """Degraded and sharp images of a stream (not the third part of a training stream)."""
+    degraded, sharp, *_ = zip(*dataset.as_numpy_iterator(), strict=True)
     return np.concatenate(degraded), np.concatenate(sharp)
 
 
@@ -50,14 +51,15 @@ def flat_images(folder, count, side=20):
 
 
 def test_batches_have_a_static_shape_a_known_number_and_a_range(images):
-    dataset = stream(images, start_step=2, value_range=255.0)
+    dataset = stream(images, start_step=2)
     assert dataset.cardinality() == 4
-    for spec in dataset.element_spec:
+    assert dataset.element_spec[2] == tf.TensorSpec([4], tf.float32)
+    for spec in dataset.element_spec[:2]:
         assert spec == tf.TensorSpec([4, 16, 16, 3], tf.float32)
     degraded, sharp = collect(dataset)
     assert len(degraded) == len(sharp) == 16
     for pixels in (degraded, sharp):
-        assert pixels.min() >= 0 and 200 < pixels.max() <= 255
+        assert pixels.min() >= 0 and 0.8 < pixels.max() <= 1
 
 
 def test_a_resumed_stream_is_the_tail_of_the_whole_one(images):
@@ -76,6 +78,13 @@ def test_pixels_depend_on_the_sample_not_on_its_batch(images):
 def test_a_small_cache_changes_nothing(images):
     expected, got = collect(stream(images)), collect(stream(images, cache_bytes=3 * (16 * 16 + 40 * 48)))
     np.testing.assert_array_equal(got, expected)
+
+
+def test_each_sample_has_a_number_of_its_own(images):
+    numbers = np.concatenate([batch[2] for batch in stream(images, total_steps=50).as_numpy_iterator()])
+    assert len(set(numbers)) == 200 and 0 <= numbers.min() < 0.05 and 0.95 < numbers.max() < 1
+    tail = np.concatenate([batch[2] for batch in stream(images, start_step=47, total_steps=50).as_numpy_iterator()])
+    np.testing.assert_array_equal(tail, numbers[-12:])
 
 
 def test_seeds_differ(images):
@@ -180,13 +189,13 @@ def test_other_errors_of_tensorflow_pass_unchanged():
 
 
 def test_evaluation_keeps_the_order_and_resizes(images):
-    dataset = evaluation(images, value_range=255.0)
+    dataset = evaluation(images)
     assert dataset.cardinality() == 3
     assert dataset.element_spec[0].shape.as_list() == [None, 12, 12, 3]  # fixed: layers can plan by it
     assert [len(sharp) for _, sharp in dataset] == [2, 2, 1]
     _, sharp = collect(dataset)
     for path, pixels in zip(images.paths, sharp, strict=True):
-        np.testing.assert_allclose(pixels, resize(read_image(path), 12, 12), atol=1e-4)
+        np.testing.assert_allclose(255 * pixels, resize(read_image(path), 12, 12), atol=1e-4)
 
 
 def test_evaluation_pixels_depend_on_seed_and_position_only(images):

@@ -37,7 +37,7 @@ def test_audit_names_what_differs():
 def test_paper_preset_sees_two_million_patches():
     preset = EXPERIMENT.presets["paper"]
     assert preset.epochs * preset.steps_per_epoch * preset.batch_size == 2_000_000
-    assert (preset.learning_rate, preset.beta_1, preset.value_range) == (1e-5, 0.9, 255)
+    assert (preset.learning_rate, preset.beta_1, preset.value_range) == (1e-5, 0.9, (0, 255))
 
 
 @pytest.mark.skipif(

@@ -5,9 +5,9 @@ import sys
 import keras
 import numpy as np
 
-from gandeblur.losses import adversarial, pixel
-from gandeblur.models import gan_d
-from gandeblur.training.gan import GAN, Term, between_images, of_both_logits, of_restored_logits
+from gandeblur.losses import adversarial, gradient_penalty, pixel
+from gandeblur.models import gan_d, sharingan
+from gandeblur.training.gan import GAN, Term, between_images, of_both_logits, of_restored_logits, of_slopes
 
 GENERATOR_TERMS = (
     Term("mse", between_images(pixel.mean_squared_error)),
@@ -34,6 +34,30 @@ def gan(optimizer=lambda: keras.optimizers.SGD(0.05), discriminator=True, **opti
     return model
 
 
+def wgan(optimizer=lambda: keras.optimizers.SGD(0.001), dropout=0.0, **options):
+    """A compiled WGAN with gradient penalty: SharinGAN's networks, narrow, on images in [-1, 1]."""
+    model = GAN(
+        sharingan.generator(maps=3, blocks=1, dropout=dropout),
+        sharingan.critic(maps=3),
+        generator_terms=(
+            Term("content", between_images(pixel.mean_absolute_error), 10.0),
+            Term("adversarial", of_restored_logits(adversarial.wasserstein_generator)),
+        ),
+        discriminator_terms=(
+            Term("minus_wasserstein_gap", of_both_logits(adversarial.wasserstein_critic)),
+            Term("penalty", of_slopes(gradient_penalty.gradient_penalty), 10.0),
+        ),
+        **{"value_range": (-1.0, 1.0)} | options,
+    )
+    model.compile(optimizer(), optimizer())
+    return model
+
+
+def mixing(count, size=4):
+    """One number per image of `batches(count, size)`: `[count, size]`."""
+    return np.random.default_rng(2).random((count, size), np.float32)
+
+
 def batches(count, size=4):
     """`[count, 2, size, SIDE_PX, SIDE_PX, 3]`: (degraded, sharp) of each step."""
     rng = np.random.default_rng(1)
@@ -50,16 +74,16 @@ def relative_difference(ours, theirs):
     return max(np.abs(a - b).max() / max(np.abs(b).max(), 1e-2) for a, b in zip(ours, theirs, strict=True))
 
 
-def main(start, end):
-    """Trains three steps from the weights in `start` and writes the weights to `end`."""
-    model = gan()
+def main(start, end, kind):
+    """Trains three steps of `gan` or `wgan` from the weights in `start` and writes the weights to `end`."""
+    model = {"gan": gan, "wgan": wgan}[kind]()
     with np.load(start) as archive:
         arrays = [archive[name] for name in archive.files]
     count = len(model.generator.weights)
     model.generator.set_weights(arrays[:count])
     model.discriminator.set_weights(arrays[count:])
-    for degraded, sharp in batches(3):
-        model.train_on_batch(degraded, sharp)
+    for (degraded, sharp), weights_of_mix in zip(batches(3), mixing(3), strict=True):
+        model.train_on_batch(degraded, sharp, weights_of_mix)
     np.savez(end, *weights(model))
     model.generator.save_weights(end.replace(".npz", ".weights.h5"))
 

@@ -56,7 +56,7 @@ def test_upsampling_is_the_adjoint_of_downsampling():
     down.set_weights([kernel, np.zeros(4)])
 
     latent = keras.Input((None, None, 8))
-    decoder = keras.Model(latent, deblurgan.decoder(latent, 4))
+    decoder = keras.Model(latent, deblurgan.decoder(latent, 4, output_stddev=0.02))
     up = keras.Sequential([layers.Conv2DTranspose(5, 3, strides=2), decoder.get_layer("up1_crop")])
     up.build(y.shape)
     up.set_weights([kernel, np.zeros(5)])
@@ -78,6 +78,13 @@ def test_weights_start_as_gaussian_noise_of_0_02_and_biases_as_0():
                 assert not values.any()
             elif values.size > 2000:
                 assert abs(values.std() - 0.02) < 0.002
+
+
+def test_small_initial_weights_of_the_output_start_the_generator_as_the_identity():
+    blurred = images(1, 16, 16, 3)
+    for stddev, low, high in ((0.02, 0.05, 1), (1e-5, 0, 1e-3)):
+        restored = numpy(sharingan.generator(**TINY, output_stddev=stddev)(blurred))
+        assert low < np.abs(restored - blurred).max() < high
 
 
 def test_critic_halves_three_times_and_adds_a_border():

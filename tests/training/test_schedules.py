@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from gandeblur.training.schedules import Plateau
+from gandeblur.training.schedules import LinearToZero, Plateau
 
 
 def rates(losses, plateau, optimizers):
@@ -33,3 +33,14 @@ def test_state_continues_where_it_was():
     second = Plateau([optimizer], factor=0.5, patience=3)
     second.set_state(first.get_state())
     assert rates([4], second, [optimizer]) == [[0.5]]
+
+
+def test_constant_then_linear_to_zero():
+    optimizer = keras.optimizers.Adam(0.4)
+    schedule = LinearToZero([optimizer], constant_share=0.5)
+    schedule.set_params({"epochs": 8})
+    seen = []
+    for epoch in (*range(8), 6):  # the last one: a resumed run
+        schedule.on_epoch_begin(epoch)
+        seen.append(round(float(optimizer.learning_rate), 6))
+    assert seen == [0.4, 0.4, 0.4, 0.4, 0.4, 0.3, 0.2, 0.1, 0.2]
