@@ -154,8 +154,9 @@ def _paper_table(results: dict) -> dict:
     # The paper's name for this run's network: the two may differ in case ("odcnn", "ODCNN").
     ours = results["ours"]
     counterpart = next((method for method in methods if method.casefold() == ours.casefold()), None)
+    none_measured = not rows.keys() & results["sets"].keys()
     table = []
-    for set_name, row in rows.items():
+    for set_name, row in (rows | dict.fromkeys(results["sets"], {}) if none_measured else rows).items():
         measured = results["sets"].get(set_name)
         scores = [measured["methods"][ours][metric]["mean"] for metric in ("psnr_db", "ssim")] if measured else None
         reported = row.get(counterpart)
@@ -172,7 +173,7 @@ def _paper_table(results: dict) -> dict:
         "counterpart": counterpart,
         "rows": table,
         "missing": [name for name in rows if name not in results["sets"]],
-        "none_measured": not rows.keys() & results["sets"].keys(),
+        "none_measured": none_measured,
     }
 
 

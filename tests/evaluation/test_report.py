@@ -167,7 +167,9 @@ def test_a_set_that_the_paper_lacks(results, write, folder):
     results["sets"] = {"sample test": results["sets"]["set5"]}
     (folder / "set5").rename(folder / "sample test")
     page = write(results)
-    assert "--benchmarks=FOLDER" in section(page, "paper")
+    ours = results["sets"]["sample test"]["methods"]["GAN-D"]["psnr_db"]["mean"]
+    assert "Its own test data are sample test: other images than the paper's" in section(page, "paper")
+    assert f"sample test — — — {ours:.2f}" in section(page, "paper")
     assert "set5 17.15 0.69 18.14 0.838 24.392 0.81 — —" in section(page, "paper")
     assert "sample test 22.11" in section(page, "baselines")
 
