@@ -35,7 +35,7 @@ def keras_step(batch):
     model = GAN(
         gan_d.generator(**WIDTHS),
         None,
-        generator_terms=variant.generator_terms,
+        generator_terms=variant.generator_terms(None),
         discriminator_terms=(),
     )
     model.compile(keras.optimizers.Adam(1e-5))

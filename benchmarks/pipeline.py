@@ -186,11 +186,11 @@ def training_step() -> Callable[..., object]:
     model = GAN(
         variant.generator(preset.identity_noise),
         variant.discriminator(CROP_PX),
-        generator_terms=variant.generator_terms,
+        generator_terms=variant.generator_terms(None),
         discriminator_terms=variant.discriminator_terms,
     )
     model.compile(*(keras.optimizers.Adam(preset.learning_rate) for _ in range(2)))
-    return lambda degraded, sharp: np.asarray(model.train_on_batch(degraded, sharp)[0])  # waits for the result
+    return lambda degraded, sharp, _: np.asarray(model.train_on_batch(degraded, sharp)[0])  # waits for the result
 
 
 def main() -> None:
