@@ -85,7 +85,8 @@ SMALL = (
 EXPERIMENT = Experiment(
     name="sharingan",
     title="SharinGAN: Image DeBlurring with Conditional GANs",
-    citation="D. Chatterjee, R. JV, K. Buddha, V. Vaidyanathan. University of Minnesota. DeblurGAN: O. Kupyn et al., CVPR 2018.",
+    citation="D. Chatterjee, R. JV, K. Buddha, V. Vaidyanathan. University of Minnesota. "
+    "DeblurGAN: O. Kupyn et al., CVPR 2018.",
     degradations=(BLUR,),
     degradation_text="pairs as they are; sharp photographs blurred along random camera paths (docs/blur.md, `PAPER`)",
     pair_degradations=(),
