@@ -26,7 +26,7 @@ from gandeblur.errors import InputError
 from .datasets import ImageSet, PairSet
 from .datasets.packed import PackedSet
 from .degradations import Step, apply, degrade, draw
-from .images import resize
+from .images import center_crop, resize
 
 # One seed feeds independent streams of random numbers.
 _CROPS, _ORDER, _EVALUATION, _MIXING = range(4)
@@ -92,13 +92,7 @@ def training_stream(
             while the stream runs makes TensorFlow raise its own error: iterate within `input_errors()`.
     """
     for source in sources:
-        for index in range(len(source.images)):
-            height, width = (side // source.downsample for side in source.images.size(index))
-            if min(height, width) < crop_px:
-                raise InputError(
-                    f"{source.images.where(index)}: is {width}x{height}, smaller than the {crop_px}x{crop_px} crop; "
-                    "remove it or take a smaller crop"
-                )
+        _check_sizes(source, crop_px)
     first = np.cumsum([0] + [len(source.images) for source in sources])  # each source's first index
     readers = []
     for source in sources:
@@ -157,8 +151,11 @@ def evaluation_stream(
         Dataset of `(degraded, sharp)`, each float32 `[batch, H, W, 3]` in [0, 1]; its cardinality is known.
 
     Raises:
-        InputError: a file is no image; see `training_stream`.
+        InputError: a file is no image, or smaller than the central crop; see `training_stream`.
     """
+
+    if size_px and fit is center_crop:
+        _check_sizes(source, size_px)
 
     def load(frames):
         frames = [_shrunk(frame, source.downsample) for frame in frames]
@@ -219,6 +216,17 @@ def random_crop(
             frame = resize(frame, crop_px, crop_px)
         crop[number:] = frame[:, ::-1] if flip < 0.5 else frame
     return crop
+
+
+def _check_sizes(source: Source, crop_px: int) -> None:
+    """Raises an `InputError` for the first image, or pair of two sizes, that no crop fits into."""
+    for index in range(len(source.images)):
+        height, width = (side // source.downsample for side in source.images.size(index))
+        if min(height, width) < crop_px:
+            raise InputError(
+                f"{source.images.where(index)}: is {width}x{height}, smaller than the {crop_px}x{crop_px} crop; "
+                "remove it or take a smaller crop"
+            )
 
 
 def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:

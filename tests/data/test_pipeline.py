@@ -183,6 +183,12 @@ def test_a_file_found_damaged_while_streaming_ends_in_one_line(images, truncated
     assert str(error.value).endswith("replace the file or remove it")
 
 
+def test_an_image_smaller_than_the_central_crop_is_refused(images):
+    with pytest.raises(InputError, match=r"2\.png: is 17x33, smaller than the 18x18 crop"):
+        evaluation(images.subset([1, 2], "s"), size_px=18, fit=center_crop)
+    assert len(collect(evaluation(images.subset([1, 2], "s"), size_px=17, fit=center_crop))[0]) == 2
+
+
 def test_other_errors_of_tensorflow_pass_unchanged():
     with pytest.raises(tf.errors.InvalidArgumentError, match="unrelated"), input_errors():
         raise tf.errors.InvalidArgumentError(None, None, "unrelated")
