@@ -247,7 +247,8 @@ def test_the_penalty_is_that_of_the_slope_in_the_networks_range():
     # Along the slope itself, the directional derivative is its norm: central differences of one image at a time.
     model.train_means["penalty"].reset_state()
     batch = model._batch((degraded, sharp, mixing), model(degraded))
-    slopes = np.array(batch.slopes(ops.convert_to_tensor(mixed)))
+    with keras.StatelessScope():  # as in a training step on JAX
+        slopes = np.array(batch.slopes(ops.convert_to_tensor(mixed)))
     for image, slope in zip(2 * mixed - 1, slopes, strict=True):
         direction = slope / np.linalg.norm(slope)
         step = 0.005
