@@ -549,10 +549,9 @@ def _print_scores(results):
         table.add_row(method, *(f"{m['psnr_db']['mean']:.2f} / {m['ssim']['mean']:.3f}" for m in means))
     Console().print(table)
     for name, found in results.get("detection", {}).items():
-        columns = found["methods"]["sharp"]
-        table = Table("images", *columns, title=f"{name}: objects as {found['detector']} finds them")
-        for method, values in found["methods"].items():
-            table.add_row(method, *(_cell(values[column]) for column in columns))
+        table = Table("", *found["methods"], title=f"{name}: objects as {found['detector']} finds them")
+        for metric in found["methods"]["sharp"]:
+            table.add_row(metric, *(_cell(values[metric]) for values in found["methods"].values()))
         Console().print(table)
 
 
