@@ -549,7 +549,8 @@ def _print_scores(results):
         table.add_row(method, *(f"{m['psnr_db']['mean']:.2f} / {m['ssim']['mean']:.3f}" for m in means))
     Console().print(table)
     for name, found in results.get("detection", {}).items():
-        table = Table("", *found["methods"], title=f"{name}: objects as {found['detector']} finds them")
+        print(f"{name}: objects as {found['detector']} finds them")
+        table = Table("", *found["methods"])
         for metric in found["methods"]["sharp"]:
             table.add_row(metric, *(_cell(values[metric]) for values in found["methods"].values()))
         Console().print(table)

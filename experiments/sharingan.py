@@ -1,9 +1,10 @@
 """SharinGAN: motion blur undone by DeblurGAN, built again, for object detection (Chatterjee et al., Minnesota).
 
-python experiments/sharingan.py                      the embedded photographs, blurred by random camera paths
+python experiments/sharingan.py                      the embedded photographs, blurred by random camera paths: about 5
+                                                     minutes on 2 CPU cores; stays below the blurred input
 python experiments/sharingan.py --stage=audit        layers and parameters
 python experiments/sharingan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
-                                                     an hour on 2 CPU cores
+                                                     at most an hour on 2 CPU cores (docs/sharingan.md)
 python experiments/sharingan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur_gamma
                                                      the paper's schedule, a day on a GPU
 python experiments/sharingan.py --variant=deblurgan  the baseline of papers 3 and 4: penalty weight 10
