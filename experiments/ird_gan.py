@@ -12,15 +12,16 @@ python experiments/ird_gan.py --variant=no_residual  an ablation; also no_l1, no
 
 from functools import partial
 
-from gandeblur.data.blur.motion import MotionBlur
-from gandeblur.data.blur.trajectories import PAPER
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import run
 from gandeblur.experiments.paper import Experiment, Layer, Preset, Variant
-from gandeblur.losses import adversarial, gradient_penalty, pixel
+
+# Section 3 takes DeblurGAN's critic and losses, and blurs photographs as it does.
+from gandeblur.experiments.sharingan import BLUR, CRITIC, CRITIC_LAYERS, WASSERSTEIN
+from gandeblur.losses import gradient_penalty, pixel
 from gandeblur.models import ird_gan
 from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images, of_both_logits, of_restored_logits, of_slopes
+from gandeblur.training.gan import Term, between_images, of_slopes
 
 # Section 3.1: N = 64, nine blocks, "dropout [...] 0.2".
 MAPS = 64
@@ -59,19 +60,10 @@ GENERATOR_LAYERS = (
     _layer("up2", 3, 2, 2 * MAPS, MAPS),
     _layer("conv_out", 7, 1, MAPS, 3),
 )
-CRITIC_LAYERS = (
-    _layer("conv1", 4, 2, 3, 64),
-    _layer("conv2", 4, 2, 64, 128),
-    _layer("conv3", 4, 2, 128, 256),
-    _layer("conv4", 4, 1, 256, 512),
-    _layer("conv5", 4, 1, 512, 1),
-)
 
 # Equation 7: L = L_WGAN + 100 L_per + 170 L_1.
 CONTENT_WEIGHT = 100.0
 L1 = Term("l1", between_images(pixel.mean_absolute_error), 170.0)
-WASSERSTEIN = Term("adversarial", of_restored_logits(adversarial.wasserstein_generator))
-CRITIC = Term("minus_wasserstein_gap", of_both_logits(adversarial.wasserstein_critic))
 PENALTY = Term("penalty", of_slopes(gradient_penalty.gradient_penalty), 10.0)  # open; Gulrajani et al.
 
 
@@ -97,9 +89,6 @@ def _variant(description, ours="IRD-GAN", pixel_terms=(L1,), **network):
         size_multiple=4,
     )
 
-
-# DeblurGAN's script leaves out its shortest exposure, 1/100 of the path, which blurs next to nothing.
-BLUR = MotionBlur(PAPER, exposures=(1 / 10, 1 / 2, 1.0))
 
 SMALL = (
     "crops of 96x96 instead of 256x256",
