@@ -1,4 +1,4 @@
-"""Degradations of a sharp image: pillbox blur, gain with clipping, noise, JPEG, and their composition.
+"""Degradations of a sharp image: pillbox blur, gain with clipping, enlargement, noise, JPEG, and their composition.
 
 Every step is a pure function `step(image, seed)` once `functools.partial` has fixed its numbers, and runs in
 `tf.data`. Images are float32 `[H, W, 3]` in [0, 1]; seeds are integer tensors `[2]` as TensorFlow's stateless
@@ -72,6 +72,22 @@ def gain_and_clip(image: tf.Tensor, seed: tf.Tensor, *, gain: float) -> tf.Tenso
     """Over-exposure: multiplies by `gain` and clips to [0, 1]. Draws nothing from `seed`."""
     del seed
     return tf.clip_by_value(gain * image, 0.0, 1.0)
+
+
+def enlarge(image: tf.Tensor, seed: tf.Tensor, *, factor: float) -> tf.Tensor:
+    """Blur by enlargement: shrinks the image by `factor` and brings it back to its size. Draws nothing from `seed`.
+
+    Both steps are bicubic (Keys, a = -0.5); shrinking averages over the pixels that it merges.
+
+    Args:
+        factor: above 1; the small image's sides are rounded, at least 1.
+    """
+    del seed
+    size = tf.shape(image)[:2]
+    small = tf.maximum(1, tf.cast(tf.round(tf.cast(size, tf.float32) / factor), tf.int32))
+    shrunk = tf.image.resize(image, small, tf.image.ResizeMethod.BICUBIC, antialias=True)
+    enlarged = tf.image.resize(shrunk, size, tf.image.ResizeMethod.BICUBIC)
+    return tf.clip_by_value(tf.ensure_shape(enlarged, image.shape), 0.0, 1.0)
 
 
 def gaussian_noise(image: tf.Tensor, seed: tf.Tensor, *, variance: float | tuple[float, float]) -> tf.Tensor:

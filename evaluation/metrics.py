@@ -1,11 +1,12 @@
-"""PSNR and SSIM under named, frozen protocols.
+"""PSNR and SSIM under named, frozen protocols, and a measure of grid artifacts.
 
 Two numbers are comparable only when they were taken the same way: one restored image scores an SSIM between
 0.78 and 0.88 by choice of window and channels alone. So a protocol is an object with a name, and every number
-carries it. All scores are taken on full images rounded to 8 bits; scikit-image computes them.
+carries it. All scores are taken on full images rounded to 8 bits; scikit-image computes PSNR and SSIM.
 """
 
 import csv
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..errors import InputError
 from ..files import replacing
 
 METRICS = ("psnr_db", "ssim")
+GRID_METRICS = {"grid_2px_db": 2, "grid_4px_db": 4}  # name -> period in pixels
 
 _SSIM_WINDOWS = {
     # Wang et al. 2004 and tf.image.ssim: weighted moments, divided by N.
@@ -116,6 +118,55 @@ def ssim(restored: np.ndarray, sharp: np.ndarray, protocol: Protocol = RGB) -> f
     )
 
 
+def grid_db(restored: np.ndarray, sharp: np.ndarray, period_px: int) -> float | None:
+    """Grid artifacts: energy of the error at the frequencies of a grid against the energy around them.
+
+    Layers of stride 2 leave grids of 2, two of them grids of 4 pixels. With P = |FFT2(window * error)|^2, the error
+    restored - sharp averaged over the channels, the window of Hann, and F the frequencies (k/p, m/p) cycles per pixel
+    that no shorter period shares (3 for p = 2, 12 for p = 4):
+
+        10 log10( mean over F of (peak + floor) / (neighbours + floor) )
+
+    Peak and neighbours are the means of P over the bins at most 1 and 3 to 5 away, in rows or columns, whichever is
+    more. The floor is the energy per bin of rounding to 8 bits, 1/12 / 3 * sum of window^2: errors below it do
+    not count, and identical images score 0. Each frequency has a ratio of its own, as photographs have so much
+    more energy at some than at others that one ratio of sums would not see a grid at these others.
+
+    0 dB is no grid; one image of noise scatters by 2 dB (p = 2) and 1 dB (p = 4), so compare means over images.
+    A grid that sharp has and restored lacks is an error like any other: some photographs are stored with one, and
+    the degraded input's score shows it.
+
+    Args:
+        restored: uint8 [H, W, 3], RGB. Up to 3 rows and columns at the bottom and right are left out, so that the
+            frequencies fall on bins.
+        sharp: uint8 [H, W, 3], the truth.
+        period_px: period p of the grid, 2 or 4.
+
+    Returns:
+        dB, or None for an image of less than 32 pixels in height or width: its bins are too few.
+
+    Raises:
+        ValueError: the shapes differ, or an image is not uint8 [H, W, 3].
+    """
+    restored, sharp = _prepare(restored, sharp, RGB)
+    height, width = (side // 4 * 4 for side in sharp.shape[:2])
+    if min(height, width) < 32:
+        return None
+    error = (restored.astype(np.float64) - sharp).mean(axis=-1)[:height, :width]
+    window = np.outer(np.hanning(height + 1)[:-1], np.hanning(width + 1)[:-1])
+    power = np.abs(np.fft.fft2(window * error)) ** 2
+    floor = np.sum(window**2) / 12 / 3
+    offsets = np.arange(-5, 6)
+    distance = np.maximum.outer(abs(offsets), abs(offsets))
+    ratios = []
+    for k, m in np.ndindex(period_px, period_px):
+        if math.gcd(k, m, period_px) == 1:
+            rows, columns = k * height // period_px + offsets, m * width // period_px + offsets
+            around = power[np.ix_(rows % height, columns % width)]
+            ratios.append((around[distance <= 1].mean() + floor) / (around[distance >= 3].mean() + floor))
+    return float(10 * np.log10(np.mean(ratios)))
+
+
 def score_set(
     methods: dict[str, Callable[[np.ndarray], np.ndarray]],
     pairs: Iterable[tuple[str, np.ndarray, np.ndarray]],
@@ -125,7 +176,8 @@ def score_set(
     """Scores every method on every image of one test set.
 
     Means are over images, each counting once whatever its size. An image restored exactly has an infinite
-    PSNR, and then so has the mean of its set: nothing is left out or capped.
+    PSNR, and then so has the mean of its set: nothing is left out or capped. Means of `grid_db` are plain means of
+    the dB values, over the images large enough to have one.
 
     Args:
         methods: name -> function from degraded to restored, both uint8 [H, W, 3]. The degraded input itself
@@ -136,9 +188,11 @@ def score_set(
             (image name, "sharp", sharp) for the truth, for example to store them.
 
     Returns:
-        `{"protocol": name, "methods": {method: {"psnr_db": {"mean", "min", "max"}, "ssim": {...}}},
-        "images": [{"name": str, "scores": {method: {"psnr_db": float, "ssim": float}}}]}`, in the order of
-        `methods` and `pairs`.
+        `{"protocol": name, "methods": {method: {"psnr_db": {"mean", "min", "max"}, "ssim": {...},
+        "grid_2px_db": {...}, "grid_4px_db": {...}}}, "images": [{"name": str, "scores": {method: {"psnr_db": float,
+        "ssim": float, "grid_2px_db": float or None, "grid_4px_db": float or None}}}]}`, in the order of `methods`
+        and `pairs`; mean, min and max are None where no image has a value. The grids are measured on the whole RGB
+        image, whatever the protocol.
 
     Raises:
         InputError: there is no image, or two images have the same name.
@@ -154,6 +208,7 @@ def score_set(
             scores[method] = {
                 "psnr_db": psnr_db(restored, sharp, protocol),
                 "ssim": ssim(restored, sharp, protocol),
+                **{metric: grid_db(restored, sharp, period_px) for metric, period_px in GRID_METRICS.items()},
             }
             if keep:
                 keep(name, method, restored)
@@ -163,19 +218,25 @@ def score_set(
     if not images:
         raise InputError("the test set holds no image; name a folder with images")
 
-    def summary(method: str, metric: str) -> dict[str, float]:
-        values = [image["scores"][method][metric] for image in images]
+    def summary(method: str, metric: str) -> dict[str, float | None]:
+        values = [image["scores"][method][metric] for image in images if image["scores"][method][metric] is not None]
+        if not values:
+            return dict.fromkeys(("mean", "min", "max"))
         return {"mean": float(np.mean(values)), "min": min(values), "max": max(values)}
 
     return {
         "protocol": protocol.name,
-        "methods": {method: {metric: summary(method, metric) for metric in METRICS} for method in methods},
+        "methods": {
+            method: {metric: summary(method, metric) for metric in (*METRICS, *GRID_METRICS)} for method in methods
+        },
         "images": images,
     }
 
 
 def write_csv(sets: dict[str, dict], path: Path) -> None:
-    """Writes one row per set, image and method: set, image, method, psnr_db, ssim, protocol.
+    """Writes one row per set, image and method: set, image, method, the scores, protocol.
+
+    A score that an image lacks (see `grid_db`) is an empty cell.
 
     Written under a temporary name and renamed, so that `path` is the old file or the whole new one.
 
@@ -183,13 +244,14 @@ def write_csv(sets: dict[str, dict], path: Path) -> None:
         sets: set name -> result of `score_set`.
         path: file to write or replace.
     """
+    metrics = (*METRICS, *GRID_METRICS)
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("set", "image", "method", *METRICS, "protocol"))
+        writer.writerow(("set", "image", "method", *metrics, "protocol"))
         for set_name, result in sets.items():
             for image in result["images"]:
                 for method, scores in image["scores"].items():
-                    values = (scores[metric] for metric in METRICS)
+                    values = (scores[metric] for metric in metrics)
                     writer.writerow((set_name, image["name"], method, *values, result["protocol"]))
 
 

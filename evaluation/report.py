@@ -55,7 +55,8 @@ def write_report(results: dict, image_folder: Path, out: Path) -> None:
             "description", "data" (label -> text), "protocol", "seed", "weights_sha256", "commit" (or None),
             "versions", "created", "training" (label -> value), "departures", "methods" (in column order,
             "input" among them), "ours" (this run's network), "sets" (set -> result of `metrics.score_set`),
-            "paper" ({"table", "rows": {set: {method: [psnr_db, ssim]}}}), "audit" (network -> rows), and
+            "paper" ({"table", "rows": {set: {method: [psnr_db, ssim]}}, "ranges": {metric: {"max", "min", "mean"}} or
+            {}}), "audit" (network -> rows), and
             "history" ("step" and one list per curve, None where nothing was measured; "loss/mse" and
             "loss/adversarial" share the chart "loss"; {} without training). Optional: "detection" (set -> result of
             `detection.evaluate` with the methods "input", ours and "sharp", and others if wanted).
@@ -75,6 +76,7 @@ def write_report(results: dict, image_folder: Path, out: Path) -> None:
     environment.filters.update(
         psnr=lambda value: _number(value, ".2f"),
         ssim=lambda value: _number(value, ".3f"),
+        grid=lambda value: _number(value, ".1f"),
         psnr_difference=lambda value: _number(value, "+.2f"),
         ssim_difference=lambda value: _number(value, "+.3f"),
         as_printed=_as_printed,
@@ -148,28 +150,39 @@ def _card(results: dict, set_name: str) -> dict:
 
 
 def _paper_table(results: dict) -> dict:
-    """The paper's table with our column and the difference beside it; None where a number is missing."""
+    """The paper's table with our columns and our network's difference beside it; None where a number is missing.
+
+    Ours are this run's network, and every other method that was measured and stands in the paper's table.
+    """
     rows = results["paper"]["rows"]
     methods = list(dict.fromkeys(method for row in rows.values() for method in row))
     # The paper's name for this run's network: the two may differ in case ("odcnn", "ODCNN").
     ours = results["ours"]
     counterpart = next((method for method in methods if method.casefold() == ours.casefold()), None)
+    places = {method.casefold(): place for place, method in enumerate(methods)}
+    measured = [method for method in results["methods"] if method == ours or method.casefold() in places]
+    measured.sort(key=lambda method: places.get(method.casefold(), len(places)))
     none_measured = not rows.keys() & results["sets"].keys()
     table = []
     for set_name, row in (rows | dict.fromkeys(results["sets"], {}) if none_measured else rows).items():
-        measured = results["sets"].get(set_name)
-        scores = [measured["methods"][ours][metric]["mean"] for metric in ("psnr_db", "ssim")] if measured else None
+        methods_here = results["sets"][set_name]["methods"] if set_name in results["sets"] else {}
+        scores = {
+            method: [methods_here[method][metric]["mean"] for metric in ("psnr_db", "ssim")] if methods_here else None
+            for method in measured
+        }
         reported = row.get(counterpart)
+        difference = [a - b for a, b in zip(scores[ours], reported, strict=True)] if scores[ours] and reported else None
         table.append(
             {
                 "set": set_name,
                 "paper": [row.get(method) for method in methods],
-                "ours": scores,
-                "difference": [a - b for a, b in zip(scores, reported, strict=True)] if scores and reported else None,
+                "ours": list(scores.values()),
+                "difference": difference,
             }
         )
     return {
         "methods": methods,
+        "measured": measured,
         "counterpart": counterpart,
         "rows": table,
         "missing": [name for name in rows if name not in results["sets"]],

@@ -37,6 +37,8 @@ class Variant:
     generator_terms: Callable[[Callable], Sequence[Term]]
     discriminator_terms: Sequence[Term]
     layers: Mapping[str, Sequence[Layer]]  # network -> the paper's layers
+    totals: Mapping[str, int] = field(default_factory=dict)  # network -> the paper's total, where it lists some layers
+    content: bool = True  # whether the generator's terms hold the content loss
     crop_px: int | None = None  # of the training crops, where the network needs another than the preset's
     size_multiple: int = 1  # of the sides of the generator's images; others are mirrored at the border
     dropout_at_test: bool = False
@@ -53,8 +55,9 @@ class Preset:
     epochs: int
     steps_per_epoch: int
     learning_rate: float
-    beta_1: float
+    beta_1: float  # of Adam, as `epsilon`
     schedule: Callable[[Sequence[keras.optimizers.Optimizer]], keras.callbacks.Callback]
+    epsilon: float = 1e-7
     max_zoom: float = 1.0  # of the crops, see `data.pipeline.training_stream`
     downsample: int = 1  # of the training and test images, by means
     identity_noise: float | None = None
@@ -62,6 +65,14 @@ class Preset:
     pixel_weight: float = 0.0  # of a mean absolute error of pixels beside the variant's terms
     discriminator_steps: int | None = None  # where it differs from the experiment's
     departures: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How test images are degraded; each condition is scored on its own."""
+
+    degradations: Sequence[Step]  # of sharp images
+    pair_degradations: Sequence[Step] | None  # further ones, of a pair's blurred image; None: pairs are left out
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,9 @@ class Experiment:
     table: str
     reported: Mapping[str, Mapping[str, Sequence[float]]]  # set -> method -> (psnr_db, ssim)
     pair_degradations: Sequence[Step] | None = None  # further ones, of a pair's blurred image; None: pairs are refused
+    test_conditions: Mapping[str, Condition] = field(default_factory=dict)  # empty: as in training
+    reported_ranges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # metric -> max, min, mean
+    deblurgan: Variant | None = None  # compared with, where its weights are given
     perceptual: tuple[str, str] | None = None  # VGG network and layer of the content loss
     discriminator_steps: int = 1
     generator_steps: int = 1

@@ -41,12 +41,14 @@ from .paper import Experiment, Preset, Variant
 FLAGS = flags.FLAGS
 STAGES = ("all", "audit", "train", "evaluate", "report")
 VALIDATION_IMAGES = 16  # at most: validation is to cost a small part of an epoch
+TEST_SEED = 0  # of the test images' degradation: the same images in every run, whatever its --seed
+ALL_VARIANTS = "all"
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 _DEFINED = [
     flags.DEFINE_string("stage", "all", f"what to do: {', '.join(STAGES)}; all is every one in turn"),
     flags.DEFINE_string("preset", None, "schedule"),
-    flags.DEFINE_string("variant", None, "network and losses"),
+    flags.DEFINE_string("variant", None, "network and losses; all trains every variant and scores them side by side"),
     flags.DEFINE_list(
         "train_data", None, "folders of sharp photographs or pairs, packed or not; the embedded sample if left out"
     ),
@@ -56,6 +58,9 @@ _DEFINED = [
     flags.DEFINE_integer("downsample", None, "shrink images by this factor; the preset's if left out", lower_bound=1),
     flags.DEFINE_string("vgg_weights", None, "VGG weights of the content loss (.npz or .h5); downloaded if left out"),
     flags.DEFINE_string("detector", None, "SavedModel folder or .tflite file: score what it finds in the test images"),
+    flags.DEFINE_string(
+        "deblurgan_weights", None, "generator weights of sharingan.py --variant=deblurgan, scored beside this paper's"
+    ),
     flags.DEFINE_string("workdir", None, "folder of this run; runs/EXPERIMENT/PRESET-VARIANT if left out"),
     flags.DEFINE_integer("seed", 0, "of initial weights, crops, order and degradations", lower_bound=0),
     flags.DEFINE_string("devices", "all", "all (every GPU, else the CPU) or cpu:N (N logical CPUs)"),
@@ -96,6 +101,16 @@ class Run:
     @property
     def results_path(self):
         return self.workdir / "results.json"
+
+    @property
+    def parts(self):
+        """The runs that train: itself, or one for each variant in a folder of its own."""
+        if self.variant_name != ALL_VARIANTS:
+            return [self]
+        return [
+            dataclasses.replace(self, variant_name=name, variant=variant, workdir=self.workdir / name)
+            for name, variant in self.experiment.variants.items()
+        ]
 
     def identity(self):
         """What makes two runs the same run: a work folder holds one of these."""
@@ -147,9 +162,11 @@ def _main(experiment, argv):
 
 def _run(experiment):
     stage = _one_of("--stage", FLAGS.stage, STAGES)
-    variant_name = _one_of("--variant", FLAGS.variant or next(iter(experiment.variants)), experiment.variants)
+    default = next(iter(experiment.variants))
+    variant_name = _one_of("--variant", FLAGS.variant or default, [*experiment.variants, ALL_VARIANTS])
     preset_name = _one_of("--preset", FLAGS.preset or next(iter(experiment.presets)), experiment.presets)
-    variant, preset = experiment.variants[variant_name], experiment.presets[preset_name]
+    variant = experiment.variants[default if variant_name == ALL_VARIANTS else variant_name]
+    preset = experiment.presets[preset_name]
     changes = {name: getattr(FLAGS, name) for name in ("batch_size", "epochs", "downsample") if getattr(FLAGS, name)}
     folder_name = f"{preset_name}-{variant_name}" + (f"-{Path(FLAGS.weights).name}" if FLAGS.weights else "")
     workdir = Path(FLAGS.workdir or Path("runs") / experiment.name / folder_name)
@@ -173,14 +190,18 @@ def _run(experiment):
     # What later stages need is looked at first: a wrong folder must not show after hours of training.
     test_sets = _test_images(run)
     detector = detection.load_detector(FLAGS.detector) if FLAGS.detector else None
+    rivals = _rivals(run)
+    if FLAGS.weights and variant_name == ALL_VARIANTS:
+        raise InputError(f"--weights={FLAGS.weights}: belongs to one variant; name it with --variant")
     if FLAGS.weights and run.checkpoint_path.exists():
         raise InputError(f"{run.checkpoint_path}: holds a run of its own; give --weights another --workdir")
-    if stage in ("all", "audit"):
-        _audit(run, with_summary=stage == "audit")
-    if stage in ("all", "train") and not FLAGS.weights:
-        _train(run, strategy)
+    for part in run.parts:
+        if stage in ("all", "audit"):
+            _audit(part, with_summary=stage == "audit")
+        if stage in ("all", "train") and not FLAGS.weights:
+            _train(part, strategy)
     if stage in ("all", "evaluate"):
-        _evaluate(run, test_sets, detector)
+        _evaluate(run, test_sets, rivals, detector)
     if stage in ("all", "report"):
         _report(run)
 
@@ -194,20 +215,39 @@ def _one_of(flag, value, allowed):
 # Audit ---------------------------------------------------------------------------------------------------------
 
 
-def _networks(run):
+def _networks(run, image_px):
     networks = {"generator": run.variant.generator(run.preset.identity_noise)}
     if run.variant.discriminator is not None:
-        networks["discriminator"] = run.variant.discriminator(run.preset.crop_px)
+        networks["discriminator"] = run.variant.discriminator(image_px)
     return networks
 
 
+def _papers_networks(run):
+    """The networks at the paper's image size: a discriminator's dense layer grows with it."""
+    return _networks(run, run.experiment.presets.get("paper", run.preset).crop_px)
+
+
+def _audit_rows(run, networks):
+    variant = run.variant
+    return {
+        network: audit.rows(model, variant.layers[network], variant.totals.get(network))
+        for network, model in networks.items()
+    }
+
+
 def _audit(run, with_summary):
-    for network, model in _networks(run).items():
+    networks = _papers_networks(run)
+    for network, rows in _audit_rows(run, networks).items():
         if with_summary:
-            model.summary()
-        audit.print_table(
-            f"{run.experiment.title.split(':')[0]} {network}", audit.rows(model, run.variant.layers[network])
+            networks[network].summary()
+        audit.print_table(f"{run.experiment.title.split(':')[0]} {network}", rows)
+    for network, model in networks.items():
+        holds, convolutions = audit.of_formula(model)
+        print(
+            f"{network}: {convolutions} convolutions, {model.count_params():,} parameters; "
+            f"C_out (C_in K^2 + 1) gives the parameters of {holds} of {convolutions}"
         )
+    print(f"together: {sum(model.count_params() for model in networks.values()):,} parameters", flush=True)
 
 
 # Train ---------------------------------------------------------------------------------------------------------
@@ -236,7 +276,9 @@ def _train(run, strategy):
         start_step=done * preset.steps_per_epoch,
         total_steps=total_steps,
     )
-    validation = _validation_stream(run, validation_sets, crop_px, devices)
+    # A folder may be named several times, for a larger share of the crops; it is validated once.
+    validated = dict(zip(FLAGS.train_data or ["sample"], validation_sets, strict=True))
+    validation = _validation_stream(run, list(validated.values()), crop_px, devices)
     model = _build(run, strategy)
     optimizers = [model.optimizer] + [model.discriminator_optimizer] * (model.discriminator is not None)
     schedule = preset.schedule(optimizers)
@@ -344,6 +386,8 @@ def _validation_stream(run, sets, crop_px, devices):
 
 def _content_loss(run):
     """The loss between restored and sharp image that the preset takes for the paper's perceptual loss."""
+    if not run.variant.content:
+        return None  # the terms make no use of it: no reason to ask for VGG's weights
     if not run.preset.perceptual:
         return pixel.mean_absolute_error
     return perceptual.perceptual_loss(perceptual.features(*run.experiment.perceptual, FLAGS.vgg_weights))
@@ -362,7 +406,7 @@ def _build(run, strategy):
     with strategy.scope() if strategy else contextlib.nullcontext():
         content = _content_loss(run)
         keras.utils.set_random_seed(run.seed)  # here, so that nothing earlier has drawn from it
-        networks = _networks(run)
+        networks = _networks(run, preset.crop_px)
         model = GAN(
             networks["generator"],
             networks.get("discriminator"),
@@ -373,9 +417,13 @@ def _build(run, strategy):
             generator_first=experiment.generator_first,
             value_range=preset.value_range,
         )
-        model.compile(*(keras.optimizers.Adam(preset.learning_rate, beta_1=preset.beta_1) for _ in networks))
+        model.compile(*(_optimizer(preset) for _ in networks))
     backend.separate_seeds(model)
     return model
+
+
+def _optimizer(preset):
+    return keras.optimizers.Adam(preset.learning_rate, beta_1=preset.beta_1, epsilon=preset.epsilon)
 
 
 def _markdown(run):
@@ -405,39 +453,47 @@ def _departures(run):
 # Evaluate ------------------------------------------------------------------------------------------------------
 
 
-def _evaluate(run, sets, detector):
+def _rivals(run):
+    """Method -> function that restores an image, of the other papers' networks whose weights are given."""
+    path, variant = FLAGS.deblurgan_weights, run.experiment.deblurgan
+    if not path:
+        return {}
+    if not variant:
+        raise InputError(f"--deblurgan_weights={path}: this paper has no such column; leave it out")
+    return {variant.ours: _restorer(run, variant, Path(path))[1]}
+
+
+def _evaluate(run, sets, rivals, detector):
     experiment, preset = run.experiment, run.preset
-    generator = run.variant.generator(preset.identity_noise)
-    weights = Path(FLAGS.weights) if FLAGS.weights else run.weights_path
-    if not FLAGS.weights and not run.checkpoint_path.exists():
-        raise InputError(f"{run.workdir}: holds no trained generator; run --stage=train first, or give --weights=FILE")
-    meta = {"epoch": 0, "history": {}} if FLAGS.weights else _checked_meta(run)
-    checkpoint.load_weights(weights, generator)
-    restore = restorer(generator, preset.value_range, run.variant.size_multiple, run.variant.dropout_at_test)
-    methods = {"input": lambda image: image, **experiment.baselines, run.variant.ours: restore}
+    # With every variant, methods are called by the variants' names: several may share the paper's name.
+    ours = run.parts[0].variant_name if run.variant_name == ALL_VARIANTS else run.variant.ours
+    trained = {ours if part is run.parts[0] else part.variant_name: _trained(part) for part in run.parts}
+    methods = {"input": lambda image: image, **experiment.baselines, **rivals}
+    methods |= {name: restore for name, (_, restore, _) in trained.items()}
+    generator, _, meta = trained[ours]
 
     run.workdir.mkdir(parents=True, exist_ok=True)
     images = run.workdir / "images"
     scores = {}
-    for image_set in sets:
+    for set_name, source in _test_sources(run, sets):
         started = time.monotonic()
 
-        def keep(name, method, restored, image_set=image_set):
-            path = report.image_path(images, image_set.name, name, method)
+        def keep(name, method, restored, set_name=set_name):
+            path = report.image_path(images, set_name, name, method)
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(restored).save(path)
 
         with pipeline.input_errors():
-            scores[image_set.name] = metrics.score_set(methods, _pairs(run, image_set), experiment.protocol, keep)
+            scores[set_name] = metrics.score_set(methods, _pairs(run, source), experiment.protocol, keep)
         print(
-            f"scored {image_set.name}: {len(image_set)} images in {time.monotonic() - started:.0f} s",
+            f"scored {set_name}: {len(source.images)} images in {time.monotonic() - started:.0f} s",
             flush=True,
         )
 
     detections = {}
     if detector:
         for name in scores:
-            detections[name] = detection.evaluate(detector, _detector_cases(run, name, scores[name]))
+            detections[name] = detection.evaluate(detector, _detector_cases(run, ours, name, scores[name]))
             print(f"detected objects in {name}", flush=True)
 
     results = {
@@ -446,7 +502,7 @@ def _evaluate(run, sets, detector):
         "citation": experiment.citation,
         "variant": run.variant_name,
         "preset": run.preset_name,
-        "description": f"{run.variant.description}; {preset.description}.",
+        "description": f"{_description(run)}; {preset.description}.",
         "data": {
             "train": ", ".join(FLAGS.train_data or ["photographs that ship inside scikit-image"]),
             "test": _named(sets),
@@ -472,11 +528,11 @@ def _evaluate(run, sets, detector):
         },
         "departures": _departures(run),
         "methods": list(methods),
-        "ours": run.variant.ours,
+        "ours": ours,
         "sets": scores,
         **({"detection": detections} if detections else {}),
-        "paper": {"table": experiment.table, "rows": experiment.reported},
-        "audit": {name: audit.rows(model, run.variant.layers[name]) for name, model in _networks(run).items()},
+        "paper": {"table": experiment.table, "rows": experiment.reported, "ranges": experiment.reported_ranges},
+        "audit": _audit_rows(run, _papers_networks(run)),
         "history": _curves(meta["history"], preset.steps_per_epoch),
     }
     metrics.write_csv(scores, run.workdir / "scores.csv")
@@ -485,23 +541,52 @@ def _evaluate(run, sets, detector):
     _print_scores(results)
 
 
-def _checked_meta(run):
-    _resumable(run)
-    return checkpoint.read_meta(run.checkpoint_path)
+def _description(run):
+    if run.variant_name == ALL_VARIANTS:
+        return "; ".join(f"{part.variant_name}: {part.variant.description}" for part in run.parts)
+    return run.variant.description
 
 
-def _pairs(run, image_set):
+def _trained(run):
+    """(generator, function that restores an image, what the checkpoint says of the training) of one variant."""
+    if not FLAGS.weights and not run.checkpoint_path.exists():
+        raise InputError(f"{run.workdir}: holds no trained generator; run --stage=train first, or give --weights=FILE")
+    if FLAGS.weights:
+        meta = {"epoch": 0, "history": {}}
+    else:
+        _resumable(run)
+        meta = checkpoint.read_meta(run.checkpoint_path)
+    return *_restorer(run, run.variant, Path(FLAGS.weights) if FLAGS.weights else run.weights_path), meta
+
+
+def _restorer(run, variant, weights):
+    generator = variant.generator(run.preset.identity_noise)
+    checkpoint.load_weights(weights, generator)
+    value_range = run.preset.value_range
+    return generator, restorer(generator, value_range, variant.size_multiple, variant.dropout_at_test)
+
+
+def _test_sources(run, sets):
+    """(name, source) of what is scored: every test set under every condition that applies to it."""
+    for images in sets:
+        if not run.experiment.test_conditions:
+            yield images.name, _source(run, images)
+        for name, condition in run.experiment.test_conditions.items():
+            steps = condition.pair_degradations if images.has_pairs else condition.degradations
+            if steps is not None:
+                yield f"{images.name}-{name}", pipeline.Source(images, steps, run.preset.downsample)
+
+
+def _pairs(run, source):
     """(name, degraded, sharp) as 8-bit arrays, one image at a time."""
-    stream = pipeline.evaluation_stream(
-        _source(run, image_set), size_px=run.experiment.test_size_px, batch_size=1, seed=run.seed
-    )
-    for name, (degraded, sharp) in zip(image_set.names, stream.as_numpy_iterator(), strict=True):
+    stream = pipeline.evaluation_stream(source, size_px=run.experiment.test_size_px, batch_size=1, seed=TEST_SEED)
+    for name, (degraded, sharp) in zip(source.images.names, stream.as_numpy_iterator(), strict=True):
         yield name, metrics.to_uint8(degraded[0], (0, 1)), metrics.to_uint8(sharp[0], (0, 1))
 
 
-def _detector_cases(run, set_name, scores):
+def _detector_cases(run, ours, set_name, scores):
     """(image name, method -> stored image) of a scored set."""
-    shown = ("input", run.variant.ours, "sharp")
+    shown = ("input", ours, "sharp")
     for image in scores["images"]:
         paths = {method: report.image_path(run.workdir / "images", set_name, image["name"], method) for method in shown}
         yield image["name"], {method: read_image(path) for method, path in paths.items()}

@@ -68,7 +68,8 @@ class GAN(keras.Model):
 
     Args:
         generator: images -> images.
-        discriminator: images -> logits, or None to train the generator alone.
+        discriminator: images -> logits, or None to train the generator alone. One that takes twice as many channels
+            is conditional: it judges the degraded image and the candidate, stacked.
         generator_terms: the first one, unweighted, is also the validation loss.
         discriminator_terms: empty without a discriminator.
         discriminator_steps, generator_steps: per call of `train_step`.
@@ -96,6 +97,7 @@ class GAN(keras.Model):
         self.discriminator_steps = discriminator_steps if discriminator is not None else 0
         self.generator_steps = generator_steps
         self.generator_first = generator_first
+        self.conditional = discriminator is not None and discriminator.input_shape[-1] == 2 * generator.output_shape[-1]
         self.black, self.white = value_range
         self.data_clock = DataClock()
 
@@ -197,12 +199,17 @@ class GAN(keras.Model):
         height, width = ops.shape(restored)[1:3]
         degraded, sharp = (center(images, height, width) for images in (degraded, sharp))
 
+        def discriminate(images):
+            if self.conditional:
+                images = ops.concatenate([self._to_network(degraded), images], axis=-1)
+            return self.discriminator(images, training=True)
+
         def judge(images):
-            return self.discriminator(self._to_network(images), training=True)
+            return discriminate(self._to_network(images))
 
         def slopes(images):
             def score(images):
-                scores = self.discriminator(images, training=True)
+                scores = discriminate(images)
                 return ops.sum(ops.mean(scores, axis=tuple(range(1, len(scores.shape))))), None
 
             return backend.value_and_input_gradient(score, self._to_network(images))[1]

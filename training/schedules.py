@@ -57,7 +57,7 @@ class LinearToZero(keras.callbacks.Callback):
 
     Args:
         optimizers: optimizers whose `learning_rate` is set.
-        constant_share: part of the epochs with the full rate, from 0 to below 1.
+        constant_share: part of the epochs with the full rate, from 0 to 1 (all of them).
     """
 
     def __init__(self, optimizers, *, constant_share):
@@ -76,4 +76,5 @@ class LinearToZero(keras.callbacks.Callback):
         epochs = self.params["epochs"]
         constant = self.constant_share * epochs
         for optimizer, first in zip(self.optimizers, self.first, strict=True):
-            optimizer.learning_rate = first * min(1.0, (epochs - epoch) / (epochs - constant))
+            # The first case also spares the second a division by 0.
+            optimizer.learning_rate = first * (1.0 if epoch <= constant else (epochs - epoch) / (epochs - constant))

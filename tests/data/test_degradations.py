@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
+from skimage import data as skimage_data
 
-from gandeblur.data.degradations import blur, degrade, disk_kernel, gain_and_clip, gaussian_noise, jpeg
+from gandeblur.data.degradations import blur, degrade, disk_kernel, enlarge, gain_and_clip, gaussian_noise, jpeg
 
 SEED = tf.constant([1, 2], tf.int64)
 DISK = disk_kernel(3.5)
@@ -129,3 +130,19 @@ def test_each_step_has_its_own_seed():
     once = degrade(image, (noise,), SEED) - image
     second = degrade(image, (noise, noise), SEED) - image - once
     assert abs(np.corrcoef(np.ravel(once), np.ravel(second))[0, 1]) < 0.05
+
+
+def test_enlargement_is_pillows_bicubic_down_and_up():
+    image = Image.fromarray(64 + skimage_data.astronaut()[100:220, 100:196] // 2)  # Pillow clips between its passes
+    small = image.resize((32, 40), Image.Resampling.BICUBIC)
+    expected = np.asarray(small.resize(image.size, Image.Resampling.BICUBIC), np.float32) / 255
+    enlarged = enlarge(tf.constant(np.asarray(image, np.float32) / 255), None, factor=3.0)
+    assert np.abs(enlarged - expected).max() < 3 / 255  # Pillow rounds the small image to 8 bits
+    assert np.abs(enlarged - expected).mean() < 0.5 / 255
+
+
+def test_enlargement_keeps_flat_images_and_odd_sizes():
+    flat = tf.fill((37, 53, 3), 0.3)
+    np.testing.assert_allclose(enlarge(flat, None, factor=2.5), flat, atol=1e-6)
+    tiny = tf.random.stateless_uniform((2, 5, 3), (0, 0))
+    assert enlarge(tiny, None, factor=9.0).shape == (2, 5, 3)

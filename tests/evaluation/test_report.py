@@ -104,6 +104,7 @@ def results(folder):
                 "set5": {"input": [17.15, 0.69], "odcnn": [18.14, 0.838], "GAN-D": [24.392, 0.81]},
                 "set14": {"input": [16.7, 0.73], "odcnn": [16.9, 0.72], "GAN-D": [21.67, 0.77]},
             },
+            "ranges": {},
         },
         "audit": {
             "generator": [
@@ -153,13 +154,15 @@ def test_headline_admits_being_worse(results, write):
 
 
 def test_differences_to_the_paper(results, write):
-    ours = results["sets"]["set5"]["methods"]["GAN-D"]
+    ours, degraded = (results["sets"]["set5"]["methods"][method] for method in ("GAN-D", "input"))
     text = section(write(results), "paper")
     difference = ours["psnr_db"]["mean"] - 24.392
-    assert difference > 0 and f"24.392 0.81 {ours['psnr_db']['mean']:.2f}" in text
+    # Measured and in the paper's table: the input, in the paper's order, and ours; not the other baseline.
+    measured = " ".join(f"{scores['psnr_db']['mean']:.2f} {scores['ssim']['mean']:.3f}" for scores in (degraded, ours))
+    assert difference > 0 and f"24.392 0.81 {measured} +{difference:.2f}" in text
     assert f"+{difference:.2f}" in text
     assert f"{ours['ssim']['mean'] - 0.81:+.3f}".replace("-", "−") in text
-    assert "set14 16.70 0.73 16.90 0.72 21.67 0.77 — —" in text
+    assert "set14 16.70 0.73 16.90 0.72 21.67 0.77 — — —" in text
     assert "Not measured in this run: set14" in text and "--benchmarks" not in text
 
 
@@ -167,11 +170,22 @@ def test_a_set_that_the_paper_lacks(results, write, folder):
     results["sets"] = {"sample test": results["sets"]["set5"]}
     (folder / "set5").rename(folder / "sample test")
     page = write(results)
+    scores = results["sets"]["sample test"]["methods"]["input"]
+    degraded = f"{scores['psnr_db']['mean']:.2f} {scores['ssim']['mean']:.3f}"
     ours = results["sets"]["sample test"]["methods"]["GAN-D"]["psnr_db"]["mean"]
     assert "Its own test data are sample test: other images than the paper's" in section(page, "paper")
-    assert f"sample test — — — {ours:.2f}" in section(page, "paper")
-    assert "set5 17.15 0.69 18.14 0.838 24.392 0.81 — —" in section(page, "paper")
+    assert f"sample test — — — {degraded} {ours:.2f}" in section(page, "paper")
+    assert "set5 17.15 0.69 18.14 0.838 24.392 0.81 — — —" in section(page, "paper")
     assert "sample test 22.11" in section(page, "baselines")
+
+
+def test_the_papers_range_stands_above_ours(results, write):
+    assert "paper" not in section(write(results), "range")
+    results["paper"]["ranges"] = {
+        "psnr_db": {"max": 32.33, "min": 25.39, "mean": 29.30},
+        "ssim": {"max": 0.77, "min": 0.65, "mean": 0.72},
+    }
+    assert "paper GAN-D 29.30 25.39 32.33 0.72 0.65 0.77 set5 input" in section(write(results), "range")
 
 
 def test_best_median_and_worst(results, write):
@@ -252,6 +266,14 @@ def test_without_training(results, write):
     results["history"] = {}
     page = write(results)
     assert not curves(page) and "no training in this run" in section(page, "training")
+
+
+def test_grid_artifacts_of_every_method_are_tabled(results, write):
+    values = {"input": (-0.04, 0.31), "gain undone + Wiener": (-1.26, None), "GAN-D": (12.34, 5.67)}
+    for method, means in values.items():
+        scores = results["sets"]["set5"]["methods"][method]
+        scores["grid_2px_db"]["mean"], scores["grid_4px_db"]["mean"] = means
+    assert "set5 0.0 0.3 −1.3 — 12.3 5.7" in section(write(results), "grid")
 
 
 def test_infinite_scores_are_shown(results, write):

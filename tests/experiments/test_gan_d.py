@@ -27,7 +27,7 @@ def test_audit_names_what_differs():
     layers = EXPERIMENT.variants["combined"].layers["generator"]
     wider = gan_d.generator(maps=39, wide_maps=512)
     rows = {row["layer"]: row for row in audit.rows(wider, layers[1:])}
-    assert rows["conv_1x121"]["verdict"] == "not in the paper"
+    assert rows["conv_1x121"]["verdict"] == audit.NOT_LISTED
     assert "in is 38 in the paper" in rows["conv_121x1"]["verdict"]
     assert rows["total"]["verdict"].startswith("differs by +")
     missing = audit.rows(wider, [*layers, layers[0].__class__("extra", "1x1", 1, 3, 3, 12)])

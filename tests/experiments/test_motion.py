@@ -14,23 +14,72 @@ from PIL import Image
 from gandeblur.data.datasets.find import find
 from gandeblur.data.datasets.packed import pack
 from gandeblur.evaluation import detection
-from gandeblur.experiments import audit, ird_gan, run, sharingan
+from gandeblur.experiments import audit, dark_channel_gan, hkust_gan, ird_gan, run, sharingan
+from gandeblur.models import dark_channel_gan as dark_channel_networks
+from gandeblur.models import hkust_gan as hkust_networks
 from gandeblur.models import ird_gan as ird_networks
 from gandeblur.models import sharingan as sharingan_networks
 
-EXPERIMENTS = {"sharingan": sharingan.EXPERIMENT, "ird_gan": ird_gan.EXPERIMENT}
-BOTH = pytest.mark.parametrize("name", EXPERIMENTS)
+EXPERIMENTS = {
+    module.EXPERIMENT.name: module.EXPERIMENT for module in (sharingan, ird_gan, hkust_gan, dark_channel_gan)
+}
+EACH = pytest.mark.parametrize("name", EXPERIMENTS)
+DEBLURGANS = pytest.mark.parametrize("name", ["sharingan", "ird_gan"])
 
 
 @pytest.mark.parametrize(("name", "variant"), [(n, v) for n, e in EXPERIMENTS.items() for v in e.variants])
 def test_every_layer_is_the_papers(name, variant):
     networks = EXPERIMENTS[name].variants[variant]
     for network, model in (("generator", networks.generator(None)), ("discriminator", networks.discriminator(256))):
-        rows = audit.rows(model, networks.layers[network])
-        assert {row["verdict"] for row in rows} == {"ok"}
+        rows = audit.rows(model, networks.layers[network], networks.totals.get(network))
+        assert rows[-1]["verdict"] == "ok"
+        assert {row["verdict"] for row in rows} <= ({"ok", audit.NOT_LISTED} if networks.totals else {"ok"})
+        holds, convolutions = audit.of_formula(model)
+        assert holds == convolutions > 0
 
 
-@BOTH
+def test_what_hkusts_tables_leave_out_closes_their_totals():
+    variant = hkust_gan.EXPERIMENT.variants["hkust"]
+    for network, model, left_out, total in (
+        ("generator", variant.generator(None), {"23 BatchNormalization": 20_992}, 11_399_171),
+        (
+            "discriminator",
+            variant.discriminator(256),
+            {"4 BatchNormalization": 3_840, "2 Dense": 263_168 + 1_025},
+            3_098_370,
+        ),
+    ):
+        rows = {row["layer"]: row for row in audit.rows(model, variant.layers[network], variant.totals[network])}
+        assert {name: rows[name]["parameters"] for name in left_out} == left_out
+        assert rows["listed layers"]["parameters"] + sum(left_out.values()) == total == rows["total"]["paper"]
+
+
+def test_hkusts_numbers():
+    experiment = hkust_gan.EXPERIMENT
+    preset = experiment.presets["paper"]
+    assert (preset.crop_px, preset.batch_size, preset.epochs, preset.steps_per_epoch) == (256, 16, 40, 500 // 16)
+    assert (preset.learning_rate, preset.beta_1, preset.epsilon) == (1e-4, 0.9, 1e-8)
+    assert (experiment.discriminator_steps, experiment.perceptual) == (5, ("vgg16", "block3_conv3"))
+    terms = experiment.variants["hkust"].generator_terms(lambda restored, sharp: None)
+    assert {term.name: term.weight for term in terms} == {"content": 100, "adversarial": 1}
+
+
+def test_dark_channels_numbers():
+    experiment = dark_channel_gan.EXPERIMENT
+    preset = experiment.presets["paper"]
+    assert (preset.crop_px, preset.batch_size, preset.epochs, preset.downsample) == (256, 1, 15, 2)
+    assert (preset.learning_rate, preset.beta_1) == (2e-4, 0.5)
+    assert (experiment.discriminator_steps, experiment.generator_steps) == (1, 2)
+    weights = {
+        name: {term.name: term.weight for term in variant.generator_terms(lambda restored, sharp: None)}
+        for name, variant in experiment.variants.items()
+    }
+    dc0 = {"l1": 100, "adversarial": 1}
+    dc250 = dc0 | {"dark_channel": 250}
+    assert weights == {"dc250": dc250, "dc0": dc0, "dc250p": dc250 | {"content": 100}}
+
+
+@DEBLURGANS
 def test_the_papers_numbers(name):
     experiment = EXPERIMENTS[name]
     preset = experiment.presets["paper"]
@@ -59,13 +108,22 @@ def tiny(experiment):
     networks = {
         "sharingan": lambda: sharingan_networks.generator(maps=3, blocks=1, dropout=0.5),
         "ird_gan": lambda: ird_networks.generator(maps=3, blocks=1, dropout=0.2),
+        "hkust_gan": lambda: hkust_networks.generator(maps=3, blocks=1),
+        "dark_channel_gan": lambda: dark_channel_networks.generator(
+            encoder_maps=(3, 4), decoder_maps=(4, 3), dropout=0.5, dropout_layers=1
+        ),
+    }
+    discriminators = {
+        "hkust_gan": lambda px: hkust_networks.discriminator(maps=3, dense_units=5, image_px=px),
+        "dark_channel_gan": lambda px: dark_channel_networks.discriminator(maps=(3, 4), image_px=px),
     }
 
     def smaller(variant):
         return dataclasses.replace(
             variant,
             generator=lambda _: networks[experiment.name](),
-            discriminator=lambda _: sharingan_networks.critic(maps=3),
+            discriminator=discriminators.get(experiment.name, lambda _: sharingan_networks.critic(maps=3)),
+            size_multiple=4,
         )
 
     schedule = dict(crop_px=32, batch_size=2, epochs=2, steps_per_epoch=2, discriminator_steps=None)
@@ -103,7 +161,7 @@ def data(tmp_path_factory):
     return root
 
 
-@BOTH
+@EACH
 def test_pairs_and_photographs_are_mixed_and_the_variant_of_the_blur_is_recorded(name, data, tmp_path, capsys):
     experiment = tiny(EXPERIMENTS[name])
     options = (
@@ -115,11 +173,16 @@ def test_pairs_and_photographs_are_mixed_and_the_variant_of_the_blur_is_recorded
     printed = capsys.readouterr().out
     assert "training on pairs/train/blur_gamma/train (3), sharp/train (2)" in printed
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert list(results["sets"]) == ["pairs/test/blur_gamma"]
+    # On pairs, HKUST's blur by enlargement does not apply.
+    conditions = {"hkust_gan": ["-motion"], "dark_channel_gan": ["-original", "-noisy"]}.get(name, [""])
+    assert list(results["sets"]) == ["pairs/test/blur_gamma" + condition for condition in conditions]
     assert results["data"]["test"] == "pairs/test/blur_gamma (2)"
     assert results["data"]["size"] == "whole images"  # 54 x 42: no multiple of 4
     assert results["data"]["dropout at test time"] == "off"
-    logged = {"loss/content", "loss/penalty", "loss/penalty_weighted", "loss/minus_wasserstein_gap"}
+    logged = {
+        "hkust_gan": {"loss/content", "loss/content_weighted", "loss/adversarial", "loss/minus_wasserstein_gap"},
+        "dark_channel_gan": {"loss/l1", "loss/dark_channel_weighted", "loss/adversarial", "loss/discriminator"},
+    }.get(name, {"loss/content", "loss/penalty", "loss/penalty_weighted", "loss/minus_wasserstein_gap"})
     assert logged <= results["history"].keys()
     with open(tmp_path / "run" / "scores.csv") as file:
         rows = list(csv.DictReader(file))
@@ -214,3 +277,71 @@ def test_dropout_at_test_time_is_the_variants_choice():
     np.testing.assert_array_equal(off(image), off(image))
     assert off(image).shape == image.shape
     assert not np.array_equal(on(image), on(image))
+
+
+def test_enlarged_and_motion_blurred_photographs_are_scored_apart(data, tmp_path):
+    """HKUST's section 3.3: a network for motion blur may fail on blur by enlargement."""
+    options = (f"--train_data={data / 'sharp'}", f"--test_data={data / 'sharp'}")
+    assert call(tiny(hkust_gan.EXPERIMENT), *options, f"--workdir={tmp_path}") == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert list(results["sets"]) == ["sharp-motion", "sharp-enlargement"]
+    motion, enlarged = (results["sets"][name]["images"] for name in results["sets"])
+    assert [image["name"] for image in motion] == [image["name"] for image in enlarged]
+    assert motion[0]["scores"]["input"] != enlarged[0]["scores"]["input"]
+    page = (tmp_path / "report.html").read_text()
+    assert "32.33" in page and "25.39" in page and "Ji et al." in page  # Tables 4 and 5
+
+
+@pytest.fixture(scope="module")
+def all_variants(data, tmp_path_factory):
+    """The work folder of `--variant=all`, with DeblurGAN's weights."""
+    folder = tmp_path_factory.mktemp("all")
+    deblurgan = tiny(sharingan.EXPERIMENT).variants["deblurgan"]
+    deblurgan.generator(None).save_weights(folder / "deblurgan.weights.h5")
+    experiment = dataclasses.replace(tiny(dark_channel_gan.EXPERIMENT), deblurgan=deblurgan)
+    options = (f"--train_data={data / 'sharp'}", f"--test_data={data / 'sharp'}", "--variant=all")
+    weights = f"--deblurgan_weights={folder / 'deblurgan.weights.h5'}"
+    assert call(experiment, *options, weights, f"--workdir={folder / 'run'}") == 0
+    return folder / "run"
+
+
+@pytest.mark.slow
+def test_all_variants_are_trained_and_scored_side_by_side(all_variants):
+    results = json.loads((all_variants / "results.json").read_text())
+    assert results["methods"] == ["input", "DeblurGAN", "dc250", "dc0", "dc250p"]
+    assert list(results["sets"]) == ["sharp-original", "sharp-noisy"]
+    for scores in results["sets"].values():
+        values = [scores["methods"][method]["psnr_db"]["mean"] for method in results["methods"]]
+        assert len(set(values)) == 5  # three trainings, another network, the input
+    for name in ("dc250", "dc0", "dc250p"):
+        assert (all_variants / name / "generator.weights.h5").exists()
+    page = (all_variants / "report.html").read_text()
+    assert "27.01" in page and "sharp-noisy" in page
+
+
+@pytest.mark.slow
+def test_noise_lowers_the_inputs_score_by_its_variance(all_variants):
+    """Expected squared errors add up: the blur's, and 0.001 less what clipping takes from it."""
+    results = json.loads((all_variants / "results.json").read_text())
+    original, noisy = (scores["images"] for scores in results["sets"].values())
+    for before, after in zip(original, noisy, strict=True):
+        added = [10 ** (-image["scores"]["input"]["psnr_db"] / 10) for image in (before, after)]
+        assert added[1] - added[0] == pytest.approx(0.001, rel=0.15)
+
+
+def test_weights_of_another_paper_are_refused_where_there_is_no_column_for_them(data, tmp_path, capsys):
+    arguments = (f"--test_data={data / 'sharp'}", f"--workdir={tmp_path}", "--deblurgan_weights=x.weights.h5")
+    assert call(tiny(sharingan.EXPERIMENT), *arguments) == 2
+    assert capsys.readouterr().err == (
+        "error: --deblurgan_weights=x.weights.h5: this paper has no such column; leave it out\n"
+    )
+    assert call(tiny(dark_channel_gan.EXPERIMENT), *arguments) == 2  # before the training
+    error = capsys.readouterr().err
+    assert error.startswith("error: x.weights.h5: ") and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_belong_to_one_variant(data, tmp_path, capsys):
+    arguments = (f"--test_data={data / 'sharp'}", "--variant=all", "--weights=x.weights.h5", f"--workdir={tmp_path}")
+    assert call(tiny(dark_channel_gan.EXPERIMENT), *arguments) == 2
+    assert "belongs to one variant; name it with --variant" in capsys.readouterr().err

@@ -1,12 +1,13 @@
 """A small GAN and fixed batches, for the tests of training; also run as a script in another backend."""
 
 import sys
+from functools import partial
 
 import keras
 import numpy as np
 
-from gandeblur.losses import adversarial, gradient_penalty, pixel
-from gandeblur.models import gan_d, sharingan
+from gandeblur.losses import adversarial, dark_channel, gradient_penalty, pixel
+from gandeblur.models import dark_channel_gan, gan_d, sharingan
 from gandeblur.training.gan import GAN, Term, between_images, of_both_logits, of_restored_logits, of_slopes
 
 GENERATOR_TERMS = (
@@ -53,6 +54,26 @@ def wgan(optimizer=lambda: keras.optimizers.SGD(0.001), dropout=0.0, **options):
     return model
 
 
+def cgan(optimizer=lambda: keras.optimizers.SGD(0.01), dropout=0.0, **options):
+    """A compiled conditional GAN with batch normalisation: the dark-channel paper's, narrow, two generator steps."""
+    model = GAN(
+        dark_channel_gan.generator(encoder_maps=(3, 4), decoder_maps=(4, 3), dropout=dropout, dropout_layers=1),
+        dark_channel_gan.discriminator(maps=(3, 4), image_px=SIDE_PX),
+        generator_terms=(
+            Term("l1", between_images(pixel.mean_absolute_error), 10.0),
+            Term("dark_channel", between_images(partial(dark_channel.dark_channel_loss, window_px=5)), 25.0),
+            Term("adversarial", of_restored_logits(adversarial.non_saturating)),
+        ),
+        discriminator_terms=DISCRIMINATOR_TERMS,
+        **{"value_range": (-1.0, 1.0), "generator_steps": 2} | options,
+    )
+    model.compile(optimizer(), optimizer())
+    return model
+
+
+KINDS = {"gan": gan, "wgan": wgan, "cgan": cgan}
+
+
 def mixing(count, size=4):
     """One number per image of `batches(count, size)`: `[count, size]`."""
     return np.random.default_rng(2).random((count, size), np.float32)
@@ -75,8 +96,8 @@ def relative_difference(ours, theirs):
 
 
 def main(start, end, kind):
-    """Trains three steps of `gan` or `wgan` from the weights in `start` and writes the weights to `end`."""
-    model = {"gan": gan, "wgan": wgan}[kind]()
+    """Trains three steps of `KINDS[kind]` from the weights in `start` and writes the weights to `end`."""
+    model = KINDS[kind]()
     with np.load(start) as archive:
         arrays = [archive[name] for name in archive.files]
     count = len(model.generator.weights)

@@ -6,16 +6,32 @@ import pkgutil
 import pytest
 
 import gandeblur.models
-from gandeblur.models import gan_d, ird_gan, sharingan
+from gandeblur.models import dark_channel_gan, gan_d, hkust_gan, ird_gan, sharingan
 
 GAN_D = {"maps": 38, "wide_maps": 512}
 IRD_GAN = {"maps": 64, "blocks": 9, "dropout": 0.2}
+U_NET = {
+    "encoder_maps": (64, 128, 256, 512, 512, 512, 512, 512),
+    "decoder_maps": (512, 512, 512, 512, 256, 128, 64, 3),
+    "dropout": 0.5,
+    "dropout_layers": 3,
+}
 PINNED = {
+    "dark_channel_gan.generator": (lambda: dark_channel_gan.generator(**U_NET), 85_033_667),
+    "dark_channel_gan.discriminator": (
+        lambda: dark_channel_gan.discriminator(maps=(64, 128, 256, 512), image_px=256),
+        4_839_233,
+    ),
     "gan_d.generator": (lambda: gan_d.generator(**GAN_D), 676_571),
     "gan_d.odcnn": (lambda: gan_d.odcnn(**GAN_D), 676_571),
     "gan_d.discriminator": (
         lambda: gan_d.discriminator(block_maps=(64, 128, 256, 512, 512), dense_units=(4096, 4096, 100), image_px=128),
         21_031_305,
+    ),
+    "hkust_gan.generator": (lambda: hkust_gan.generator(maps=64, blocks=9), 11_399_171),
+    "hkust_gan.discriminator": (
+        lambda: hkust_gan.discriminator(maps=64, dense_units=1024, image_px=256),
+        3_098_370,
     ),
     "ird_gan.generator": (lambda: ird_gan.generator(**IRD_GAN), 5_343_683),
     "sharingan.generator": (lambda: sharingan.generator(maps=64, blocks=9, dropout=0.5), 11_378_179),

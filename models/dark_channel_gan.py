@@ -1,0 +1,142 @@
+"""GAN Based Image Deblurring Using Dark Channel Prior (Zhang, Zhen and Stevenson, University of Notre Dame), figure 2.
+
+Generator, a U-Net whose encoder takes a 256x256 image to one pixel; kernels 5x5, stride 2; BN is batch
+normalisation; "+ enc7" concatenates that layer's output behind:
+
+    layer                                                maps    pixels
+    enc1         conv, LeakyReLU                           64       128
+    enc2         conv, BN, LeakyReLU                      128        64
+    enc3         conv, BN, LeakyReLU                      256        32
+    enc4 .. 8    conv, BN, LeakyReLU                      512        16 .. 1
+    dec1 .. 3    transposed conv, BN, LeakyReLU, dropout  512         2 .. 8   + enc7 .. 5
+    dec4         transposed conv, BN, LeakyReLU           512        16        + enc4
+    dec5         transposed conv, BN, LeakyReLU           256        32        + enc3
+    dec6         transposed conv, BN, LeakyReLU           128        64        + enc2
+    dec7         transposed conv, BN, LeakyReLU            64       128        + enc1
+    dec8         transposed conv, tanh                      3       256
+
+Discriminator, on the blurred image and the sharp or restored one, stacked to 6 channels; kernels 5x5:
+
+    layer                                              stride      maps
+    conv1        conv, LeakyReLU                            2        64
+    conv2, 3     conv, BN, LeakyReLU                        2  128, 256
+    conv4        conv, BN, LeakyReLU                        1       512
+    dense        logit                                                1
+
+Readings where the paper is silent or at odds with itself:
+- The widths are the digits of figure 2. LeakyReLU stands in the decoder too, as the text says of "each block".
+- The discriminator's last convolution has stride 1, where the text has stride 2 throughout.
+- A block is convolution, normalisation, LeakyReLU, dropout, and the skip carries a block's output. pix2pix
+  activates behind the skip: the same function, as LeakyReLU acts on each value alone and lets dropout's factor pass.
+- The real pair is (blurred, sharp), as in equations 2 and 4; the caption of figure 2 has (sharp, sharp).
+- "Weights" of standard deviation 0.02 are kernels. Biases start as 0, normalisations with scale 1 and shift 0.
+- Momentum and epsilon of the normalisations, 0.9 and 1e-5, and dropout in three layers are those of pix2pix.
+
+- At test time, the normalisations take the statistics of the image at hand, as pix2pix does. The paper is silent, but
+  with one 256x256 image per batch enc8 has a single value per map, which is normalised to the shift: nothing of the
+  image passes, its kernel gets no gradient, and its moving variance is 0, so that moving averages restore noise.
+  Images of more than 256 pixels have more values there, and what enc8 and dec1 make of them is not trained.
+"""
+
+import keras
+from keras import layers
+
+from .layers.batch_norm import BatchNormalization
+from .layers.deblurgan import initial_weights
+
+
+def generator(*, encoder_maps, decoder_maps, dropout, dropout_layers):
+    """Blurred float `[B, H, W, 3]` in [-1, 1] -> restored `[B, H, W, 3]` float32 in (-1, 1).
+
+    H and W are multiples of 2^n for n encoder layers (256 for the paper's 8).
+
+    Args:
+        encoder_maps: output maps of the n encoder layers (64, 128, 256, 512, 512, 512, 512, 512).
+        decoder_maps: output maps of the n decoder layers (512, 512, 512, 512, 256, 128, 64, 3).
+        dropout: share of values dropped in training (0.5).
+        dropout_layers: the first so many decoder layers have dropout (3).
+    """
+    inputs = keras.Input((None, None, 3), name="blurred")
+    x = RequireMultiple(2 ** len(encoder_maps), name="size")(inputs)
+    skips = []
+    for number, maps in enumerate(encoder_maps, start=1):
+        skips.append(x)
+        x = _conv(layers.Conv2D, x, maps, 2, f"enc{number}")
+        x = _norm_relu(x, f"enc{number}", norm=number > 1)
+    for number, maps in enumerate(decoder_maps[:-1], start=1):
+        x = _conv(layers.Conv2DTranspose, x, maps, 2, f"dec{number}")
+        x = _norm_relu(x, f"dec{number}")
+        if number <= dropout_layers:
+            x = layers.Dropout(dropout, name=f"dec{number}_dropout")(x)
+        x = layers.Concatenate(name=f"dec{number}_skip")([x, skips.pop()])
+    x = _conv(layers.Conv2DTranspose, x, decoder_maps[-1], 2, f"dec{len(decoder_maps)}", dtype="float32")
+    restored = layers.Activation("tanh", dtype="float32", name="tanh")(x)
+    return keras.Model(inputs, restored, name="dark_channel_gan_generator")
+
+
+def discriminator(*, maps, image_px):
+    """`[B, image_px, image_px, 6]` in [-1, 1] -> logit `[B, 1]` float32, the paper's sigmoid left to the loss.
+
+    The first three channels are the blurred image, the others the sharp or restored one.
+
+    Args:
+        maps: output maps of the convolutions (64, 128, 256, 512); all but the last halve the image.
+        image_px: side of the images; ties the dense layer to the image size.
+
+    Raises:
+        ValueError: `image_px` cannot be halved so often.
+    """
+    factor = 2 ** (len(maps) - 1)
+    if image_px % factor:
+        raise ValueError(f"image_px={image_px}: the discriminator takes sides that are a multiple of {factor}")
+    x = inputs = keras.Input((image_px, image_px, 6), name="blurred_and_candidate")
+    for number, width in enumerate(maps, start=1):
+        x = _conv(layers.Conv2D, x, width, 2 if number < len(maps) else 1, f"conv{number}")
+        x = _norm_relu(x, f"conv{number}", norm=number > 1)
+    x = layers.Flatten(name="flatten")(x)
+    logit = layers.Dense(1, kernel_initializer=initial_weights(), dtype="float32", name="dense")(x)
+    return keras.Model(inputs, logit, name="dark_channel_gan_discriminator")
+
+
+def _conv(layer, x, maps, strides, name, **options):
+    options |= {"strides": strides, "padding": "same", "kernel_initializer": initial_weights()}
+    return layer(maps, 5, name=name, **options)(x)
+
+
+def _norm_relu(x, name, norm=True):
+    if norm:
+        x = BatchNormalization(own_statistics=True, momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+    return layers.LeakyReLU(0.2, name=f"{name}_relu")(x)
+
+
+@keras.saving.register_keras_serializable("gandeblur")
+class RequireMultiple(keras.layers.Layer):
+    """Passes images `[B, H, W, C]` through, if H and W are multiples of `factor`.
+
+    Without it the skips of other sizes fail inside Keras, with the shapes of two maps and no word of the image.
+
+    Raises:
+        ValueError: H or W is no multiple.
+    """
+
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        self._check(inputs.shape)
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        self._check(input_shape)
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+    def _check(self, shape):
+        height, width = shape[1:3]
+        if any(side is not None and side % self.factor for side in (height, width)):
+            raise ValueError(
+                f"{height}x{width} (height x width): the generator takes sides that are a multiple of {self.factor}"
+            )

@@ -1,0 +1,33 @@
+"""Batch normalisation over all replicas' images, at test time if wanted by the image's own statistics."""
+
+import keras
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable("gandeblur")
+class BatchNormalization(layers.BatchNormalization):
+    """Keras' own (Ioffe & Szegedy 2015), trained with the statistics of all replicas' images.
+
+    It has Keras' class name, under which Keras files weights.
+
+    Args:
+        own_statistics: at test time, too, take the statistics of the batch at hand, as pix2pix does, in place of the
+            moving averages. A layer that sees one value per map in training (one image, one pixel) has a moving
+            variance of 0: moving averages would magnify what another image has there by 1 / sqrt(epsilon).
+    """
+
+    def __init__(self, *, own_statistics=False, **config):
+        # Keras refuses the option on JAX (where a mean is one over all devices), also in a file from TensorFlow.
+        super().__init__(**config | {"synchronized": keras.backend.backend() == "tensorflow"})
+        self.own_statistics = own_statistics
+
+    def call(self, inputs, training=None, mask=None):
+        if training or not self.own_statistics:
+            return super().call(inputs, training=training, mask=mask)
+        x = ops.cast(inputs, "float32")
+        mean, variance = ops.moments(x, axes=(0, 1, 2))
+        offset, scale = ops.cast(self.beta, "float32"), ops.cast(self.gamma, "float32")
+        return ops.cast(ops.batch_normalization(x, mean, variance, -1, offset, scale, self.epsilon), inputs.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "own_statistics": self.own_statistics}
