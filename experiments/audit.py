@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 COLUMNS = ("layer", "kernel", "stride", "in", "out", "parameters", "paper", "verdict")
-NOT_LISTED = "not listed"
+NOT_LISTED = "unlisted"
 
 
 def rows(model, layers, total=None):
