@@ -454,23 +454,25 @@ def _departures(run):
 
 
 def _rivals(run):
-    """Method -> function that restores an image, of the other papers' networks whose weights are given."""
+    """Method -> (generator, function that restores an image), of other papers' networks whose weights are given."""
     path, variant = FLAGS.deblurgan_weights, run.experiment.deblurgan
     if not path:
         return {}
     if not variant:
         raise InputError(f"--deblurgan_weights={path}: this paper has no such column; leave it out")
-    return {variant.ours: _restorer(run, variant, Path(path))[1]}
+    return {variant.ours: _restorer(run, variant, Path(path))}
 
 
 def _evaluate(run, sets, rivals, detector):
     experiment, preset = run.experiment, run.preset
-    # With every variant, methods are called by the variants' names: several may share the paper's name.
-    ours = run.parts[0].variant_name if run.variant_name == ALL_VARIANTS else run.variant.ours
-    trained = {ours if part is run.parts[0] else part.variant_name: _trained(part) for part in run.parts}
-    methods = {"input": lambda image: image, **experiment.baselines, **rivals}
-    methods |= {name: restore for name, (_, restore, _) in trained.items()}
-    generator, _, meta = trained[ours]
+    # Side by side, methods are called by their variants' names: several may share the paper's name.
+    side_by_side = run.variant_name == ALL_VARIANTS
+    trained = {part.variant_name if side_by_side else part.variant.ours: _trained(part) for part in run.parts}
+    ours = next(iter(trained))
+    networks = rivals | {name: (generator, restore) for name, (generator, restore, _) in trained.items()}
+    methods = {"input": lambda image: image, **experiment.baselines}
+    methods |= {name: restore for name, (_, restore) in networks.items()}
+    metas = {name: meta for name, (_, _, meta) in trained.items()}
 
     run.workdir.mkdir(parents=True, exist_ok=True)
     images = run.workdir / "images"
@@ -512,7 +514,7 @@ def _evaluate(run, sets, rivals, detector):
         },
         "protocol": str(experiment.protocol),
         "seed": run.seed,
-        "weights_sha256": checkpoint.weights_sha256(generator),
+        "weights_sha256": _per_method({name: checkpoint.weights_sha256(g) for name, (g, _) in networks.items()}),
         "commit": _commit(),
         "versions": {
             name: importlib.metadata.version(name)
@@ -521,10 +523,12 @@ def _evaluate(run, sets, rivals, detector):
         | {"backend": keras.backend.backend()},
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "training": {
-            "steps": meta["epoch"] * preset.steps_per_epoch,
+            "steps": _per_method({name: meta["epoch"] * preset.steps_per_epoch for name, meta in metas.items()}),
             "batch size": preset.batch_size,
-            "seconds": round(sum(meta["history"].get("epoch_s", []))),
-            "generator parameters": generator.count_params(),
+            "seconds": _per_method(
+                {name: round(sum(meta["history"].get("epoch_s", []))) for name, meta in metas.items()}
+            ),
+            "generator parameters": trained[ours][0].count_params(),
         },
         "departures": _departures(run),
         "methods": list(methods),
@@ -533,7 +537,7 @@ def _evaluate(run, sets, rivals, detector):
         **({"detection": detections} if detections else {}),
         "paper": {"table": experiment.table, "rows": experiment.reported, "ranges": experiment.reported_ranges},
         "audit": _audit_rows(run, _papers_networks(run)),
-        "history": _curves(meta["history"], preset.steps_per_epoch),
+        "history": _curves_of_all(metas, preset.steps_per_epoch),
     }
     metrics.write_csv(scores, run.workdir / "scores.csv")
     with replacing(run.results_path) as temporary:
@@ -610,6 +614,28 @@ def _curves(history, steps_per_epoch):
         "loss/validation": curves["validation/loss"],
         "val_psnr_db": curves["validation/psnr_db"],
     }
+
+
+def _curves_of_all(metas, steps_per_epoch):
+    """The curves of one run; of several side by side, the validation PSNR of each."""
+    curves = {name: _curves(meta["history"], steps_per_epoch) for name, meta in metas.items()}
+    if len(curves) == 1:
+        return next(iter(curves.values()))
+    steps = max((own["step"] for own in curves.values()), key=len)
+    return {
+        "step": steps,
+        **{
+            f"val_psnr_db/{name}": own["val_psnr_db"] + [None] * (len(steps) - len(own["step"]))
+            for name, own in curves.items()
+        },
+    }
+
+
+def _per_method(values):
+    """The value of the only method, or all by name."""
+    if len(values) == 1:
+        return next(iter(values.values()))
+    return "; ".join(f"{name}: {value}" for name, value in values.items())
 
 
 def _commit():

@@ -313,6 +313,9 @@ def test_all_variants_are_trained_and_scored_side_by_side(all_variants):
     for scores in results["sets"].values():
         values = [scores["methods"][method]["psnr_db"]["mean"] for method in results["methods"]]
         assert len(set(values)) == 5  # three trainings, another network, the input
+    assert results["training"]["steps"] == "dc250: 4; dc0: 4; dc250p: 4"
+    assert results["weights_sha256"].count(": ") == 4  # DeblurGAN's as well
+    assert {f"val_psnr_db/{name}" for name in ("dc250", "dc0", "dc250p")} < results["history"].keys()
     for name in ("dc250", "dc0", "dc250p"):
         assert (all_variants / name / "generator.weights.h5").exists()
     page = (all_variants / "report.html").read_text()
