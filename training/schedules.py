@@ -1,5 +1,7 @@
 """Learning-rate schedules that resume: their state travels in the checkpoint."""
 
+from functools import partial
+
 import keras
 
 
@@ -50,10 +52,11 @@ class Plateau(keras.callbacks.Callback):
 
 
 class LinearToZero(keras.callbacks.Callback):
-    """Keeps both learning rates for `constant_epochs`, then lowers them linearly to 0 at the end of the training.
+    """Keeps both learning rates for part of the epochs, then lowers them linearly to 0 at the end of the training.
 
-    DeblurGAN: constant for 150 epochs, linear to zero over the next 150. Epoch e of E (counted from 0) has the rate
-    times min(1, (E - e) / (E - constant_epochs)): the first epoch after the constant ones still has all of it.
+    DeblurGAN: constant for 150 epochs, linear to zero over the next 150. Epoch e of E (counted from 0), the first C =
+    `constant_share` E of which have the full rate, has the rate times min(1, (E - e) / (E - C)): the first epoch after
+    the constant ones still has all of it.
 
     Args:
         optimizers: optimizers whose `learning_rate` is set.
@@ -78,3 +81,6 @@ class LinearToZero(keras.callbacks.Callback):
         for optimizer, first in zip(self.optimizers, self.first, strict=True):
             # The first case also spares the second a division by 0.
             optimizer.learning_rate = first * (1.0 if epoch <= constant else (epochs - epoch) / (epochs - constant))
+
+
+constant = partial(LinearToZero, constant_share=1.0)

@@ -74,7 +74,7 @@ def test_dark_channels_numbers():
         name: {term.name: term.weight for term in variant.generator_terms(lambda restored, sharp: None)}
         for name, variant in experiment.variants.items()
     }
-    dc0 = {"l1": 100, "adversarial": 1}
+    dc0 = {"l1": 2 * 100, "adversarial": 1}  # 100 on [-1, 1]
     dc250 = dc0 | {"dark_channel": 250}
     assert weights == {"dc250": dc250, "dc0": dc0, "dc250p": dc250 | {"content": 100}}
 
