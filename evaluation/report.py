@@ -104,11 +104,18 @@ def write_report(results: dict, image_folder: Path, out: Path) -> None:
 
 
 def _headline(results: dict) -> str:
-    """The outcome in one sentence: our mean PSNR over all images against input and best baseline."""
-    images = [image["scores"] for result in results["sets"].values() for image in result["images"]]
+    """The outcome in one sentence: our mean PSNR over all images against the input and the best other method.
+
+    Sets that hold the same images as an earlier one (under another condition) are left to the tables.
+    """
+    shown = {}
+    for name, result in results["sets"].items():
+        shown.setdefault(tuple(image["name"] for image in result["images"]), name)
+    sets = list(shown.values())
+    images = [image["scores"] for name in sets for image in results["sets"][name]["images"]]
     mean = {method: np.mean([image[method]["psnr_db"] for image in images]) for method in results["methods"]}
     ours = results["ours"]
-    where = f"{len(images)} test image{'s' if len(images) > 1 else ''} ({', '.join(results['sets'])})"
+    where = f"{len(images)} test image{'s' if len(images) > 1 else ''} ({', '.join(sets)})"
     sentence = (
         f"Over {where}, {ours} reaches a mean PSNR of {_number(mean[ours], '.2f')} dB: "
         f"{_against(mean[ours], mean['input'])} the degraded input"
@@ -116,7 +123,7 @@ def _headline(results: dict) -> str:
     baselines = _baselines(results)
     if baselines:
         best = max(baselines, key=mean.get)
-        sentence += f" and {_against(mean[ours], mean[best])} the best baseline, {best}"
+        sentence += f" and {_against(mean[ours], mean[best])} the best other method, {best}"
     return sentence + "."
 
 

@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.table import Table
 
 COLUMNS = ("layer", "kernel", "stride", "in", "out", "parameters", "paper", "verdict")
+_TITLES = {"kernel": "K", "stride": "S"}  # as in the papers' tables, and short: 80 columns hold the largest network
 NOT_LISTED = "unlisted"
 
 
@@ -91,7 +92,9 @@ def print_table(title, rows):
     """Prints `rows` as a table."""
     table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("layer", "verdict") else "right", no_wrap=True)
+        table.add_column(
+            _TITLES.get(column, column), justify="left" if column in ("layer", "verdict") else "right", no_wrap=True
+        )
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in COLUMNS))
     Console().print(table)

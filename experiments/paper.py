@@ -15,8 +15,8 @@ class Layer:
     """A layer as the paper's text or table has it, to hold against the built model."""
 
     name: str
-    kernel: str  # "1x121"; "" for a dense layer
-    stride: int | None  # None for a dense layer
+    kernel: str  # "1x121"; "" but for convolutions
+    stride: int | None  # None but for convolutions
     maps_in: int
     maps_out: int
     parameters: int
@@ -37,7 +37,8 @@ class Variant:
     generator_terms: Callable[[Callable], Sequence[Term]]
     discriminator_terms: Sequence[Term]
     layers: Mapping[str, Sequence[Layer]]  # network -> the paper's layers
-    totals: Mapping[str, int] = field(default_factory=dict)  # network -> the paper's total, where it lists some layers
+    # network -> (convolutions, parameters) of the paper's summary, where it lists only some layers
+    totals: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     content: bool = True  # whether the generator's terms hold the content loss
     crop_px: int | None = None  # of the training crops, where the network needs another than the preset's
     size_multiple: int = 1  # of the sides of the generator's images; others are mirrored at the border

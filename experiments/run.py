@@ -48,7 +48,7 @@ INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 _DEFINED = [
     flags.DEFINE_string("stage", "all", f"what to do: {', '.join(STAGES)}; all is every one in turn"),
     flags.DEFINE_string("preset", None, "schedule"),
-    flags.DEFINE_string("variant", None, "network and losses; all trains every variant and scores them side by side"),
+    flags.DEFINE_string("variant", None, "network and losses"),
     flags.DEFINE_list(
         "train_data", None, "folders of sharp photographs or pairs, packed or not; the embedded sample if left out"
     ),
@@ -62,7 +62,9 @@ _DEFINED = [
         "deblurgan_weights", None, "generator weights of sharingan.py --variant=deblurgan, scored beside this paper's"
     ),
     flags.DEFINE_string("workdir", None, "folder of this run; runs/EXPERIMENT/PRESET-VARIANT if left out"),
-    flags.DEFINE_integer("seed", 0, "of initial weights, crops, order and degradations", lower_bound=0),
+    flags.DEFINE_integer(
+        "seed", 0, "of initial weights, crops, order and the training images' degradations", lower_bound=0
+    ),
     flags.DEFINE_string("devices", "all", "all (every GPU, else the CPU) or cpu:N (N logical CPUs)"),
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "of the layers' arithmetic"),
     flags.DEFINE_integer(
@@ -133,6 +135,8 @@ def main(experiment):
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[flag.name])
     for name, choices in (("preset", experiment.presets), ("variant", experiment.variants)):
         known = [f"{choice} ({value.description})" for choice, value in choices.items()]
+        if name == "variant":
+            known.append(f"{ALL_VARIANTS} (trains every variant and scores them side by side)")
         FLAGS[name].help = f"the first if left out: {'; '.join(known)}"
     FLAGS.set_default("verbosity", logging.WARNING)
     tf.get_logger().setLevel("WARNING")
@@ -187,18 +191,25 @@ def _run(experiment):
     if keras.backend.backend() != "tensorflow":
         tf.config.set_visible_devices([], "GPU")  # tf.data must not take the accelerator's memory
     keras.config.set_dtype_policy("mixed_bfloat16" if FLAGS.precision == "bfloat16" else "float32")
-    # What later stages need is looked at first: a wrong folder must not show after hours of training.
-    test_sets = _test_images(run)
-    detector = detection.load_detector(FLAGS.detector) if FLAGS.detector else None
-    rivals = _rivals(run)
     if FLAGS.weights and variant_name == ALL_VARIANTS:
         raise InputError(f"--weights={FLAGS.weights}: belongs to one variant; name it with --variant")
     if FLAGS.weights and run.checkpoint_path.exists():
         raise InputError(f"{run.checkpoint_path}: holds a run of its own; give --weights another --workdir")
+    # What later stages need is looked at first: a wrong folder must not show after hours of training.
+    test_sets = _test_images(run)
+    detector = detection.load_detector(FLAGS.detector) if FLAGS.detector else None
+    rivals = _rivals(run)
+    training = stage in ("all", "train") and not FLAGS.weights
+    if training and len(run.parts) > 1:
+        for part in run.parts:
+            _resumable(part)
+            _content_loss(part)
+    audited = []
     for part in run.parts:
-        if stage in ("all", "audit"):
+        if stage in ("all", "audit") and part.variant.layers not in audited:
             _audit(part, with_summary=stage == "audit")
-        if stage in ("all", "train") and not FLAGS.weights:
+            audited.append(part.variant.layers)
+        if training:
             _train(part, strategy)
     if stage in ("all", "evaluate"):
         _evaluate(run, test_sets, rivals, detector)
@@ -230,7 +241,7 @@ def _papers_networks(run):
 def _audit_rows(run, networks):
     variant = run.variant
     return {
-        network: audit.rows(model, variant.layers[network], variant.totals.get(network))
+        network: audit.rows(model, variant.layers[network], variant.totals.get(network, (None, None))[1])
         for network, model in networks.items()
     }
 
@@ -241,13 +252,17 @@ def _audit(run, with_summary):
         if with_summary:
             networks[network].summary()
         audit.print_table(f"{run.experiment.title.split(':')[0]} {network}", rows)
+    totals = run.variant.totals
+    layers = 0
     for network, model in networks.items():
         holds, convolutions = audit.of_formula(model)
-        print(
-            f"{network}: {convolutions} convolutions, {model.count_params():,} parameters; "
-            f"C_out (C_in K^2 + 1) gives the parameters of {holds} of {convolutions}"
-        )
-    print(f"together: {sum(model.count_params() for model in networks.values()):,} parameters", flush=True)
+        layers += convolutions
+        paper = "; the paper: {} and {:,}".format(*totals[network]) if totals else ""
+        print(f"{network}: {convolutions} convolutions, {model.count_params():,} parameters{paper}")
+        print(f"    C_out (C_in K^2 + 1) gives the parameters of {holds} of the {convolutions} convolutions")
+    parameters = sum(model.count_params() for model in networks.values())
+    paper = "; the paper: {} and {:,}".format(*map(sum, zip(*totals.values(), strict=True))) if totals else ""
+    print(f"together: {layers} convolutions, {parameters:,} parameters{paper}", flush=True)
 
 
 # Train ---------------------------------------------------------------------------------------------------------
@@ -510,6 +525,7 @@ def _evaluate(run, sets, rivals, detector):
             "test": _named(sets),
             "size": _size_text(run),
             "degradation": experiment.degradation_text,
+            "content loss": _content_text(run),
             "dropout at test time": "on" if run.variant.dropout_at_test else "off",
         },
         "protocol": str(experiment.protocol),
@@ -554,7 +570,7 @@ def _description(run):
 def _trained(run):
     """(generator, function that restores an image, what the checkpoint says of the training) of one variant."""
     if not FLAGS.weights and not run.checkpoint_path.exists():
-        raise InputError(f"{run.workdir}: holds no trained generator; run --stage=train first, or give --weights=FILE")
+        raise InputError(f"{run.workdir}: holds no trained generator; run --stage=train first")
     if FLAGS.weights:
         meta = {"epoch": 0, "history": {}}
     else:
@@ -594,6 +610,15 @@ def _detector_cases(run, ours, set_name, scores):
     for image in scores["images"]:
         paths = {method: report.image_path(run.workdir / "images", set_name, image["name"], method) for method in shown}
         yield image["name"], {method: read_image(path) for method, path in paths.items()}
+
+
+def _content_text(run):
+    if not any(part.variant.content for part in run.parts):
+        return "none"
+    if not run.preset.perceptual:
+        return "mean absolute error of pixels"
+    network, layer = run.experiment.perceptual
+    return f"{network} {layer}, weights {Path(FLAGS.vgg_weights).name if FLAGS.vgg_weights else 'of Keras'}"
 
 
 def _size_text(run):
@@ -681,6 +706,8 @@ def _report(run):
     for name in ("experiment", "variant", "preset"):
         if results[name] != (asked := run.identity()[name]):
             raise InputError(f"{run.results_path}: holds {name} {results[name]}, not {asked}; choose another --workdir")
+    if "ranges" not in results["paper"]:
+        raise InputError(f"{run.results_path}: an older version wrote it; run --stage=evaluate again")
     page = run.workdir / "report.html"
     report.write_report(results, run.workdir / "images", page)
     print(f"report: {page.resolve()}")

@@ -31,7 +31,7 @@ DEBLURGANS = pytest.mark.parametrize("name", ["sharingan", "ird_gan"])
 def test_every_layer_is_the_papers(name, variant):
     networks = EXPERIMENTS[name].variants[variant]
     for network, model in (("generator", networks.generator(None)), ("discriminator", networks.discriminator(256))):
-        rows = audit.rows(model, networks.layers[network], networks.totals.get(network))
+        rows = audit.rows(model, networks.layers[network], networks.totals.get(network, (None, None))[1])
         assert rows[-1]["verdict"] == "ok"
         assert {row["verdict"] for row in rows} <= ({"ok", audit.NOT_LISTED} if networks.totals else {"ok"})
         holds, convolutions = audit.of_formula(model)
@@ -49,13 +49,26 @@ def test_what_hkusts_tables_leave_out_closes_their_totals():
             3_098_370,
         ),
     ):
-        rows = {row["layer"]: row for row in audit.rows(model, variant.layers[network], variant.totals[network])}
+        rows = {row["layer"]: row for row in audit.rows(model, variant.layers[network], variant.totals[network][1])}
         assert {name: rows[name]["parameters"] for name in left_out} == left_out
         assert rows["listed layers"]["parameters"] + sum(left_out.values()) == total == rows["total"]["paper"]
 
 
+def test_hkusts_audit_is_whole_in_80_columns_and_holds_table_1(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert call(hkust_gan.EXPERIMENT, "--stage=audit") == 0
+    printed = capsys.readouterr().out
+    table = printed[printed.index("(HKUST) discriminator") :]
+    assert "…" not in table and "conv2d_28" in table
+    assert "generator: 24 convolutions, 11,399,171 parameters; the paper: 24 and 11,399,171" in printed
+    assert "discriminator: 6 convolutions, 3,098,370 parameters; the paper: 6 and 3,098,370" in printed
+    assert "together: 30 convolutions, 14,497,541 parameters" in printed
+    assert printed.count("gives the parameters of 24 of the 24") == printed.count("of 6 of the 6") == 1
+
+
 def test_hkusts_numbers():
     experiment = hkust_gan.EXPERIMENT
+    assert experiment.variants["hkust"].size_multiple == 4
     preset = experiment.presets["paper"]
     assert (preset.crop_px, preset.batch_size, preset.epochs, preset.steps_per_epoch) == (256, 16, 40, 500 // 16)
     assert (preset.learning_rate, preset.beta_1, preset.epsilon) == (1e-4, 0.9, 1e-8)
@@ -66,6 +79,15 @@ def test_hkusts_numbers():
 
 def test_dark_channels_numbers():
     experiment = dark_channel_gan.EXPERIMENT
+    assert {variant.size_multiple for variant in experiment.variants.values()} == {
+        2 ** len(dark_channel_gan.ENCODER_MAPS)
+    }
+    assert [len(dark_channel_gan.DECODER_MAPS), dark_channel_gan.DROPOUT, dark_channel_gan.DROPOUT_LAYERS] == [
+        8,
+        0.5,
+        3,
+    ]
+    assert dark_channel_gan.TRAINING_NOISE.keywords == {"variance": (0.0, 0.002)}
     preset = experiment.presets["paper"]
     assert (preset.crop_px, preset.batch_size, preset.epochs, preset.downsample) == (256, 1, 15, 2)
     assert (preset.learning_rate, preset.beta_1) == (2e-4, 0.5)
@@ -188,7 +210,7 @@ def test_pairs_and_photographs_are_mixed_and_the_variant_of_the_blur_is_recorded
         rows = list(csv.DictReader(file))
     assert {row["image"] for row in rows} == {"scene_test/000000", "scene_test/000001"}
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "pairs/test/blur_gamma" in page and "other images than the paper" in page
+    assert "pairs/test/blur_gamma" in page and "none of the paper's names" in page
     # Another variant is another run.
     other = [option.replace("blur_gamma", "blur") for option in options]
     assert call(experiment, *other, f"--workdir={tmp_path / 'run'}") == 2
@@ -343,6 +365,23 @@ def test_weights_of_another_paper_are_refused_where_there_is_no_column_for_them(
     error = capsys.readouterr().err
     assert error.startswith("error: x.weights.h5: ") and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_all_variants_look_for_vggs_weights_before_the_first_training(data, tmp_path, capsys):
+    arguments = (f"--train_data={data / 'sharp'}", f"--workdir={tmp_path}", "--preset=cpu_hour", "--variant=all")
+    assert call(tiny(dark_channel_gan.EXPERIMENT), *arguments, "--vgg_weights=none.npz") == 2
+    assert capsys.readouterr().err.startswith("error: none.npz: no such file")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_variant_without_perceptual_loss_asks_for_no_weights_of_vgg(data, tmp_path):
+    arguments = (f"--train_data={data / 'sharp'}", f"--workdir={tmp_path}", "--preset=cpu_hour", "--stage=train")
+    assert call(tiny(dark_channel_gan.EXPERIMENT), *arguments, "--vgg_weights=none.npz") == 0
+
+
+def test_epsilon_reaches_the_optimizer():
+    optimizer = run._optimizer(hkust_gan.EXPERIMENT.presets["paper"])
+    assert (optimizer.epsilon, optimizer.beta_1, optimizer.beta_2) == (1e-8, 0.9, 0.999)
 
 
 def test_weights_belong_to_one_variant(data, tmp_path, capsys):

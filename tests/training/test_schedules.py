@@ -1,7 +1,7 @@
 import keras
 import pytest
 
-from gandeblur.training.schedules import LinearToZero, Plateau
+from gandeblur.training.schedules import LinearToZero, Plateau, constant
 
 
 def rates(losses, plateau, optimizers):
@@ -33,6 +33,15 @@ def test_state_continues_where_it_was():
     second = Plateau([optimizer], factor=0.5, patience=3)
     second.set_state(first.get_state())
     assert rates([4], second, [optimizer]) == [[0.5]]
+
+
+def test_a_constant_rate_stays_to_the_last_epoch():
+    optimizer = keras.optimizers.Adam(0.4)
+    schedule = constant([optimizer])
+    schedule.set_params({"epochs": 3})
+    for epoch in range(3):
+        schedule.on_epoch_begin(epoch)
+        assert float(optimizer.learning_rate) == pytest.approx(0.4)
 
 
 def test_constant_then_linear_to_zero():
