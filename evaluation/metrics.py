@@ -129,8 +129,8 @@ def grid_db(restored: np.ndarray, sharp: np.ndarray, period_px: int) -> float | 
 
     Peak and neighbours are the means of P over the bins at most 1 and 3 to 5 away, in rows or columns, whichever is
     more. The floor is the energy per bin of rounding to 8 bits, 1/12 / 3 * sum of window^2: errors below it do
-    not count, and identical images score 0. Each frequency has a ratio of its own, as photographs have so much
-    more energy at some than at others that one ratio of sums would not see a grid at these others.
+    not count, and identical images score 0. Each frequency has a ratio of its own: photographs have much more
+    energy at some than at others, and one ratio of sums would miss a grid at the weaker ones.
 
     0 dB is no grid; one image of noise scatters by 2 dB (p = 2) and 1 dB (p = 4), so compare means over images.
     A grid that sharp has and restored lacks is an error like any other: some photographs are stored with one, and

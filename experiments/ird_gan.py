@@ -173,6 +173,7 @@ EXPERIMENT = Experiment(
         "perceptual loss: features of Keras' VGG19 in its own range, divided by 127.5, the units of images in [-1, 1]",
         "scores of the critic are unbounded, as WGAN-GP needs them; the text also speaks of [0, 1]",
         "the penalty's slope is that of the mean over the score map, as the critic's loss",
+        "the L1 loss is that of images in [0, 1]; in [-1, 1] (the paper does not say) it would count twice",
     ),
 )
 

@@ -31,7 +31,6 @@ Readings where the paper is silent or at odds with itself:
 - The real pair is (blurred, sharp), as in equations 2 and 4; the caption of figure 2 has (sharp, sharp).
 - "Weights" of standard deviation 0.02 are kernels. Biases start as 0, normalisations with scale 1 and shift 0.
 - Momentum and epsilon of the normalisations, 0.9 and 1e-5, and dropout in three layers are those of pix2pix.
-
 - At test time, the normalisations take the statistics of the image at hand, as pix2pix does. The paper is silent, but
   with one 256x256 image per batch enc8 has a single value per map, which is normalised to the shift: nothing of the
   image passes, its kernel gets no gradient, and its moving variance is 0, so that moving averages restore noise.
