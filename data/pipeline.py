@@ -223,9 +223,10 @@ def _check_sizes(source: Source, crop_px: int) -> None:
     for index in range(len(source.images)):
         height, width = (side // source.downsample for side in source.images.size(index))
         if min(height, width) < crop_px:
+            shrunk = source.downsample > 1
             raise InputError(
-                f"{source.images.where(index)}: is {width}x{height}, smaller than the {crop_px}x{crop_px} crop; "
-                "remove it or take a smaller crop"
+                f"{source.images.where(index)}: is {width}x{height}{' when shrunk' * shrunk}, "
+                f"smaller than the {crop_px}x{crop_px} crop; remove it{' or lower --downsample' * shrunk}"
             )
 
 
