@@ -42,6 +42,7 @@ from keras import layers
 
 from .layers.batch_norm import BatchNormalization
 from .layers.deblurgan import initial_weights
+from .layers.image_size import ImageSize
 
 
 def generator(*, encoder_maps, decoder_maps, dropout, dropout_layers):
@@ -56,7 +57,7 @@ def generator(*, encoder_maps, decoder_maps, dropout, dropout_layers):
         dropout_layers: the first so many decoder layers have dropout (3).
     """
     inputs = keras.Input((None, None, 3), name="blurred")
-    x = RequireMultiple(2 ** len(encoder_maps), name="size")(inputs)
+    x = ImageSize(multiple_px=2 ** len(encoder_maps), name="size")(inputs)
     skips = []
     for number, maps in enumerate(encoder_maps, start=1):
         skips.append(x)
@@ -83,12 +84,13 @@ def discriminator(*, maps, image_px):
         image_px: side of the images; ties the dense layer to the image size.
 
     Raises:
-        ValueError: `image_px` cannot be halved so often.
+        ValueError: `image_px` cannot be halved so often, or the discriminator is given images of another size.
     """
     factor = 2 ** (len(maps) - 1)
     if image_px % factor:
         raise ValueError(f"image_px={image_px}: the discriminator takes sides that are a multiple of {factor}")
-    x = inputs = keras.Input((image_px, image_px, 6), name="blurred_and_candidate")
+    inputs = keras.Input((None, None, 6), name="blurred_and_candidate")
+    x = ImageSize(side_px=image_px, name="size")(inputs)
     for number, width in enumerate(maps, start=1):
         x = _conv(layers.Conv2D, x, width, 2 if number < len(maps) else 1, f"conv{number}")
         x = _norm_relu(x, f"conv{number}", norm=number > 1)
@@ -106,36 +108,3 @@ def _norm_relu(x, name, norm=True):
     if norm:
         x = BatchNormalization(own_statistics=True, momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
     return layers.LeakyReLU(0.2, name=f"{name}_relu")(x)
-
-
-@keras.saving.register_keras_serializable("gandeblur")
-class RequireMultiple(keras.layers.Layer):
-    """Passes images `[B, H, W, C]` through, if H and W are multiples of `factor`.
-
-    Without it the skips of other sizes fail inside Keras, with the shapes of two maps and no word of the image.
-
-    Raises:
-        ValueError: H or W is no multiple.
-    """
-
-    def __init__(self, factor, **kwargs):
-        super().__init__(**kwargs)
-        self.factor = factor
-
-    def call(self, inputs):
-        self._check(inputs.shape)
-        return inputs
-
-    def compute_output_shape(self, input_shape):
-        self._check(input_shape)
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "factor": self.factor}
-
-    def _check(self, shape):
-        height, width = shape[1:3]
-        if any(side is not None and side % self.factor for side in (height, width)):
-            raise ValueError(
-                f"{height}x{width} (height x width): the generator takes sides that are a multiple of {self.factor}"
-            )

@@ -39,6 +39,7 @@ import keras
 from keras import layers
 
 from .layers.batch_norm import BatchNormalization
+from .layers.image_size import ImageSize
 from .layers.reflect_pad import ReflectPadding2D
 
 
@@ -100,7 +101,7 @@ def discriminator(*, maps, dense_units, image_px):
     if image_px % 16:
         raise ValueError(f"image_px={image_px}: the stride-2 layers halve images four times; give a multiple of 16")
     inputs = keras.Input((None, None, 3), name="input_1")
-    x = FixedSize(image_px, name="size")(inputs)
+    x = ImageSize(side_px=image_px, name="size")(inputs)
     widths_and_strides = [(maps, 2), (maps, 2), (2 * maps, 2), (4 * maps, 2), (8 * maps, 1)]
     for number, (width, strides) in enumerate(widths_and_strides, start=24):
         name = f"conv2d_{number}"
@@ -113,36 +114,3 @@ def discriminator(*, maps, dense_units, image_px):
     x = layers.Dense(dense_units, activation="tanh", name="dense")(x)
     x = layers.Dense(1, activation="sigmoid", dtype="float32", name="dense_1")(x)
     return keras.Model(inputs, x, name="hkust_gan_discriminator")
-
-
-@keras.saving.register_keras_serializable("gandeblur")
-class FixedSize(layers.Layer):
-    """Passes float `[B, image_px, image_px, C]`.
-
-    Raises:
-        ValueError: images of another size (Keras' own error does not say why).
-    """
-
-    def __init__(self, image_px, **kwargs):
-        super().__init__(**kwargs)
-        self.image_px = image_px
-
-    def call(self, inputs):
-        self._check(inputs.shape)
-        return inputs
-
-    def compute_output_shape(self, input_shape):
-        self._check(input_shape)
-        batch, _, _, channels = input_shape
-        return batch, self.image_px, self.image_px, channels
-
-    def get_config(self):
-        return {**super().get_config(), "image_px": self.image_px}
-
-    def _check(self, shape):
-        height, width = shape[1:3]
-        if any(size not in (None, self.image_px) for size in (height, width)):
-            raise ValueError(
-                f"{height}x{width} images: the dense layer ties this discriminator to "
-                f"{self.image_px}x{self.image_px}; give crops of that size"
-            )

@@ -126,7 +126,7 @@ def test_restored_image_lies_between_minus_1_and_1():
 @pytest.mark.parametrize("size", [(12, 16), (16, 20), (4, 4), (17, 16)])
 def test_generator_refuses_sides_that_its_layers_cannot_halve(size):
     generator = dark_channel_gan.generator(**TINY)
-    message = rf"{size[0]}x{size[1]} \(height x width\): the generator takes sides that are a multiple of 8"
+    message = f"{size[0]}x{size[1]} images: this network takes sides that are a multiple of 8"
     with pytest.raises(ValueError, match=message):
         generator(images(1, *size, 3))
     with pytest.raises(ValueError, match=message):
@@ -137,6 +137,11 @@ def test_generator_refuses_sides_that_its_layers_cannot_halve(size):
 def test_discriminator_refuses_sides_that_its_layers_cannot_halve(image_px):
     with pytest.raises(ValueError, match=f"image_px={image_px}: .* a multiple of 8"):
         dark_channel_gan.discriminator(maps=(4, 5, 6, 7), image_px=image_px)
+
+
+def test_discriminator_says_why_it_refuses_another_size():
+    with pytest.raises(ValueError, match="8x16 images: the dense layer ties this discriminator to 16x16"):
+        tiny_discriminator()(images(1, 8, 16, 6))
 
 
 def test_discriminator_halves_three_times_and_judges_with_one_logit():
