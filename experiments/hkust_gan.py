@@ -1,6 +1,6 @@
 """HKUST ResNet GAN: motion blur undone by a residual network, every parameter counted (Zhengdong Li, HKUST).
 
-python experiments/hkust_gan.py                      the embedded photographs, blurred by random camera paths: about 6
+python experiments/hkust_gan.py                      the embedded photographs, blurred by random camera paths: about 7
                                                      minutes on 2 CPU cores; stays below the blurred input
 python experiments/hkust_gan.py --stage=audit        Tables 1, 2 and 3, row by row
 python experiments/hkust_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
