@@ -1,7 +1,7 @@
 """Dark-channel cGAN: blur undone by a U-Net whose dark channel is held to the truth's (Zhang et al., Notre Dame).
 
-python experiments/dark_channel_gan.py                  the embedded photographs, blurred by random camera paths: about
-                                                        8 minutes on 2 CPU cores; stays below the blurred input
+python experiments/dark_channel_gan.py                  the embedded photographs, blurred by random camera paths: at
+                                                        most 11 minutes on 2 CPU cores; stays below the blurred input
 python experiments/dark_channel_gan.py --stage=audit    layers and parameters
 python experiments/dark_channel_gan.py --variant=all    dc250, dc0 and dc250p, and Table 1; with
     --deblurgan_weights=FILE                            also its DeblurGAN column (sharingan.py --variant=deblurgan)
