@@ -62,17 +62,22 @@ def _verdict(row, paper):
 
 
 def _figures(layer):
-    kernel = layer.kernel.shape if hasattr(layer, "kernel") else ()
-    convolution = len(kernel) == 4
+    kernel = _convolution_kernel(layer)
     images = layer.output if not layer.weights else layer.input  # an input layer has no input
     return {
         "layer": layer.name,
-        "kernel": "x".join(map(str, kernel[:2])) if convolution else "",
-        "stride": layer.strides[0] if convolution else None,
+        "kernel": "x".join(map(str, kernel[:2])),
+        "stride": layer.strides[0] if kernel else None,
         "in": images.shape[-1],
         "out": layer.output.shape[-1],
         "parameters": layer.count_params(),
     }
+
+
+def _convolution_kernel(layer):
+    """Shape of a convolution's kernel, () for any other layer."""
+    shape = tuple(layer.kernel.shape) if hasattr(layer, "kernel") else ()
+    return shape if len(shape) == 4 else ()
 
 
 def of_formula(model):
@@ -80,10 +85,11 @@ def of_formula(model):
 
     Formula 2 of the HKUST paper; K^2 is the kernel's area, C_in and C_out the layer's maps.
     """
-    convolutions = [layer for layer in model.layers if len(getattr(getattr(layer, "kernel", None), "shape", ())) == 4]
+    convolutions = [layer for layer in model.layers if _convolution_kernel(layer)]
     holds = 0
     for layer in convolutions:
-        area = layer.kernel.shape[0] * layer.kernel.shape[1]
+        height, width = _convolution_kernel(layer)[:2]
+        area = height * width
         holds += layer.count_params() == layer.output.shape[-1] * (layer.input.shape[-1] * area + 1)
     return holds, len(convolutions)
 
