@@ -19,10 +19,9 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
+from gandeblur.data.images import SUFFIXES, read_image
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
-
-from .images import SUFFIXES, read_image
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,11 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from gandeblur.data.datasets import ImageSet, PairSet
+from gandeblur.data.datasets.packed import PackedSet
+from gandeblur.data.degradations import Step, apply, degrade, draw
+from gandeblur.data.images import center_crop, resize
 from gandeblur.errors import InputError
-
-from .datasets import ImageSet, PairSet
-from .datasets.packed import PackedSet
-from .degradations import Step, apply, degrade, draw
-from .images import center_crop, resize
 
 # One seed feeds independent streams of random numbers.
 _CROPS, _ORDER, _EVALUATION, _MIXING = range(4)

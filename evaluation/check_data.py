@@ -17,12 +17,11 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from gandeblur.data.datasets import ImageSet, PairSet, SideBySide
+from gandeblur.data.datasets.find import Images, choose, look
+from gandeblur.data.images import read_image
 from gandeblur.errors import InputError
-
-from ..data.datasets import ImageSet, PairSet, SideBySide
-from ..data.datasets.find import Images, choose, look
-from ..data.images import read_image
-from . import metrics
+from gandeblur.evaluation import metrics
 
 PROTOCOL = metrics.RGB
 _SSIM_WINDOW_PX = 11

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from ..errors import InputError
+from gandeblur.errors import InputError
 
 try:
     from ai_edge_litert.interpreter import Interpreter

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from ..errors import InputError
-from ..files import replacing
+from gandeblur.errors import InputError
+from gandeblur.files import replacing
 
 METRICS = ("psnr_db", "ssim")
 GRID_METRICS = {"grid_2px_db": 2, "grid_4px_db": 4}  # name -> period in pixels

@@ -16,9 +16,9 @@ from PIL import Image
 from skimage.color import rgb2gray
 from skimage.transform import integral_image
 
-from ..errors import InputError
-from ..files import replacing
-from .detection import draw
+from gandeblur.errors import InputError
+from gandeblur.evaluation.detection import draw
+from gandeblur.files import replacing
 
 DASH = "—"  # where there is no number
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import keras
 
-from ..data.degradations import Step
-from ..evaluation.metrics import Protocol
-from ..training.gan import Term
+from gandeblur.data.degradations import Step
+from gandeblur.evaluation.metrics import Protocol
+from gandeblur.training.gan import Term
 
 
 @dataclass(frozen=True)

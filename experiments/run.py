@@ -24,19 +24,19 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from ..data import pipeline
-from ..data.datasets import benchmarks, folder, sample
-from ..data.datasets.find import find, look
-from ..data.images import center_crop, read_image, resize
-from ..errors import InputError
-from ..evaluation import detection, metrics, report
-from ..files import replacing
-from ..inference.restore import restorer
-from ..losses import perceptual, pixel
-from ..training import backend, checkpoint, summaries
-from ..training.gan import GAN, Term, between_images
-from . import audit
-from .paper import Experiment, Preset, Variant
+from gandeblur.data import pipeline
+from gandeblur.data.datasets import benchmarks, folder, sample
+from gandeblur.data.datasets.find import find, look
+from gandeblur.data.images import center_crop, read_image, resize
+from gandeblur.errors import InputError
+from gandeblur.evaluation import detection, metrics, report
+from gandeblur.experiments import audit
+from gandeblur.experiments.paper import Experiment, Preset, Variant
+from gandeblur.files import replacing
+from gandeblur.inference.restore import restorer
+from gandeblur.losses import perceptual, pixel
+from gandeblur.training import backend, checkpoint, summaries
+from gandeblur.training.gan import GAN, Term, between_images
 
 FLAGS = flags.FLAGS
 STAGES = ("all", "audit", "train", "evaluate", "report")

@@ -1,4 +1,4 @@
-"""gandeblur: five papers on restoring blurred photographs with GANs, in TensorFlow/Keras.
+"""gandeblur: papers on restoring blurred photographs with GANs, in TensorFlow/Keras.
 
 gandeblur.models       one file per paper: generator() and discriminator(), functional Keras models
 gandeblur.losses       one value per image, unweighted
@@ -19,8 +19,7 @@ os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 
 __version__ = "0.1.0"
 
-# The folders lie beside this package in a checkout and inside it when installed. Adding the checkout's root
-# to the search path of sub-packages makes `gandeblur.models` one module in every mode.
-_root = Path(__file__).resolve().parent.parent
-if (_root / "setup.py").exists():
-    __path__.append(str(_root))
+# In a checkout, symbolic links beside this file lead to the folders; an installed package holds them. A checkout that
+# keeps no links (Windows) has the folders one level up.
+if not (Path(__file__).parent / "models").is_dir():
+    __path__.append(str(Path(__file__).resolve().parent.parent))

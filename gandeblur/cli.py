@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from .errors import InputError
+from gandeblur.errors import InputError
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 

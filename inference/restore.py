@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..evaluation.metrics import to_uint8
+from gandeblur.evaluation.metrics import to_uint8
 
 
 def restorer(generator, value_range, size_multiple=1, dropout=False):

@@ -40,9 +40,9 @@ Readings where the paper is silent or at odds with itself:
 import keras
 from keras import layers
 
-from .layers.batch_norm import BatchNormalization
-from .layers.deblurgan import initial_weights
-from .layers.image_size import ImageSize
+from gandeblur.models.layers.batch_norm import BatchNormalization
+from gandeblur.models.layers.deblurgan import initial_weights
+from gandeblur.models.layers.image_size import ImageSize
 
 
 def generator(*, encoder_maps, decoder_maps, dropout, dropout_layers):

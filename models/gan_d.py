@@ -18,7 +18,7 @@ import random
 import keras
 from keras import layers, ops
 
-from .layers import large_kernel_conv
+from gandeblur.models.layers import large_kernel_conv
 
 
 def generator(*, maps, wide_maps, identity_noise=None):

@@ -38,9 +38,9 @@ Readings where the paper is silent; its totals in table 1 fix the first two:
 import keras
 from keras import layers
 
-from .layers.batch_norm import BatchNormalization
-from .layers.image_size import ImageSize
-from .layers.reflect_pad import ReflectPadding2D
+from gandeblur.models.layers.batch_norm import BatchNormalization
+from gandeblur.models.layers.image_size import ImageSize
+from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 
 
 def generator(*, maps, blocks):

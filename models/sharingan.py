@@ -22,8 +22,8 @@ critic, no normalisation behind the critic's first convolution, dropout behind t
 import keras
 from keras import layers
 
-from .layers import deblurgan
-from .layers.instance_norm import InstanceNormalization
+from gandeblur.models.layers import deblurgan
+from gandeblur.models.layers.instance_norm import InstanceNormalization
 
 
 def generator(*, maps, blocks, dropout, output_stddev=0.02):

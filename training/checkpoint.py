@@ -14,8 +14,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ..errors import InputError
-from ..files import replacing
+from gandeblur.errors import InputError
+from gandeblur.files import replacing
 
 META = "meta"
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from ..losses import gradient_penalty, pixel
-from . import backend
+from gandeblur.losses import gradient_penalty, pixel
+from gandeblur.training import backend
 
 
 class Batch(NamedTuple):

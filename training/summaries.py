@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..errors import InputError
-from .gan import center
-from .schedules import rate
+from gandeblur.errors import InputError
+from gandeblur.training.gan import center
+from gandeblur.training.schedules import rate
 
 
 class TensorBoard(keras.callbacks.Callback):

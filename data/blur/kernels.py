@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from .threefry import uniforms
-from .trajectories import Parameters, trajectories
+from gandeblur.data.blur.threefry import uniforms
+from gandeblur.data.blur.trajectories import Parameters, trajectories
 
 # DeblurGAN's exposure times, as fractions of the path.
 EXPOSURES = (1 / 100, 1 / 10, 1 / 2, 1.0)

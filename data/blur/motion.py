@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from ..degradations import blur
-from .kernels import EXPOSURES, motion_kernels
-from .threefry import split, uniforms
-from .trajectories import Parameters
+from gandeblur.data.blur.kernels import EXPOSURES, motion_kernels
+from gandeblur.data.blur.threefry import split, uniforms
+from gandeblur.data.blur.trajectories import Parameters
+from gandeblur.data.degradations import blur
 
 # Streams of a row's seed in `VaryingBlur`; the kernels draw from new seeds.
 _KERNELS, _REGIONS = range(2)

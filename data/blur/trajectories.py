@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from .threefry import uniforms
+from gandeblur.data.blur.threefry import uniforms
 
 # Streams of a row's seed.
 _PATH, _NOISE, _SHAKE = range(3)

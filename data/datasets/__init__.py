@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gandeblur.data.images import image_size, read_image
 from gandeblur.errors import InputError
-
-from ..images import image_size, read_image
 
 
 @dataclass(frozen=True)

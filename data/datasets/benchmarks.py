@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
+from gandeblur.data.datasets import ImageSet
+from gandeblur.data.datasets.folder import image_folder
 from gandeblur.errors import InputError
-
-from . import ImageSet
-from .folder import image_folder
 
 NAMES = ("set5", "set14", "bsd100")
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gandeblur.data.datasets import ImageSet, PairSet, gopro, packed
+from gandeblur.data.datasets.folder import image_folder
+from gandeblur.data.datasets.pairs import existing, raise_first, side_by_side
 from gandeblur.errors import InputError
-
-from . import ImageSet, PairSet, gopro, packed
-from .folder import image_folder
-from .pairs import existing, raise_first, side_by_side
 
 SIDE_BY_SIDE = "side_by_side"
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
+from gandeblur.data.datasets import ImageSet
+from gandeblur.data.images import SUFFIXES
 from gandeblur.errors import InputError
-
-from ..images import SUFFIXES
-from . import ImageSet
 
 
 def image_folder(folder: str | Path, name: str | None = None) -> ImageSet:

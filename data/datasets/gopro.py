@@ -12,10 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from gandeblur.data.datasets import PairSet
+from gandeblur.data.datasets.pairs import existing, match, raise_first
 from gandeblur.errors import InputError
-
-from . import PairSet
-from .pairs import existing, match, raise_first
 
 SPLITS = ("train", "validation", "val", "test")
 SHARP = {"blur": "sharp", "blur_gamma": "sharp", "A": "B"}  # variant -> the folder of its sharp images

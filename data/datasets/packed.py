@@ -22,10 +22,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from gandeblur.data.datasets import ImageSet, PairSet
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
-
-from . import ImageSet, PairSet
 
 INDEX = "index.json"
 _FORMAT = "gandeblur packed images, version 1"

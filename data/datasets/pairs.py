@@ -4,11 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from gandeblur.data.datasets import Pair, PairSet, SideBySide
+from gandeblur.data.datasets.folder import image_folder
+from gandeblur.data.images import SUFFIXES
 from gandeblur.errors import InputError
-
-from ..images import SUFFIXES
-from . import Pair, PairSet, SideBySide
-from .folder import image_folder
 
 
 def pair_folder(folder: str | Path, *, blurred: str = "blur", sharp: str = "sharp", name: str | None = None) -> PairSet:

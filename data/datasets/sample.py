@@ -11,9 +11,8 @@ from pathlib import Path
 
 import skimage
 
+from gandeblur.data.datasets import ImageSet
 from gandeblur.errors import InputError
-
-from . import ImageSet
 
 # The two motorcycle pictures show one scene: they stay on one side of the split.
 TRAIN = (

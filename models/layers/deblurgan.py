@@ -7,8 +7,8 @@ in front of an instance normalisation changes nothing and learns nothing; the pa
 import keras
 from keras import layers, ops
 
-from .instance_norm import InstanceNormalization
-from .reflect_pad import ReflectPadding2D
+from gandeblur.models.layers.instance_norm import InstanceNormalization
+from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 
 
 def initial_weights(stddev=0.02):
