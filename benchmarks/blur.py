@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from gandeblur.data.blur.kernels import EXPOSURES, kernel_side_px, motion_kernels
-from gandeblur.data.blur.motion import MotionBlur, VaryingBlur
-from gandeblur.data.blur.trajectories import PAPER, RELEASED_CODE, Parameters
+from gandeblur.data.blur.motion import MotionBlur
+from gandeblur.data.blur.trajectories import PAPER, SCRIPT, Parameters
 from gandeblur.files import replacing
 
 BLOCK = 256
@@ -30,24 +30,15 @@ NEEDED_PER_SECOND = 100 * 4
 CORES = 8
 
 
-def block_seeds(block: int | tf.Tensor) -> tf.Tensor:
-    """Seeds of one block: int64 [BLOCK, 2]."""
-    return tf.stack([tf.range(BLOCK, dtype=tf.int64), tf.fill([BLOCK], tf.cast(block, tf.int64))], axis=1)
-
-
 def plain_kernel(parameters: Parameters) -> list[list[float]]:
     """The same kernel step by step in plain Python: complex numbers, the `random` module, lists."""
     uniform, gauss = random.random, random.gauss
     steps, length = parameters.steps, parameters.length_px
-    inertia, p_b, p_g, p_s = (
+    inertia, p_b, p_g = (
         random.uniform(*low_high)
-        for low_high in (
-            parameters.inertia,
-            parameters.shake_probability,
-            parameters.gaussian_shake,
-            parameters.impulsiveness,
-        )
+        for low_high in (parameters.inertia, parameters.shake_probability, parameters.gaussian_shake)
     )
+    p_s = random.choice(parameters.impulsiveness)
     step = length / (steps - 1)
     probability = p_b * p_s
     velocity = step * cmath.exp(2j * math.pi * uniform())
@@ -90,10 +81,10 @@ def seconds(call: Callable[[], object], repeats: int) -> float:
     return float(np.median(durations))
 
 
-def crops_per_second(step: MotionBlur | VaryingBlur, blocks: int) -> float:
+def crops_per_second(step: MotionBlur, blocks: int) -> float:
     """Crops through `tf.data`, the drawing of their kernels included, without the time to the first block."""
     crop = tf.constant(np.random.default_rng(0).random((CROP_PX, CROP_PX, 3), dtype=np.float32))
-    drawn = tf.data.Dataset.range(blocks + 1).map(lambda block: (step.draw(block_seeds(block)),)).unbatch()
+    drawn = tf.data.Dataset.range(blocks + 1).map(lambda block: step.draw(tf.stack([0, block]), BLOCK)).unbatch()
     crops = drawn.map(lambda row: step(crop, row))
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
@@ -106,31 +97,28 @@ def crops_per_second(step: MotionBlur | VaryingBlur, blocks: int) -> float:
 
 
 def report(repeats: int) -> None:
-    """Prints both tables."""
+    """Prints the table of kernels and the speed of crops."""
     side = kernel_side_px(PAPER.length_px)
     table = Table("", "kernels/s", "us/kernel", "ratio", title=f"kernels of {side} px, one core")
-    for name, parameters in (("paper", PAPER), ("released code", RELEASED_CODE)):
-        draw = tf.function(lambda seeds, parameters=parameters: motion_kernels(seeds, parameters))
-        ours = seconds(lambda draw=draw: draw(block_seeds(0)).numpy(), 5 * repeats) / BLOCK
+    for name, parameters in (("paper", PAPER), ("script", SCRIPT)):
+        draw = tf.function(lambda seed, parameters=parameters: motion_kernels(seed, BLOCK, parameters))
+        ours = seconds(lambda draw=draw: draw(tf.constant([0, 0])).numpy(), 5 * repeats) / BLOCK
         plain = seconds(lambda parameters=parameters: plain_kernel(parameters), 20 * repeats)
         for row, duration in ((f"{name}, blocks of {BLOCK}", ours), (f"{name}, plain Python loop", plain)):
             table.add_row(row, f"{1 / duration:.0f}", f"{1e6 * duration:.0f}", f"{plain / duration:.1f}")
     Console().print(table)
 
-    table = Table("", "crops/s", f"x {CORES} cores", title=f"crops of {CROP_PX} px, one core")
-    for step in (MotionBlur(RELEASED_CODE), VaryingBlur(RELEASED_CODE)):
-        speed = crops_per_second(step, max(1, repeats // 5))
-        table.add_row(type(step).__name__, f"{speed:.0f}", f"{CORES * speed:.0f}")
-    Console().print(table)
+    speed = crops_per_second(MotionBlur(SCRIPT), max(1, repeats // 5))
+    print(f"crops of {CROP_PX} px/s, one core: {speed:.0f}; x {CORES} cores: {CORES * speed:.0f}")
     print(f"needed: {NEEDED_PER_SECOND} crops/s (100 steps/s of 4); {CORES} cores are extrapolated, not measured")
 
 
 def picture(path: Path) -> None:
-    """Writes 24 kernels: three paths of PAPER above, of RELEASED_CODE below, each at the four exposures."""
-    seeds = tf.stack([tf.range(3), tf.zeros(3, tf.int32)], axis=1)
+    """Writes 24 kernels: three paths of PAPER above, of SCRIPT below, each at the four exposures."""
+    seed = tf.constant([0, 0])
     rows = []
-    for parameters in (PAPER, RELEASED_CODE):
-        kernels = np.stack([motion_kernels(seeds, parameters, (exposure,)).numpy() for exposure in EXPOSURES], axis=1)
+    for parameters in (PAPER, SCRIPT):
+        kernels = np.stack([motion_kernels(seed, 3, parameters, (exposure,)).numpy() for exposure in EXPOSURES], axis=1)
         scaled = np.sqrt(kernels / kernels.max(axis=(2, 3), keepdims=True))  # the root shows faint parts
         framed = np.pad(scaled, ((0, 0), (0, 0), (2, 2), (2, 2)), constant_values=0.3)
         rows.append(np.hstack(framed.reshape(-1, *framed.shape[2:])))

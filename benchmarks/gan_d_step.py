@@ -12,13 +12,14 @@ import time
 import keras
 import numpy as np
 
-from gandeblur.experiments.gan_d import EXPERIMENT, WIDTHS
+from gandeblur.experiments.gan_d import EQ3, GENERATOR
 from gandeblur.models import gan_d
 from gandeblur.models.layers.large_kernel_conv import plain_convolution
 from gandeblur.training.gan import GAN
 
 SIDE_PX = 128
 MATRIX = 2048
+WIDTHS = GENERATOR.widths
 # Multiply-adds per pixel, of the network as the paper writes it: forward, and both gradients but the input's own.
 WEIGHTS = sum(np.prod(weight.shape) for weight in gan_d.generator(**WIDTHS).weights if len(weight.shape) == 4)
 FIRST_LAYER = 121 * 3 * WIDTHS["maps"]
@@ -31,13 +32,7 @@ def images(batch):
 
 def keras_step(batch):
     """A function that runs one step of this suite's generator on `batch` images."""
-    variant = EXPERIMENT.variants["eq3"]
-    model = GAN(
-        gan_d.generator(**WIDTHS),
-        None,
-        generator_terms=variant.generator_terms(None),
-        discriminator_terms=(),
-    )
+    model = GAN(gan_d.generator(**WIDTHS), None, generator_terms=EQ3.generator_terms, discriminator_terms=())
     model.compile(keras.optimizers.Adam(1e-5))
     degraded, sharp = (keras.ops.convert_to_tensor(side) for side in images(batch))
     return lambda: model.train_on_batch(degraded, sharp)

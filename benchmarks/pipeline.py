@@ -26,7 +26,7 @@ from gandeblur.data.datasets.find import find
 from gandeblur.data.datasets.packed import open_packed, pack
 from gandeblur.data.images import read_image
 from gandeblur.data.pipeline import Source, training_stream
-from gandeblur.experiments.gan_d import DEGRADATIONS, EXPERIMENT
+from gandeblur.experiments.gan_d import CPU_HOUR, DEGRADATIONS, PAPER
 from gandeblur.training.gan import GAN
 
 BATCH_SIZE = 8
@@ -182,14 +182,15 @@ def wait_share(step: Callable[..., object], dataset: Iterable, steps: int) -> fl
 
 def training_step() -> Callable[..., object]:
     """GAN-D's training step, generator and discriminator, as `python experiments/gan_d.py` runs it."""
-    variant, preset = EXPERIMENT.variants["combined"], EXPERIMENT.presets["cpu_hour"]
+    paper = CPU_HOUR.of(PAPER)
     model = GAN(
-        variant.generator(preset.identity_noise),
-        variant.discriminator(CROP_PX),
-        generator_terms=variant.generator_terms(None),
-        discriminator_terms=variant.discriminator_terms,
+        paper.generator.build(CROP_PX),
+        paper.discriminator.build(CROP_PX),
+        generator_terms=paper.generator_terms,
+        discriminator_terms=paper.discriminator_terms,
+        value_range=paper.value_range,
     )
-    model.compile(*(keras.optimizers.Adam(preset.learning_rate) for _ in range(2)))
+    model.compile(*(keras.optimizers.Adam(paper.training.learning_rate) for _ in range(2)))
     return lambda degraded, sharp, _: np.asarray(model.train_on_batch(degraded, sharp)[0])  # waits for the result
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -106,7 +107,7 @@ def build_pairs(
     written = kept = left_over = 0
     lengths = [sequence.length for sequence in sequences]
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        bar = progress.add_task("averaging frames", total=sum(lengths) if all(lengths) else None)
+        bar = progress.add_task("averaging frames", total=None if None in lengths else sum(filter(None, lengths)))
         for sequence in sequences:
             folder = out / split / sequence.name
             start = sequence.first
@@ -183,8 +184,8 @@ def _natural_order(path: Path) -> list[str | int]:
 
 def _first_number(paths: list[Path]) -> int:
     """The first frame's number. A mean over a gap would be of no exposure, so the numbers must be consecutive."""
-    matches = [re.fullmatch(r"(.*?)(\d+)", path.stem) for path in paths]
-    if not all(matches) or len({match[1] for match in matches}) > 1:
+    matches = [match for path in paths if (match := re.fullmatch(r"(.*?)(\d+)", path.stem))]
+    if len(matches) < len(paths) or len({match[1] for match in matches}) > 1:
         strangers = [path for path in paths if not path.stem.isdecimal()]
         if len(strangers) < len(paths):
             raise InputError(f"{strangers[0]}: is not numbered as the other frames are; remove or rename it")
@@ -208,7 +209,7 @@ def _video_frames(path: Path) -> Iterator[_Frame]:
 
 
 @contextmanager
-def _opened_video(path: Path):
+def _opened_video(path: Path) -> Iterator[Any]:
     try:
         import av
     except ImportError:

@@ -3,8 +3,8 @@
 Every step is a pure function `step(image, seed)` once `functools.partial` has fixed its numbers, and runs in
 `tf.data`. Images are float32 `[H, W, 3]` in [0, 1]; seeds are integer tensors `[2]` as TensorFlow's stateless
 operations take them, so that the same seed gives the same pixels on every run. A step whose random quantity is
-costly to draw alone has a method `draw(seeds)` for many images at once; it is then called as `step(image, drawn)`
-with the image's row of the result in place of the seed. An experiment lists its steps:
+costly to draw alone has a method `draw(seed, count)` for many images at once; it is then called as
+`step(image, drawn)` with the image's row of the result in place of the seed. An experiment lists its steps:
 
     steps = (partial(blur, kernel=disk_kernel(3.5)), partial(gain_and_clip, gain=1.3), ...)
 """
@@ -32,12 +32,13 @@ def disk_kernel(radius_px: float) -> np.ndarray:
     # Area of the disk within [0, a] x [0, b]: the rectangle up to where the circle sinks below b, then the
     # integral of the circle. With the signs of a and b it is a primitive: its second difference over the
     # pixel edges is the area within each pixel.
+    square = radius_px * radius_px  # `**` may round it to less than NumPy's square of an edge at the radius
     reach = np.minimum(np.abs(edges), radius_px)
     a, b = np.meshgrid(reach, reach, indexing="ij")
-    bend = np.minimum(a, np.sqrt(radius_px**2 - b**2))
+    bend = np.minimum(a, np.sqrt(square - b * b))
 
     def circle_integral(x):
-        return (x * np.sqrt(radius_px**2 - x**2) + radius_px**2 * np.arcsin(x / radius_px)) / 2
+        return (x * np.sqrt(square - x * x) + square * np.arcsin(x / radius_px)) / 2
 
     sign = np.sign(edges)
     primitive = np.outer(sign, sign) * (b * bend + circle_integral(a) - circle_integral(bend))
@@ -99,8 +100,10 @@ def gaussian_noise(image: tf.Tensor, seed: tf.Tensor, *, variance: float | tuple
     """
     if isinstance(variance, tuple):
         variance_seed = tf.random.experimental.stateless_fold_in(seed, 0)
-        variance = tf.random.stateless_uniform([], variance_seed, *variance)
-    noise = variance**0.5 * tf.random.stateless_normal(tf.shape(image), seed)
+        deviation = tf.random.stateless_uniform([], variance_seed, *variance) ** 0.5
+    else:
+        deviation = variance**0.5
+    noise = deviation * tf.random.stateless_normal(tf.shape(image), seed)
     return tf.clip_by_value(image + noise, 0.0, 1.0)
 
 
@@ -120,12 +123,23 @@ def jpeg(image: tf.Tensor, seed: tf.Tensor, *, quality: int) -> tf.Tensor:
     return tf.cast(tf.ensure_shape(decoded, image.shape), tf.float32) / 255.0
 
 
+def shrink(image: tf.Tensor, seed: tf.Tensor | None, *, factor: int) -> tf.Tensor:
+    """Means of `factor` x `factor` pixels; rows and columns that fill no such square are left out. Draws nothing."""
+    del seed
+    return image if factor == 1 else tf.nn.avg_pool2d(image[tf.newaxis], factor, factor, "VALID")[0]
+
+
+# Where `pipeline.Source` shrinks its images by its `downsample`: the steps before this one act at full size.
+SHRINK = partial(shrink, factor=1)
+
+
 def draw(steps: Sequence[Step], seeds: tf.Tensor) -> tuple:
     """What `steps` need to degrade some images: step j draws from its own seeds, `stateless_fold_in(seed, j)`.
 
     Args:
         steps: as the experiment lists them.
-        seeds: integer `[N, 2]`, one per image; image n's result depends on its own seed only.
+        seeds: integer `[N, 2]`, one per image: image n draws from its own. A step with a method `draw` takes the
+            first for all: what image n gets depends on `seeds[0]`, N and n.
 
     Returns:
         For each step its seeds `[N, 2]`, or what its `draw` returns: tensors whose first dimension is N.
@@ -133,8 +147,9 @@ def draw(steps: Sequence[Step], seeds: tf.Tensor) -> tuple:
 
     def drawn(j, step):
         fold = partial(tf.random.experimental.stateless_fold_in, data=j)
-        own = tf.map_fn(fold, seeds, fn_output_signature=tf.TensorSpec([2], tf.int32))
-        return step.draw(own) if hasattr(step, "draw") else own
+        if hasattr(step, "draw"):
+            return step.draw(fold(seeds[0]), seeds.shape[0])
+        return tf.map_fn(fold, seeds, fn_output_signature=tf.TensorSpec([2], tf.int32))
 
     return tuple(drawn(j, step) for j, step in enumerate(steps))
 

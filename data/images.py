@@ -1,11 +1,10 @@
-"""Image files as arrays: reading to 8-bit RGB, sizes without decoding, and resizing."""
+"""Image files as arrays: reading to 8-bit RGB, sizes without decoding, resizing, and rounding to 8 bits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from gandeblur.errors import InputError
@@ -64,6 +63,26 @@ def center_crop(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return image[top : top + height, left : left + width]
 
 
+def to_uint8(image: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
+    """Rounds to 8 bits: clips to `value_range`, scales it to [0, 255], rounds to the nearest integer.
+
+    Args:
+        image: float array of any shape.
+        value_range: (black, white), for example (0, 1), (-1, 1) or (0, 255).
+
+    Returns:
+        uint8 array of the same shape.
+
+    Raises:
+        ValueError: a value is NaN or infinite: no pixel value stands for it.
+    """
+    if not np.isfinite(image).all():
+        raise ValueError("the image holds NaN or infinite values")
+    black, white = value_range
+    scaled = (np.asarray(image, np.float64) - black) * (255 / (white - black))
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
 @contextmanager
 def _opened(path: str | Path) -> Iterator[Image.Image]:
     try:
@@ -88,6 +107,8 @@ def _has_16_bits(path: str | Path, image: Image.Image) -> bool:
 
 def _eight_bits(path: str | Path, image: Image.Image) -> Image.Image:
     """A 16-bit PNG file as 8-bit RGB, by TensorFlow: Pillow keeps only the upper bytes of 16-bit colour."""
+    import tensorflow as tf  # here: no other image needs it, and it takes seconds
+
     pixels = tf.io.decode_png(Path(path).read_bytes(), channels=3, dtype=tf.uint16).numpy()
     rgb = Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
     rgb.getexif().update(image.getexif())

@@ -4,13 +4,8 @@ The training stream is indexed by step: the pixels of sample i depend on (source
 stream that starts at step s is exactly the tail of one that starts at 0, on any number of workers.
 """
 
-import atexit
 import re
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +13,12 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
-from gandeblur.data.datasets import ImageSet, PairSet
-from gandeblur.data.datasets.packed import PackedSet
-from gandeblur.data.degradations import Step, apply, degrade, draw
+from gandeblur.data.datasets.packed import Images
+from gandeblur.data.degradations import SHRINK, Step, apply, draw, shrink
 from gandeblur.data.images import center_crop, resize
+from gandeblur.data.python_calls import call_python
+from gandeblur.data.reader import Reader, for_all
 from gandeblur.errors import InputError
 
 # One seed feeds independent streams of random numbers.
@@ -43,12 +37,28 @@ class Source:
         images: sharp images, or pairs.
         degradations: steps from the sharp image to the degraded one, see `degradations.draw`; of a pair, from its
             blurred image.
-        downsample: images are first shrunk by this factor, each pixel the mean of `downsample` x `downsample`.
+        downsample: images are shrunk by this factor, each pixel the mean of `downsample` x `downsample`: first, and
+            rounded to 8 bits, or where `degradations` holds `SHRINK`, and not rounded.
     """
 
-    images: ImageSet | PairSet | PackedSet
+    images: Images
     degradations: Sequence[Step] = ()
     downsample: int = 1
+
+    @property
+    def reader_factor(self) -> int:
+        """By how much the image is shrunk before the first step."""
+        return 1 if SHRINK in self.degradations else self.downsample
+
+    @property
+    def step_factor(self) -> int:
+        """By how much the steps shrink it."""
+        return self.downsample // self.reader_factor
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The degradations, with `SHRINK` by `downsample`."""
+        return tuple(partial(shrink, factor=self.downsample) if step is SHRINK else step for step in self.degradations)
 
 
 def training_stream(
@@ -95,29 +105,29 @@ def training_stream(
     first = np.cumsum([0] + [len(source.images) for source in sources])  # each source's first index
     readers = []
     for source in sources:
-        readers.append(_Reader(source.images, cache_bytes))
+        readers.append(Reader(source.images, cache_bytes))
         cache_bytes = max(0, cache_bytes - readers[-1].kept_bytes)
 
     def crop(index, draws):
         number = int(np.searchsorted(first, index, side="right")) - 1
-        frames = readers[number][index - first[number]]
-        return random_crop(frames, draws, crop_px=crop_px, max_zoom=max_zoom, downsample=sources[number].downsample)
+        source, frames = sources[number], readers[number][index - first[number]]
+        size = source.step_factor * crop_px
+        return random_crop(frames, draws, crop_px=size, max_zoom=max_zoom, downsample=source.reader_factor)
 
     def sample(i, drawn):
         epoch, position = i // int(first[-1]), i % int(first[-1])
         index = tf.random.experimental.index_shuffle(position, _seed(seed, _ORDER, epoch), int(first[-1]) - 1)
         draws = tf.random.stateless_uniform([4], _sample_seeds(seed, i)[0])
-        frames = _call_python(crop, index, draws)
-        blurred, sharp = _floats(frames, [2, crop_px, crop_px, 3])
-        steps = [partial(apply, blurred, source.degradations, own) for source, own in zip(sources, drawn, strict=True)]
+        frames = call_python(crop, index, draws)
+        pairs = [partial(_pair, frames, source, crop_px, own) for source, own in zip(sources, drawn, strict=True)]
         number = tf.searchsorted(tf.constant(first[1:]), [index], side="right")[0]
-        degraded = tf.switch_case(number, steps) if len(steps) > 1 else steps[0]()
+        degraded, sharp = tf.switch_case(number, pairs) if len(pairs) > 1 else pairs[0]()
         return degraded, sharp, tf.random.stateless_uniform([], _seed(seed, _MIXING, i))
 
     def block(number):
         i = number * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)
         seeds = tf.map_fn(lambda j: _sample_seeds(seed, j)[1], i)
-        return i, tuple(draw(source.degradations, seeds) for source in sources)
+        return i, tuple(draw(source.steps, seeds) for source in sources)
 
     begin, end = start_step * batch_size, total_steps * batch_size
     parallel = workers or tf.data.AUTOTUNE
@@ -156,21 +166,37 @@ def evaluation_stream(
     if size_px and fit is center_crop:
         _check_sizes(source, size_px)
 
+    full_px = size_px and source.step_factor * size_px
+
     def load(frames):
-        frames = [_shrunk(frame, source.downsample) for frame in frames]
-        return np.stack([fit(frame, size_px, size_px) if size_px else frame for frame in frames])
+        frames = [_shrunk(frame, source.reader_factor) for frame in frames]
+        return np.stack([fit(frame, full_px, full_px) if full_px else frame for frame in frames])
 
-    reader = _Reader(source.images, cache_bytes, load)
+    reader = Reader(source.images, cache_bytes, load)
 
-    def pair(index):
+    def twins(index):
         return reader[index][[0, -1]]  # of a sharp image, twice the same
 
     def sample(k):
-        blurred, sharp = _floats(_call_python(pair, k), [2, size_px, size_px, 3])
-        return degrade(blurred, source.degradations, _seed(seed, _EVALUATION, k)), sharp
+        drawn = draw(source.steps, _seed(seed, _EVALUATION, k)[tf.newaxis])
+        return _pair(call_python(twins, k), source, size_px, tf.nest.map_structure(lambda rows: rows[0], drawn))
 
     samples = tf.data.Dataset.range(len(source.images)).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
     return _batches(samples, batch_size, None, drop_remainder=False)
+
+
+def check_decodes(images: Images) -> None:
+    """Decodes every image once, in threads, so that a damaged file is found before a training starts.
+
+    Raises:
+        InputError: of the first image that cannot be read.
+    """
+
+    def decode(index):
+        images.read(index)
+
+    for _ in for_all(decode, len(images), "checking images"):
+        pass
 
 
 @contextmanager
@@ -237,90 +263,6 @@ def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
     return np.asarray(Image.fromarray(image[:height, :width]).reduce(factor))
 
 
-class _Reader:
-    """The images of a set by index, kept in memory as far as `cache_bytes` reach in the set's order."""
-
-    def __init__(
-        self,
-        images: ImageSet | PairSet | PackedSet,
-        cache_bytes: int,
-        load: Callable[[np.ndarray], np.ndarray] = lambda frames: frames,
-    ):
-        self._read = lambda index: load(images.read(index))
-        # What a packed set reads is kept in memory by the operating system.
-        packed = isinstance(images, PackedSet)
-        sizes = [0] * len(images) if packed else [3 * np.prod(images.size(index)) for index in range(len(images))]
-        nbytes = np.cumsum(sizes) * (2 if images.has_pairs else 1)
-        self._kept = (nbytes <= cache_bytes) & (not packed)
-        self.kept_bytes = int(nbytes[self._kept][-1]) if self._kept.any() else 0
-        self._cache: dict[int, np.ndarray] = {}
-        if self._kept.all():  # a damaged file is reported now, not in the middle of a run
-            with ThreadPoolExecutor() as pool:
-                decoded = track(
-                    pool.map(self._read, range(len(images))),
-                    "decoding images",
-                    total=len(images),
-                    console=Console(stderr=True),
-                    transient=True,
-                    disable=len(images) <= 200 or not sys.stderr.isatty(),
-                )
-                self._cache = dict(enumerate(decoded))
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        index = int(index)
-        if index in self._cache:
-            return self._cache[index]
-        image = self._read(index)
-        if self._kept[index]:
-            self._cache[index] = image
-        return image
-
-
-class _Calls:
-    """The calls from TensorFlow's threads into Python, so that the interpreter's exit can wait for the last one.
-
-    A stream that is still referenced at exit goes on filling its buffers (a fraction of a second). A call that came
-    once the interpreter is being taken down would wait for ever, and the exit with it.
-    """
-
-    # Longer than the pause between two calls of a stream whose buffers are filling.
-    _QUIET_S = 0.5
-    # A call without end: garbage collection within it has freed its own stream, which waits for its calls to end.
-    _LOST_S = 10.0
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._running = 0
-        self._last_change = -self._QUIET_S
-        atexit.register(self.wait)
-
-    def __enter__(self):
-        self._count(1)
-
-    def __exit__(self, *_):
-        self._count(-1)
-
-    def _count(self, change):
-        with self._lock:
-            self._running += change
-            self._last_change = time.monotonic()
-
-    def wait(self):
-        while time.monotonic() - self._last_change < (self._LOST_S if self._running else self._QUIET_S):
-            time.sleep(0.02)
-
-
-_CALLS = _Calls()
-
-
-def _call_python(function: Callable[..., np.ndarray], *arguments: tf.Tensor) -> tf.Tensor:
-    def counted(*arrays):
-        with _CALLS:
-            return function(*arrays)
-
-    return tf.numpy_function(counted, arguments, tf.uint8, stateful=False)
-
-
 def _seed(seed: int, stream: int, index: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), index)
 
@@ -330,9 +272,11 @@ def _sample_seeds(seed: int, i: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_split(_seed(seed, _CROPS, i), 2)
 
 
-def _floats(frames: tf.Tensor, shape: Sequence[int | None]) -> list[tf.Tensor]:
-    """The blurred and the sharp image in [0, 1]."""
-    return tf.unstack(tf.cast(tf.ensure_shape(frames, shape), tf.float32) / 255.0)
+def _pair(frames: tf.Tensor, source: Source, size_px: int | None, drawn: tuple) -> tuple[tf.Tensor, tf.Tensor]:
+    """The degraded and the sharp image in [0, 1], of `size_px` or any size."""
+    full_px = size_px and source.step_factor * size_px
+    blurred, sharp = tf.unstack(tf.cast(tf.ensure_shape(frames, [2, full_px, full_px, 3]), tf.float32) / 255.0)
+    return apply(blurred, source.steps, drawn), shrink(sharp, None, factor=source.step_factor)
 
 
 def _batches(samples, batch_size, workers, *, drop_remainder):

@@ -10,7 +10,7 @@ chelsea, rocket; the last three are also the embedded test images), never on Set
 import numpy as np
 from skimage.restoration import denoise_tv_chambolle, wiener
 
-from gandeblur.evaluation.metrics import to_uint8
+from gandeblur.data.images import to_uint8
 
 
 def tv_chambolle(image: np.ndarray, weight: float = 0.02) -> np.ndarray:

@@ -21,9 +21,8 @@ from gandeblur.data.datasets import ImageSet, PairSet, SideBySide
 from gandeblur.data.datasets.find import Images, choose, look
 from gandeblur.data.images import read_image
 from gandeblur.errors import InputError
-from gandeblur.evaluation import metrics
 
-PROTOCOL = metrics.RGB
+_SCORES = ("psnr_db", "ssim")
 _SSIM_WINDOW_PX = 11
 _FEW_SEQUENCES = 12  # are listed one by one
 _GREY = ("1", "L", "LA", "I", "I;16")  # Pillow's modes
@@ -110,14 +109,16 @@ def print_report(folder: str | Path, report: Report) -> None:
         paired = any(part.has_pairs for part in report.parts)
         Console().print(_table(report.parts, paired))
         if paired:
-            print(f"PSNR and SSIM of the blurred images, means over images. {PROTOCOL}.")
+            from gandeblur.evaluation import metrics
+
+            print(f"PSNR and SSIM of the blurred images, means over images. {metrics.RGB}.")
     for line in report.problems:
         print(line)
     count = len(report.problems)
     print("no problems found" if not count else f"{count} problem{'s' * (count > 1)} found")
 
 
-def _chosen(folder, flag: str, asked: str | None, there: Sequence[str | None]) -> Sequence[str | None]:
+def _chosen(folder: str | Path, flag: str, asked: str | None, there: Sequence[str | None]) -> Sequence[str | None]:
     return (choose(folder, flag, asked, there),) if asked else there
 
 
@@ -152,12 +153,13 @@ def _examine(images: Images, index: int) -> Item:
         problem = f"{where}: is {size[1]}x{size[0]}, smaller than the {least} window of SSIM; remove it"
         return Item(name, size, formats, problems=(problem,))
     blurred, sharp = pixels
-    problems = ()
+    identical: tuple[str, ...] = ()
     if np.array_equal(blurred, sharp):
-        problems = (f"{where}: is identical to its sharp image; replace it by the blurred one, or remove the pair",)
-    return Item(
-        name, size, formats, metrics.psnr_db(blurred, sharp, PROTOCOL), metrics.ssim(blurred, sharp, PROTOCOL), problems
-    )
+        identical = (f"{where}: is identical to its sharp image; replace it by the blurred one, or remove the pair",)
+    from gandeblur.evaluation import metrics  # here: scikit-image's take half a second to import
+
+    psnr_db, ssim = (score(blurred, sharp, metrics.RGB) for score in (metrics.psnr_db, metrics.ssim))
+    return Item(name, size, formats, psnr_db, ssim, identical)
 
 
 def _files(images: Images, index: int) -> tuple[Path, ...]:
@@ -208,7 +210,7 @@ def _row(name: str, items: Sequence[Item], paired: bool) -> list[str]:
     sizes = Counter(f"{item.size[1]}x{item.size[0]}" for item in items if item.size)
     formats = Counter(stored for item in items for stored in item.formats)
     scored = [item for item in items if item.psnr_db is not None]
-    means = [np.mean([getattr(item, metric) for item in scored]) if scored else np.nan for metric in metrics.METRICS]
+    means = [np.mean([getattr(item, metric) for item in scored]) if scored else np.nan for metric in _SCORES]
     return [
         name,
         str(len(items)),

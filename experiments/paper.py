@@ -1,13 +1,32 @@
-"""What an experiment states: the schema of the literals in `experiments/<paper>.py`, and nothing else."""
+"""The few concepts in which a paper is stated, and what follows from them.
 
+    Network      a builder and its widths
+    Data         what becomes of photographs and of pairs on the way into a batch, and of test images
+    Training     optimizer, schedule, minibatches, steps
+    Reported     the paper's table of scores
+    Paper        a network with its losses, data, training and scores: the paper's own, or a variant of it
+    Smaller      the differences of another schedule from the paper's; the list of departures follows from them
+    Experiment   a paper's variants and schedules
+
+`experiments/<paper>.py` holds literals of these, to be read beside the PDF; nothing here knows flags or files.
+"""
+
+import dataclasses
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import keras
+import numpy as np
 
 from gandeblur.data.degradations import Step
 from gandeblur.evaluation.metrics import Protocol
-from gandeblur.training.gan import Term
+from gandeblur.training.gan import Term, between_images
+from gandeblur.training.schedules import Constant
+
+PAPERS_OWN = "paper"  # the schedule without differences
 
 
 @dataclass(frozen=True)
@@ -23,81 +42,201 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One network and its losses.
+class Network:
+    """A function that builds a network, its widths, and what the paper says of the result.
 
-    Builders take the preset's `identity_noise` and image side; a variant without `discriminator` has no adversary.
-    `generator_terms` takes the content loss `(restored, sharp) -> [B]`, see `Preset.perceptual`.
+    Attributes:
+        builder: called with `widths`, and with `image_px`, the side of the images, if it takes that.
+        widths: keyword arguments of the builder.
+        parameters: of the network at the paper's crop size; None where neither the paper nor its code says.
+        size_multiple: the sides of its images are multiples of this.
+        layers: those that the paper prints, in order; empty if it prints none.
     """
 
-    description: str
-    ours: str  # the method's name in tables
-    generator: Callable[[float | None], keras.Model]
-    discriminator: Callable[[int], keras.Model] | None
-    generator_terms: Callable[[Callable], Sequence[Term]]
-    discriminator_terms: Sequence[Term]
-    layers: Mapping[str, Sequence[Layer]]  # network -> the paper's layers
-    # network -> (convolutions, parameters) of the paper's summary, where it lists only some layers
-    totals: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    content: bool = True  # whether the generator's terms hold the content loss
-    crop_px: int | None = None  # of the training crops, where the network needs another than the preset's
-    size_multiple: int = 1  # of the sides of the generator's images; others are mirrored at the border
-    dropout_at_test: bool = False
+    builder: Callable[..., keras.Model]
+    widths: Mapping[str, Any]
+    parameters: int | None = None
+    size_multiple: int = 1
+    layers: Sequence[Layer] = ()
 
-
-@dataclass(frozen=True)
-class Preset:
-    """A schedule, and every choice that may differ from the paper's."""
-
-    description: str
-    value_range: tuple[float, float]  # (black, white) of the networks' images
-    crop_px: int
-    batch_size: int
-    epochs: int
-    steps_per_epoch: int
-    learning_rate: float
-    beta_1: float  # of Adam, as `epsilon`
-    schedule: Callable[[Sequence[keras.optimizers.Optimizer]], keras.callbacks.Callback]
-    epsilon: float = 1e-7
-    max_zoom: float = 1.0  # of the crops, see `data.pipeline.training_stream`
-    downsample: int = 1  # of the training and test images, by means
-    identity_noise: float | None = None
-    perceptual: bool = False  # content loss: features of the experiment's VGG, else mean absolute error of pixels
-    pixel_weight: float = 0.0  # of a mean absolute error of pixels beside the variant's terms
-    discriminator_steps: int | None = None  # where it differs from the experiment's
-    departures: Sequence[str] = ()
+    def build(self, image_px: int) -> keras.Model:
+        sized = {"image_px": image_px} if "image_px" in inspect.signature(self.builder).parameters else {}
+        return self.builder(**self.widths, **sized)
 
 
 @dataclass(frozen=True)
 class Condition:
     """How test images are degraded; each condition is scored on its own."""
 
-    degradations: Sequence[Step]  # of sharp images
-    pair_degradations: Sequence[Step] | None  # further ones, of a pair's blurred image; None: pairs are left out
+    photographs: Sequence[Step]
+    pairs: Sequence[Step] | None  # further steps, of a pair's blurred image; None: pairs are left out
+    size_px: int | None = None  # images are first resized to squares of this side; None: whole, as they are
+    full_size: bool = False  # images are not shrunk, whatever the training's are
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """A paper: its citation, its degradation, its variants and schedules, and the scores it reports."""
+class Data:
+    """Where a batch comes from.
+
+    Attributes:
+        photographs: steps from a sharp photograph to the degraded one.
+        pairs: further steps, of a pair's blurred image; None: pairs are refused.
+        test: name (a suffix of the scored set's) -> condition.
+        crop_px: side of the training crops.
+        downsample: images are shrunk by this factor, by means; steps before `degradations.SHRINK` come earlier.
+        max_zoom: see `data.pipeline.training_stream`.
+    """
+
+    photographs: Sequence[Step]
+    pairs: Sequence[Step] | None
+    test: Mapping[str, Condition]
+    crop_px: int
+    downsample: int = 1
+    max_zoom: float = 1.0
+
+
+@dataclass(frozen=True)
+class Training:
+    """Adam and how long it runs. One call of the train step takes all the discriminator and generator steps."""
+
+    learning_rate: float
+    beta_1: float
+    batch_size: int
+    epochs: int
+    steps_per_epoch: int  # calls of the train step
+    epsilon: float = 1e-7
+    schedule: Constant = Constant()
+    discriminator_steps: int = 1
+    generator_steps: int = 1
+
+    @property
+    def all_generator_steps(self) -> int:
+        return self.epochs * self.steps_per_epoch * self.generator_steps
+
+    def optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+        """Adam, for a network that takes `steps` steps per call of the train step."""
+        rate = self.schedule.rate(self.learning_rate, self.epochs, steps * self.steps_per_epoch)
+        return keras.optimizers.Adam(rate, beta_1=self.beta_1, epsilon=self.epsilon)
+
+
+@dataclass(frozen=True)
+class Reported:
+    """The paper's table of scores.
+
+    Attributes:
+        table: its name.
+        rows: set -> method -> (psnr_db, ssim).
+        sets: row -> pattern of the names of our sets that are this set; a row without one stands for its own name.
+        columns: experiment -> column that holds that paper's method, for methods of other papers.
+        ranges: metric -> {"max", "min", "mean"}.
+    """
+
+    table: str
+    rows: Mapping[str, Mapping[str, Sequence[float]]]
+    sets: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    ranges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper, or one of its variants, at its own size.
+
+    Attributes:
+        description: what tells this variant from the others.
+        ours: its column in the paper's table, or the name it would have there.
+        value_range: (black, white) of the networks' images.
+        generator_terms: the first one, unweighted, is also the validation loss.
+        dropout_at_test: whether the generator's dropout stays active when it restores.
+        departures: what the literal cannot say in numbers.
+    """
 
     name: str
     title: str
     citation: str
-    degradations: Sequence[Step]  # of sharp images
-    degradation_text: str
-    test_size_px: int | None  # test images are resized to squares of this side; None: whole, as they are
+    description: str
+    ours: str
+    generator: Network
+    discriminator: Network | None
+    value_range: tuple[float, float]
+    generator_terms: Sequence[Term]
+    discriminator_terms: Sequence[Term]
+    data: Data
+    training: Training
+    reported: Reported
     protocol: Protocol
-    baselines: Mapping[str, Callable]  # method -> function uint8 [H, W, 3] -> uint8 [H, W, 3]
-    variants: Mapping[str, Variant]  # the first is the default
-    presets: Mapping[str, Preset]  # the first is the default
-    table: str
-    reported: Mapping[str, Mapping[str, Sequence[float]]]  # set -> method -> (psnr_db, ssim)
-    pair_degradations: Sequence[Step] | None = None  # further ones, of a pair's blurred image; None: pairs are refused
-    test_conditions: Mapping[str, Condition] = field(default_factory=dict)  # empty: as in training
-    reported_ranges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # metric -> max, min, mean
-    deblurgan: Variant | None = None  # compared with, where its weights are given
-    perceptual: tuple[str, str] | None = None  # VGG network and layer of the content loss
-    discriminator_steps: int = 1
-    generator_steps: int = 1
-    generator_first: bool = False
-    departures: Sequence[str] = field(default=())
+    dropout_at_test: bool = False
+    departures: Sequence[str] = ()
+    baselines: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)  # uint8 [H, W, 3] -> same
+
+    @property
+    def networks(self) -> dict[str, Network]:
+        both = {"generator": self.generator, "discriminator": self.discriminator}
+        return {name: network for name, network in both.items() if network is not None}
+
+
+@dataclass(frozen=True)
+class Smaller:
+    """The differences of a schedule from the paper's.
+
+    Attributes:
+        description: for whom it is.
+        changes: field of `Data` or `Training`, `value_range`, `dropout_at_test`, or width of the generator -> value.
+        losses: name of a term between images -> the loss in its place; a paper without the term stays as it is.
+        terms: further terms of the generator.
+        departures: reasons, and what numbers do not say.
+    """
+
+    description: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    losses: Mapping[str, Callable] = field(default_factory=dict)
+    terms: Sequence[Term] = ()
+    departures: Sequence[str] = ()
+
+    def of(self, paper: Paper) -> Paper:
+        """The paper with these differences, which its departures list."""
+        smaller = changed(paper, **self.changes)
+        terms = [
+            dataclasses.replace(term, loss=between_images(self.losses[term.name])) if term.name in self.losses else term
+            for term in paper.generator_terms
+        ]
+        smaller = dataclasses.replace(smaller, generator_terms=(*terms, *self.terms))
+        return dataclasses.replace(smaller, departures=(*paper.departures, *self.departures))
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a script runs: the first variant and the schedule `quick` unless told otherwise."""
+
+    variants: Mapping[str, Paper]
+    smaller: Mapping[str, Smaller]
+
+    @cached_property
+    def paper(self) -> Paper:
+        return next(iter(self.variants.values()))
+
+    @property
+    def presets(self) -> dict[str, Smaller]:
+        own = Smaller(f"the paper's own: {self.paper.training.all_generator_steps:,} generator steps")
+        return {**self.smaller, PAPERS_OWN: own}
+
+
+def changed(paper: Paper, **changes: Any) -> Paper:
+    """The paper with other values, see `Smaller.changes`.
+
+    Raises:
+        ValueError: it has nothing of that name.
+    """
+    left = dict(changes)
+
+    def own(part):
+        return {f.name: left.pop(f.name) for f in dataclasses.fields(part) if f.name in left}
+
+    data = dataclasses.replace(paper.data, **own(paper.data))
+    training = dataclasses.replace(paper.training, **own(paper.training))
+    own_values = {name: left.pop(name) for name in ("value_range", "dropout_at_test") if name in left}
+    strange = left.keys() - paper.generator.widths.keys()
+    if strange:
+        raise ValueError(f"{paper.name} has no {', '.join(sorted(strange))}")
+    generator = dataclasses.replace(paper.generator, widths={**paper.generator.widths, **left})
+    return dataclasses.replace(paper, data=data, training=training, generator=generator, **own_values)

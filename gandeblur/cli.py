@@ -1,13 +1,10 @@
-"""The command `gandeblur`: makes, checks and packs the image pairs that experiments train on."""
+"""The command `gandeblur`: restores pictures, trains and scores, and makes, checks and packs training data."""
 
 import argparse
-import os
-import sys
 from pathlib import Path
 
-from gandeblur.errors import InputError
-
-INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+from gandeblur.errors import InputError, guarded
+from gandeblur.files import replacing
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,21 +14,8 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: 0, 1 if `check-data` found something wrong, 2 after an error in what was given.
     """
     options = _parser().parse_args(arguments)
-    try:
-        return options.run(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of a pipe, `head` for example, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        place = error.filename or getattr(options, "out", None) or "the disk"
-        print(f"error: {place}: {error.strerror or error}; free space or choose another folder", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again", file=sys.stderr)
-        return INTERRUPTED
+    place = str(getattr(options, "out", None) or "the disk")
+    return guarded(lambda: options.run(options), place, "run the same command again", "folder")
 
 
 def _parser():
@@ -42,6 +26,25 @@ def _parser():
         options = commands.add_parser(name, help=text, description=text)
         options.set_defaults(run=run)
         return options
+
+    restore = command(_restore, "restore", "Restore pictures by a trained generator; nothing is overwritten.")
+    restore.add_argument("pictures", type=Path, nargs="+", metavar="PICTURE", help="image file")
+    restore.add_argument("--model", type=Path, required=True, metavar="RUN", help="a run's folder, or its weights file")
+    restore.add_argument(
+        "-o", "--out", type=Path, required=True, help="folder for the restored pictures, PNG files of the same names"
+    )
+
+    train = command(_train, "train", "Train an experiment, or go on with the run that the work folder holds.")
+    train.add_argument("experiment", help="gan_d, hkust_gan, ird_gan, dark_channel_gan, sharingan")
+    train.add_argument("data", nargs="*", metavar="DATA", help="folders; photographs of scikit-image if left out")
+    train.add_argument("--preset", help="schedule (default: quick)")
+    train.add_argument("--variant", help="network and losses (default: the paper's own)")
+    train.add_argument("--workdir", type=Path, help="folder of the run (default: runs/EXPERIMENT/...)")
+
+    evaluate = command(_evaluate, "evaluate", "Score a trained run, and write the report about it.")
+    evaluate.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run")
+    evaluate.add_argument("test", nargs="*", metavar="TEST", help="folders; photographs of scikit-image if left out")
+    evaluate.add_argument("--beside", action="append", metavar="RUN", help="another run, scored beside this one")
 
     build = command(
         _build_pairs, "build-pairs", "Average high-frame-rate frames: blurred mean and sharp middle frame, as GoPro."
@@ -99,6 +102,35 @@ def _gamma(text):
 
 
 # The commands import what they need: `gandeblur --help` does not wait for TensorFlow.
+
+
+def _restore(options):
+    import gandeblur
+
+    deblur = gandeblur.load(options.model)
+    targets = [options.out / f"{picture.stem}.png" for picture in options.pictures]
+    for target in targets:
+        if target.exists() or targets.count(target) > 1:
+            raise InputError(f"{target}: would be overwritten; choose another folder, or rename a picture")
+    options.out.mkdir(parents=True, exist_ok=True)
+    for picture, target in zip(options.pictures, targets, strict=True):
+        with replacing(target) as temporary:
+            deblur(picture).save(temporary)
+        print(target)
+
+
+def _train(options):
+    import gandeblur
+
+    choices = {name: getattr(options, name) for name in ("preset", "variant", "workdir")}
+    print(gandeblur.train(options.experiment, options.data, **choices).folder)
+
+
+def _evaluate(options):
+    import gandeblur
+
+    found = gandeblur.evaluate(options.run_folder, options.test, beside=tuple(options.beside or ()))
+    print(f"report: {found.report().resolve()}")
 
 
 def _build_pairs(options):

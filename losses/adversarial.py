@@ -6,30 +6,32 @@
 Both are `[B, 1]` or a map `[B, ...]`, over which the loss is averaged; results are `[B]`.
 """
 
+from typing import Any
+
 from keras import ops
 
 
-def discriminator(real_logits, fake_logits):
+def discriminator(real_logits: Any, fake_logits: Any) -> Any:
     """GAN-D eq. 3: L_D = -log D(x) - log(1 - D(G(z)))."""
     return _per_image(ops.softplus(-real_logits)) + _per_image(ops.softplus(fake_logits))
 
 
-def minimax(fake_logits):
+def minimax(fake_logits: Any) -> Any:
     """The generator's part of eq. 2: log(1 - D(G(z))), whose gradient vanishes when D is sure of a fake."""
     return -_per_image(ops.softplus(fake_logits))
 
 
-def non_saturating(fake_logits):
+def non_saturating(fake_logits: Any) -> Any:
     """-log D(G(z)): the same fixed point as `minimax`, with a gradient where D is sure of a fake."""
     return _per_image(ops.softplus(-fake_logits))
 
 
-def wasserstein_critic(real_scores, fake_scores):
+def wasserstein_critic(real_scores: Any, fake_scores: Any) -> Any:
     """D(G(z)) - D(x): minus the critic's estimate of the distance between the two distributions."""
     return _per_image(fake_scores) - _per_image(real_scores)
 
 
-def wasserstein_generator(fake_scores):
+def wasserstein_generator(fake_scores: Any) -> Any:
     """-D(G(z)): the part of the distance that the generator can lower."""
     return -_per_image(fake_scores)
 

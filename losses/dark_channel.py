@@ -1,9 +1,11 @@
 """Dark channel and its loss (Zhang, Zhen and Stevenson, GAN Based Image Deblurring Using Dark Channel Prior)."""
 
+from typing import Any
+
 from keras import ops
 
 
-def dark_channel(images, *, window_px):
+def dark_channel(images: Any, *, window_px: int) -> Any:
     """Eq. 3: the smallest value of any channel within the window around each pixel, clipped at the border.
 
     Args:
@@ -25,7 +27,7 @@ def dark_channel(images, *, window_px):
     return -ops.squeeze(negative, axis=-1)
 
 
-def dark_channel_loss(restored, sharp, *, window_px):
+def dark_channel_loss(restored: Any, sharp: Any, *, window_px: int) -> Any:
     """Eq. 7, its L2 norm read as the mean over pixels of the squared difference of the two dark channels.
 
     Args:

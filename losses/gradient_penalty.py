@@ -7,6 +7,8 @@ D of an image is the mean over its score map, and the norm is that of the image'
 and channels. The slope itself comes from the train step, since backends differentiate in their own ways.
 """
 
+from typing import Any
+
 from keras import ops
 
 # Added under the root, whose derivative is infinite at 0: a critic that is flat at an image (all units off) would
@@ -14,7 +16,7 @@ from keras import ops
 _FLOOR = 1e-12
 
 
-def mix(real, fake, weights):
+def mix(real: Any, fake: Any, weights: Any) -> Any:
     """x_hat: a point on the line between each real image and its fake one.
 
     Args:
@@ -29,7 +31,7 @@ def mix(real, fake, weights):
     return weights * real + (1 - weights) * fake
 
 
-def gradient_penalty(slopes):
+def gradient_penalty(slopes: Any) -> Any:
     """(||slope||_2 - 1)^2 of each image.
 
     Args:

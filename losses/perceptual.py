@@ -1,10 +1,13 @@
 """Perceptual loss (Johnson et al. 2016): the distance between two images as a layer of a trained VGG network sees them.
 
-loss = perceptual_loss(features("vgg19", "block3_conv3"))      built once
-loss(restored, sharp)                                          one value per image
+loss = Perceptual("vgg19", "block3_conv3").load()      built once
+loss(restored, sharp)                                  one value per image
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,30 +24,60 @@ _MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, which the networks were t
 _HALF_RANGE = 127.5
 
 
-def features(network: str, layer: str, weights: str | Path | None = None) -> keras.Model:
+@dataclass(frozen=True)
+class Perceptual:
+    """Which features a perceptual loss compares, as data.
+
+    DeblurGAN's code and those who follow it take VGG19's "layer 14": `features[14]` of torchvision, which is
+    block3_conv3 before its ReLU.
+
+    Args:
+        network: "vgg16" or "vgg19".
+        layer: name of a convolution in `keras.applications`, for example "block3_conv3".
+        relu: whether the features are taken behind its ReLU.
+    """
+
+    network: str
+    layer: str
+    relu: bool = True
+
+    def load(self, weights: str | Path | None = None) -> Callable[[Any, Any], Any]:
+        """The loss itself, see `perceptual_loss`; `weights`, and errors, as in `features`."""
+        return perceptual_loss(features(self.network, self.layer, weights, relu=self.relu))
+
+    def __str__(self) -> str:
+        return f"{self.network.upper()} {self.layer} {'behind' if self.relu else 'before'} its ReLU"
+
+
+def features(network: str, layer: str, weights: str | Path | None = None, *, relu: bool = True) -> keras.Model:
     """VGG (Simonyan & Zisserman 2015) from its input to `layer`, with ImageNet weights that are not trained.
 
     The model computes in float32 whatever the global dtype policy: squared differences of features need its digits.
 
     Args:
         network: "vgg16" or "vgg19".
-        layer: name in `keras.applications`, for example "block3_conv3"; the output is taken behind its ReLU.
+        layer: name of a convolution in `keras.applications`, for example "block3_conv3".
         weights: None: Keras downloads them, once. Or a file: `.npz` with float32 arrays `block1_conv1_kernel`
-            `[3, 3, in, out]`, `block1_conv1_bias` `[out]` and so on for each convolution up to `layer`; or `.h5`
-            (also `.weights.h5`) of the whole network without its dense layers, as Keras downloads it.
+            `[3, 3, in, out]`, `block1_conv1_bias` `[out]` and so on for each convolution up to `layer`, VGG19's
+            with all four of block3 where it holds any, by which it is known; or `.h5` (also `.weights.h5`) of the
+            whole network without its dense layers, as Keras downloads it.
+        relu: whether the output is taken behind the ReLU of `layer`.
 
     Returns:
         Model from float32 `[B, H, W, 3]`, BGR in 0..255 minus the mean of ImageNet, to `[B, h, w, maps]`.
 
     Raises:
-        InputError: the download failed, or the file is missing, damaged or does not hold these arrays. (A `.npz` of
-            VGG16 holds all that VGG19 needs up to block3_conv3, and is taken for it.)
+        InputError: the download failed, or the file is missing, damaged, of the other network or does not hold these
+            arrays. (A `.npz` that ends before block3 tells nothing of its network, and is taken for either.)
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")  # keras.applications has no argument for it
     try:
         whole = _downloaded(network) if weights is None else _NETWORKS[network](weights=None, include_top=False)
-        model = keras.Model(whole.input, whole.get_layer(layer).output, name=f"{network}_{layer}")
+        last = whole.get_layer(layer)
+        if not relu:
+            last.activation = None
+        model = keras.Model(whole.input, last.output, name=f"{network}_{layer}")
     finally:
         keras.config.set_dtype_policy(policy)
     if weights is not None:
@@ -53,7 +86,7 @@ def features(network: str, layer: str, weights: str | Path | None = None) -> ker
     return model
 
 
-def perceptual_loss(model: keras.Model):
+def perceptual_loss(model: keras.Model) -> Callable[[Any, Any], Any]:
     """Mean over positions and maps of (model(restored) - model(sharp))^2 / 127.5^2.
 
     VGG takes values of 0..255, the networks of DeblurGAN's code -1..1, and the latter's perceptual loss is taken from
@@ -95,7 +128,7 @@ def _load(whole, model, path):
     """Fills `model`, the front part of the network `whole`, from a file."""
     try:
         if Path(path).suffix == ".npz":
-            _load_arrays(model, path)
+            _load_arrays(model, path, vgg19=whole.name == "vgg19")
         else:
             whole.load_weights(path)
         return
@@ -107,8 +140,12 @@ def _load(whole, model, path):
     raise InputError(f"{path}: {reason}; fetch {url} and give --vgg_weights=FILE, or leave the flag out")
 
 
-def _load_arrays(model, path):
+def _load_arrays(model, path, vgg19):
     with np.load(path) as archive:
+        # The two networks' convolutions have the same shapes; only VGG19 has a fourth one in block3.
+        if "block3_conv1_kernel" in archive and ("block3_conv4_kernel" in archive) != vgg19:
+            other, has = ("VGG16", "no") if vgg19 else ("VGG19", "a")
+            raise ValueError(f"{has} block3_conv4: weights of {other}")
         for layer in model.layers:
             for variable in layer.weights:
                 key = f"{layer.name}_{variable.name}"

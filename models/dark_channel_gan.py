@@ -37,6 +37,8 @@ Readings where the paper is silent or at odds with itself:
   Images of more than 256 pixels have more values there, and what enc8 and dec1 make of them is not trained.
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -45,7 +47,9 @@ from gandeblur.models.layers.deblurgan import initial_weights
 from gandeblur.models.layers.image_size import ImageSize
 
 
-def generator(*, encoder_maps, decoder_maps, dropout, dropout_layers):
+def generator(
+    *, encoder_maps: Sequence[int], decoder_maps: Sequence[int], dropout: float, dropout_layers: int
+) -> keras.Model:
     """Blurred float `[B, H, W, 3]` in [-1, 1] -> restored `[B, H, W, 3]` float32 in (-1, 1).
 
     H and W are multiples of 2^n for n encoder layers (256 for the paper's 8).
@@ -74,7 +78,7 @@ def generator(*, encoder_maps, decoder_maps, dropout, dropout_layers):
     return keras.Model(inputs, restored, name="dark_channel_gan_generator")
 
 
-def discriminator(*, maps, image_px):
+def discriminator(*, maps: Sequence[int], image_px: int) -> keras.Model:
     """`[B, image_px, image_px, 6]` in [-1, 1] -> logit `[B, 1]` float32, the paper's sigmoid left to the loss.
 
     The first three channels are the blurred image, the others the sharp or restored one.

@@ -14,6 +14,8 @@ Discriminator: a shortened VGG, five blocks of conv 2x2 stride 2, ReLU, max-pool
 
 import math
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -21,7 +23,7 @@ from keras import layers, ops
 from gandeblur.models.layers import large_kernel_conv
 
 
-def generator(*, maps, wide_maps, identity_noise=None):
+def generator(*, maps: int, wide_maps: int, identity_noise: float | None = None) -> keras.Model:
     """Zero-padded network: float `[B, H, W, 3]` of any size and range -> `[B, H, W, 3]` float32.
 
     Args:
@@ -33,7 +35,7 @@ def generator(*, maps, wide_maps, identity_noise=None):
     return _network("gan_d_generator", "same", maps, wide_maps, identity_noise)
 
 
-def odcnn(*, maps, wide_maps, identity_noise=None):
+def odcnn(*, maps: int, wide_maps: int, identity_noise: float | None = None) -> keras.Model:
     """ODCNN: `[B, H, W, 3]` -> `[B, H-128, W-128, 3]` (184 -> 56): valid padding, same arguments as `generator`.
 
     Xu et al. have 512 maps after the 16x16 layer, GAN-D's text has 38 there and calls the structures the same;
@@ -54,7 +56,7 @@ def _network(name, padding, maps, wide_maps, identity_noise):
     return keras.Model(inputs, x, name=name)
 
 
-def discriminator(*, block_maps, dense_units, image_px):
+def discriminator(*, block_maps: Sequence[int], dense_units: Sequence[int], image_px: int) -> keras.Model:
     """`[B, image_px, image_px, 3]` -> logit `[B, 1]` float32, the paper's sigmoid left to the loss (it underflows).
 
     Args:
@@ -82,11 +84,11 @@ class Identity(keras.initializers.Initializer):
     Kernels are `[kh, kw, in, out]` or, transposed, `[kh, kw, out, in]`; colours are the first three maps.
     """
 
-    def __init__(self, stddev, seed=None):
+    def __init__(self, stddev: float, seed: int | None = None) -> None:
         self.stddev = stddev
         self.seed = random.randrange(2**31) if seed is None else seed
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         # The size is part of the seed: one initializer serves several layers with unlike noise.
         noise = keras.random.normal(shape, stddev=self.stddev, dtype=dtype, seed=self.seed + math.prod(shape))
         row, column = ((size - 1) // 2 for size in shape[:2])
@@ -97,5 +99,5 @@ class Identity(keras.initializers.Initializer):
         where = [(row, shape[0] - row - 1), (column, shape[1] - column - 1), (0, 0), (0, 0)]
         return noise + ops.pad(tap[None, None], where)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"stddev": self.stddev, "seed": self.seed}

@@ -43,7 +43,7 @@ from gandeblur.models.layers.image_size import ImageSize
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 
 
-def generator(*, maps, blocks):
+def generator(*, maps: int, blocks: int) -> keras.Model:
     """Blurred float `[B, H, W, 3]` in [-1, 1] -> restored `[B, H, W, 3]` float32 in [-1, 1].
 
     H and W are multiples of 4, at least 8.
@@ -87,7 +87,7 @@ def _norm_relu(x, name):
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def discriminator(*, maps, dense_units, image_px):
+def discriminator(*, maps: int, dense_units: int, image_px: int) -> keras.Model:
     """Float `[B, image_px, image_px, 3]` in [-1, 1] -> `[B, 1]` float32 in [0, 1], 1 meaning sharp.
 
     Args:

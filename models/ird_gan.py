@@ -34,7 +34,15 @@ from gandeblur.models.sharingan import critic
 __all__ = ["critic", "generator"]
 
 
-def generator(*, maps, blocks, dropout, output_stddev=0.02, residual=True, skip=True):
+def generator(
+    *,
+    maps: int,
+    blocks: int,
+    dropout: float,
+    output_stddev: float = 0.02,
+    residual: bool = True,
+    skip: bool = True,
+) -> keras.Model:
     """Blurred float `[B, H, W, 3]` in [-1, 1] -> restored `[B, H, W, 3]` float32 in [-1, 1].
 
     H and W are multiples of 4, at least 4.

@@ -20,13 +20,11 @@ critic, no normalisation behind the critic's first convolution, dropout behind t
 """
 
 import keras
-from keras import layers
 
 from gandeblur.models.layers import deblurgan
-from gandeblur.models.layers.instance_norm import InstanceNormalization
 
 
-def generator(*, maps, blocks, dropout, output_stddev=0.02):
+def generator(*, maps: int, blocks: int, dropout: float, output_stddev: float = 0.02) -> keras.Model:
     """Blurred float `[B, H, W, 3]` in [-1, 1] -> restored `[B, H, W, 3]` float32 in [-1, 1].
 
     H and W are multiples of 4, at least 8.
@@ -40,37 +38,16 @@ def generator(*, maps, blocks, dropout, output_stddev=0.02):
     inputs = keras.Input((None, None, 3), name="blurred")
     x = deblurgan.encoder(inputs, maps)
     for number in range(1, blocks + 1):
-        x = _residual_block(x, 4 * maps, dropout, f"block{number}")
+        x = deblurgan.residual_block(x, 4 * maps, dropout, f"block{number}")
     restored = deblurgan.global_skip(inputs, deblurgan.decoder(x, maps, output_stddev))
     return keras.Model(inputs, restored, name="sharingan_generator")
 
 
-def _residual_block(x, maps, dropout, name):
-    y = deblurgan.reflect_conv(x, maps, 3, f"{name}_conv1")
-    y = deblurgan.norm_relu(y, f"{name}_conv1")
-    y = layers.Dropout(dropout, name=f"{name}_dropout")(y)
-    y = deblurgan.reflect_conv(y, maps, 3, f"{name}_conv2")
-    y = InstanceNormalization(name=f"{name}_conv2_norm")(y)
-    return layers.Add(name=f"{name}_add")([x, y])
-
-
-def critic(*, maps):
+def critic(*, maps: int) -> keras.Model:
     """Float `[B, H, W, 3]` in [-1, 1] -> map of unbounded scores `[B, h, w, 1]` float32, h = H/8 + 3 for 8 | H.
 
     Args:
         maps: output maps of the first layer (64); the next three have 2, 4 and 8 times as many.
     """
-    x = inputs = keras.Input((None, None, 3), name="image")
-    for number, (width, strides) in enumerate([(maps, 2), (2 * maps, 2), (4 * maps, 2), (8 * maps, 1)], start=1):
-        x = _padded_conv(x, width, strides, f"conv{number}")
-        if number > 1:
-            x = InstanceNormalization(name=f"conv{number}_norm")(x)
-        x = layers.LeakyReLU(0.2, name=f"conv{number}_relu")(x)
-    scores = _padded_conv(x, 1, 1, "conv5", dtype="float32")
-    return keras.Model(inputs, scores, name="sharingan_critic")
-
-
-def _padded_conv(x, maps, strides, name, **options):
-    x = layers.ZeroPadding2D(2, name=f"{name}_pad")(x)
-    initializer = deblurgan.initial_weights()
-    return layers.Conv2D(maps, 4, strides=strides, kernel_initializer=initializer, name=name, **options)(x)
+    inputs = keras.Input((None, None, 3), name="image")
+    return keras.Model(inputs, deblurgan.patch_scores(inputs, maps), name="sharingan_critic")

@@ -12,11 +12,13 @@ around it. With these functions the step itself is written once, in `training/ga
 """
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
 
-def replicas():
+def replicas() -> int:
     """Number of replicas whose gradients the optimizer adds up (1 outside a `tf.distribute` strategy)."""
     if keras.backend.backend() != "tensorflow":
         return 1
@@ -25,7 +27,7 @@ def replicas():
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def strategy(devices):
+def strategy(devices: str) -> Any:
     """The `tf.distribute.MirroredStrategy` over `devices`, or None for a single one. Call it before any operation.
 
     Args:
@@ -53,7 +55,7 @@ def strategy(devices):
     return _mirrored(tuple(names)) if len(names) > 1 else None
 
 
-def separate_seeds(model):
+def separate_seeds(model: keras.Model) -> None:
     """Gives each replica's copy of the model's random states a value of its own, from that of the first.
 
     `MirroredStrategy` copies the state of a seed generator, and dropout would drop the same units of every replica's
@@ -61,7 +63,7 @@ def separate_seeds(model):
     """
     for layer in model._flatten_layers():
         for generator in getattr(layer, "_seed_generators", ()):
-            copies = getattr(generator.state.value, "values", ())
+            copies: Sequence[Any] = getattr(generator.state.value, "values", ())
             for number, copy in enumerate(copies):
                 copy.assign(copies[0] + number * keras.ops.convert_to_tensor([0, 1 << 20], copy.dtype))
 
@@ -78,7 +80,7 @@ if keras.backend.backend() == "jax":
     import jax
     from keras.src.backend.common.stateless_scope import get_stateless_scope
 
-    def stop_gradient(x):
+    def stop_gradient(x: Any) -> Any:
         return jax.lax.stop_gradient(x)
 
     def _pure(function, variables):
@@ -97,13 +99,15 @@ if keras.backend.backend() == "jax":
 
         return outer, pure, [variable.value for variable in variables]
 
-    def forward(function, variables):
+    def forward(function: Callable[[], Any], variables: Sequence[keras.Variable]) -> tuple[Any, Callable[[Any], Any]]:
         outer, pure, values = _pure(function, variables)
         value, pullback, updates = jax.vjp(pure, values, has_aux=True)
         outer.state_mapping.update(updates)
         return value, lambda cotangent: pullback(cotangent)[0]
 
-    def value_and_gradient(function, variables):
+    def value_and_gradient(
+        function: Callable[[], tuple[Any, Any]], variables: Sequence[keras.Variable]
+    ) -> tuple[tuple[Any, Any], Any]:
         outer, pure, values = _pure(function, variables)
 
         def loss_first(values):
@@ -114,7 +118,7 @@ if keras.backend.backend() == "jax":
         outer.state_mapping.update(updates)
         return (loss, aux), gradients
 
-    def value_and_input_gradient(function, x):
+    def value_and_input_gradient(function: Callable[[Any], tuple[Any, Any]], x: Any) -> tuple[tuple[Any, Any], Any]:
         outer, pure, _ = _pure(function, [])
 
         def loss_first(x):
@@ -125,12 +129,13 @@ if keras.backend.backend() == "jax":
         outer.state_mapping.update(updates)
         return (loss, aux), gradient
 
-    def step(update):
+    def step(update: Callable[[Any, Any], Any]) -> Callable[..., Any]:
         def stateless_step(self, state, data):
             groups = [self.trainable_variables, self.non_trainable_variables, self.metrics_variables]
             if len(state) == 4:
                 groups.insert(2, self.optimizer.variables)
-            variables, values = sum(groups, []), sum((list(group) for group in state), [])
+            variables: list[Any] = sum(groups, [])
+            values: list[Any] = sum((list(group) for group in state), [])
             with keras.StatelessScope(state_mapping=zip(variables, values, strict=True)) as scope:
                 logs = update(self, data)
             return logs, tuple([scope.get_current_value(v) for v in group] for group in groups)
@@ -140,25 +145,27 @@ if keras.backend.backend() == "jax":
 else:
     import tensorflow as tf
 
-    def stop_gradient(x):
+    def stop_gradient(x: Any) -> Any:
         return tf.stop_gradient(x)
 
-    def forward(function, variables):
+    def forward(function: Callable[[], Any], variables: Sequence[keras.Variable]) -> tuple[Any, Callable[[Any], Any]]:
         with tf.GradientTape() as tape:
             value = function()
         values = [variable.value for variable in variables]
         return value, lambda cotangent: tape.gradient(value, values, output_gradients=cotangent)
 
-    def value_and_gradient(function, variables):
+    def value_and_gradient(
+        function: Callable[[], tuple[Any, Any]], variables: Sequence[keras.Variable]
+    ) -> tuple[tuple[Any, Any], Any]:
         with tf.GradientTape() as tape:
             loss, aux = function()
         return (loss, aux), tape.gradient(loss, [variable.value for variable in variables])
 
-    def value_and_input_gradient(function, x):
+    def value_and_input_gradient(function: Callable[[Any], tuple[Any, Any]], x: Any) -> tuple[tuple[Any, Any], Any]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             loss, aux = function(x)
         return (loss, aux), tape.gradient(loss, x)
 
-    def step(update):
+    def step(update: Callable[[Any, Any], Any]) -> Callable[..., Any]:
         return update

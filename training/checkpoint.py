@@ -1,7 +1,7 @@
 """All training state in one file, replaced atomically: a run killed at any moment resumes bit for bit.
 
 The file is a NumPy archive: the variables of the model (both networks, both optimizers, seed generators) in Keras'
-order, which is the same on every backend, and a JSON text `meta` with the epoch, the history and the schedules'
+order, which is the same on every backend, and a JSON text `meta` with the epoch, the history and the schedule's
 state. The data stream needs no state: it is indexed by the step.
 """
 
@@ -10,6 +10,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ from gandeblur.files import replacing
 META = "meta"
 
 
-def training_variables(model):
+def training_variables(model: keras.Model) -> list[tuple[str, Any]]:
     """Every variable a resumed run needs, in Keras' order: `[(key, variable)]`.
 
     Keys are numbers: Keras' paths count the objects made before in the process.
@@ -29,22 +30,23 @@ def training_variables(model):
     return [(f"{index:04d}", variable) for index, variable in enumerate(variables.values())]
 
 
-def save(path, model, meta):
+def save(path: Path, model: keras.Model, meta: dict) -> None:
     """Writes the model's training state and `meta` (JSON-able) to `path`, atomically."""
-    arrays = {key: keras.ops.convert_to_numpy(variable) for key, variable in training_variables(model)}
+    arrays: dict[str, Any] = {key: keras.ops.convert_to_numpy(one) for key, one in training_variables(model)}
+    arrays[META] = np.array(json.dumps(meta))
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays, **{META: np.array(json.dumps(meta))})
+        np.savez(file, **arrays)
         file.flush()
         os.fsync(file.fileno())
 
 
-def read_meta(path):
+def read_meta(path: Path) -> dict:
     """The `meta` of a checkpoint, without its arrays."""
     with _open(path) as archive:
         return json.loads(str(archive[META]))
 
 
-def restore(path, model):
+def restore(path: Path, model: keras.Model) -> dict:
     """Loads the training state into a compiled model and returns the checkpoint's `meta`.
 
     Raises:
@@ -75,13 +77,13 @@ def _open(path):
         raise InputError(f"{path}: not a readable checkpoint ({error}); delete it to train from the start") from error
 
 
-def save_weights(path, network):
+def save_weights(path: Path, network: keras.Model) -> None:
     """Writes a network's weights (`.weights.h5`, loads on every backend), atomically."""
     with replacing(path) as temporary:
         network.save_weights(temporary)
 
 
-def load_weights(path, network):
+def load_weights(path: Path, network: keras.Model) -> None:
     """Loads `.weights.h5` weights.
 
     Raises:
@@ -98,7 +100,7 @@ def load_weights(path, network):
         ) from error
 
 
-def weights_sha256(network):
+def weights_sha256(network: keras.Model) -> str:
     """Hash of the weights' values in order, the same on every backend and in every file format."""
     digest = hashlib.sha256()
     for weight in network.weights:
@@ -113,16 +115,16 @@ class Checkpoint(keras.callbacks.Callback):
         folder: receives `checkpoint.npz` and `generator.weights.h5`.
         run: JSON-able description of the run, stored with the state.
         history: `{name: [one value per finished epoch]}`, continued in place.
-        schedules: `{name: object with get_state() and set_state(state)}`.
+        schedule: callback with a state to keep, or None.
     """
 
-    def __init__(self, folder, run, history, schedules):
+    def __init__(self, folder: Path, run: dict, history: dict[str, list[float]], schedule: Any = None):
         super().__init__()
         self.path = Path(folder) / "checkpoint.npz"
         self.weights_path = Path(folder) / "generator.weights.h5"
         self.run = run
         self.history = history
-        self.schedules = schedules
+        self.schedule = schedule
 
     def on_epoch_end(self, epoch, logs=None):
         for name, value in logs.items():
@@ -131,7 +133,7 @@ class Checkpoint(keras.callbacks.Callback):
             "run": self.run,
             "epoch": epoch + 1,
             "history": self.history,
-            "schedules": {name: schedule.get_state() for name, schedule in self.schedules.items()},
+            "schedule": self.schedule and self.schedule.get_state(),
         }
         # Weights first: a kill between the two files costs one epoch, never a newer state than its weights.
         save_weights(self.weights_path, self.model.generator)

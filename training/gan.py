@@ -7,10 +7,11 @@
 The papers differ in data passed here, not in code: the terms, the numbers of steps and their order.
 """
 
+import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import ops
@@ -26,8 +27,8 @@ class Batch(NamedTuple):
     sharp: Any
     restored: Any
     mixing: Any  # one uniform number in [0, 1) per image, [B]; None where the data hold none
-    judge: Callable  # images in [0, 1] -> logits or scores of the discriminator
-    slopes: Callable  # images in [0, 1] -> gradient of each image's mean score, in the network's own value range
+    judge: Callable[[Any], Any]  # images in [0, 1] -> logits or scores of the discriminator
+    slopes: Callable[[Any], Any]  # the same -> gradient of each image's mean score, in the networks' value range
 
 
 @dataclass(frozen=True)
@@ -38,25 +39,64 @@ class Term:
     loss: Callable[[Batch], Any]
     weight: float = 1.0
 
+    @property
+    def description(self) -> str:
+        """One line: "100 x mean_absolute_error(restored, sharp)"."""
+        return f"{self.weight:g} x {self.loss}"
 
-def between_images(loss):
+
+@dataclass(frozen=True)
+class _LossOf:
+    """A term's loss: a function of parts of the batch that subclasses choose.
+
+    Args:
+        loss: the function; in an experiment's literal also data that become one, such as a `Perceptual`.
+    """
+
+    loss: Any
+    arguments: ClassVar[str]
+
+    def __str__(self) -> str:
+        if not isinstance(self.loss, functools.partial):
+            return f"{self.loss.__name__}({self.arguments})" if hasattr(self.loss, "__name__") else str(self.loss)
+        keywords = [f"{name}={value}" for name, value in self.loss.keywords.items()]
+        return f"{self.loss.func.__name__}({', '.join([self.arguments, *keywords])})"
+
+
+class between_images(_LossOf):
     """A term's loss from `loss(restored, sharp)`."""
-    return lambda batch: loss(batch.restored, batch.sharp)
+
+    arguments = "restored, sharp"
+
+    def __call__(self, batch: Batch) -> Any:
+        return self.loss(batch.restored, batch.sharp)
 
 
-def of_restored_logits(loss):
+class of_restored_logits(_LossOf):
     """A term's loss from `loss(fake_logits)`."""
-    return lambda batch: loss(batch.judge(batch.restored))
+
+    arguments = "fake_logits"
+
+    def __call__(self, batch: Batch) -> Any:
+        return self.loss(batch.judge(batch.restored))
 
 
-def of_both_logits(loss):
+class of_both_logits(_LossOf):
     """A term's loss from `loss(real_logits, fake_logits)`."""
-    return lambda batch: loss(batch.judge(batch.sharp), batch.judge(batch.restored))
+
+    arguments = "real_logits, fake_logits"
+
+    def __call__(self, batch: Batch) -> Any:
+        return self.loss(batch.judge(batch.sharp), batch.judge(batch.restored))
 
 
-def of_slopes(loss):
+class of_slopes(_LossOf):
     """A term's loss from `loss(slopes)`, at one random point between each sharp and restored image."""
-    return lambda batch: loss(batch.slopes(gradient_penalty.mix(batch.sharp, batch.restored, batch.mixing)))
+
+    arguments = "slopes"
+
+    def __call__(self, batch: Batch) -> Any:
+        return self.loss(batch.slopes(gradient_penalty.mix(batch.sharp, batch.restored, batch.mixing)))
 
 
 class GAN(keras.Model):
@@ -77,18 +117,21 @@ class GAN(keras.Model):
         value_range: (black, white) of the networks' images.
     """
 
+    train_function: Any
+    discriminator: Any
+
     def __init__(
         self,
-        generator,
-        discriminator,
+        generator: keras.Model,
+        discriminator: keras.Model | None,
         *,
-        generator_terms,
-        discriminator_terms,
-        discriminator_steps=1,
-        generator_steps=1,
-        generator_first=False,
-        value_range=(0.0, 1.0),
-    ):
+        generator_terms: Sequence[Term],
+        discriminator_terms: Sequence[Term],
+        discriminator_steps: int = 1,
+        generator_steps: int = 1,
+        generator_first: bool = False,
+        value_range: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
         super().__init__(name="gan")
         self.generator = generator
         self.discriminator = discriminator
@@ -106,10 +149,10 @@ class GAN(keras.Model):
         names = [term.name for term in terms] + [f"{term.name}_weighted" for term in terms if term.weight != 1]
         names += [f"{network}_gradient_norm" for network in networks]
         self.train_means = {name: keras.metrics.Mean(name) for name in names}
-        self.validation_means = {name: keras.metrics.Mean(name) for name in ("loss", "psnr_db", "ssim")}
+        self.validation_means = {name: keras.metrics.Mean(name) for name in ("loss", "psnr_db")}
         self.built = True
 
-    def compile(self, generator_optimizer, discriminator_optimizer=None):
+    def compile(self, generator_optimizer: keras.optimizers.Optimizer, discriminator_optimizer: Any = None) -> None:
         # On TensorFlow, compiling the whole step with XLA fails under MirroredStrategy and is slower on a CPU.
         super().compile(optimizer=generator_optimizer, jit_compile=keras.backend.backend() == "jax")
         generator_optimizer.build(self.generator.trainable_variables)
@@ -119,7 +162,13 @@ class GAN(keras.Model):
             # Keras passes only `optimizer`'s variables through a JAX step; this list makes them the model's state.
             self.discriminator_optimizer_variables = list(discriminator_optimizer.variables)
 
-    def call(self, degraded, training=False):
+    @property
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """Network -> its optimizer."""
+        both = {"generator": self.optimizer, "discriminator": self.discriminator_optimizer}
+        return {name: optimizer for name, optimizer in both.items() if optimizer is not None}
+
+    def call(self, degraded: Any, training: bool = False) -> Any:
         """Restores float32 `[B, H, W, 3]` in [0, 1]."""
         return self._from_network(self.generator(self._to_network(degraded), training=training))
 
@@ -129,7 +178,7 @@ class GAN(keras.Model):
     def _from_network(self, images):
         return (images - self.black) / (self.white - self.black)
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> None:
         if self.train_function is not None and not force:
             return
         super().make_train_function(force)
@@ -165,7 +214,6 @@ class GAN(keras.Model):
         rounded = ops.round(255 * ops.clip(batch.restored, 0, 1)) / 255
         error = pixel.mean_squared_error(rounded, batch.sharp)
         self.validation_means["psnr_db"].update_state(-10 * ops.log10(ops.maximum(error, 1e-10)))
-        self.validation_means["ssim"].update_state(pixel.structural_similarity(rounded, batch.sharp))
         return {name: mean.result() for name, mean in self.validation_means.items()}
 
     test_step = backend.step(_validate)
@@ -231,7 +279,7 @@ class GAN(keras.Model):
         self.train_means[f"{network}_gradient_norm"].update_state(norm)
 
 
-def center(images, height, width):
+def center(images: Any, height: int, width: int) -> Any:
     """The central `height` x `width` pixels of `[B, H, W, C]` images."""
     rows, columns = ops.shape(images)[1:3]
     top, left = (rows - height) // 2, (columns - width) // 2
@@ -241,10 +289,10 @@ def center(images, height, width):
 class DataClock:
     """Seconds that training has waited for its next batch."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.waited_s = 0.0
 
-    def timed(self, iterator):
+    def timed(self, iterator: Iterator[Any]) -> Iterator[Any]:
         while True:
             start = time.perf_counter()
             batch = next(iterator)

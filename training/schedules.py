@@ -1,86 +1,124 @@
-"""Learning-rate schedules that resume: their state travels in the checkpoint."""
+"""Learning-rate schedules that resume.
 
-from functools import partial
+A schedule is stated by a frozen, printable object that answers two questions: the rate an optimizer is built with, a
+number or a function of the optimizer's own steps, and the callback that changes it by what happens in training.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
 
 import keras
+from keras import ops
 
 
-def rate(optimizer):
+def rate(optimizer: keras.optimizers.Optimizer) -> float:
     """The optimizer's learning rate as a float, also where a strategy mirrors it."""
-    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    return float(ops.convert_to_numpy(optimizer.learning_rate))
 
 
-class Plateau(keras.callbacks.Callback):
-    """Multiplies both learning rates by `factor` once the validation loss has not fallen for `patience` epochs.
+@dataclass(frozen=True)
+class Constant:
+    """One rate for the whole training."""
 
-    GAN-D IV-B: "updated the learning rate when validation loss dropped to certain range of loss"; the paper gives
-    neither factor nor range. An epoch counts as progress if it falls below the best loss by `min_relative_change`.
+    def rate(self, first: float, epochs: int, steps_per_epoch: int) -> Any:
+        """What an optimizer takes as its learning rate, a number or a Keras schedule.
 
-    Args:
-        optimizers: optimizers whose `learning_rate` is lowered.
-        factor: in (0, 1).
-        patience: epochs.
-        floor: lowest learning rate, as a fraction of the first.
-    """
+        Args:
+            first: rate at the start.
+            epochs: of the whole training.
+            steps_per_epoch: of this optimizer.
+        """
+        return first
 
-    def __init__(self, optimizers, *, factor, patience, floor=1e-2, min_relative_change=1e-3):
-        super().__init__()
-        self.optimizers = optimizers
-        self.factor = factor
-        self.patience = patience
-        self.min_relative_change = min_relative_change
-        self.lowest = [floor * rate(optimizer) for optimizer in optimizers]
-        self.best = float("inf")
-        self.wait = 0
-
-    def get_state(self):
-        return {"best": self.best, "wait": self.wait}
-
-    def set_state(self, state):
-        self.best, self.wait = state["best"], state["wait"]
-
-    def on_epoch_end(self, epoch, logs=None):
-        loss = logs["val_loss"]
-        if loss < self.best * (1 - self.min_relative_change):
-            self.best, self.wait = loss, 0
-            return
-        self.wait += 1
-        if self.wait >= self.patience:
-            self.wait = 0
-            for optimizer, lowest in zip(self.optimizers, self.lowest, strict=True):
-                optimizer.learning_rate = max(lowest, self.factor * rate(optimizer))
+    def callback(self, optimizers: list[keras.optimizers.Optimizer]) -> "PlateauCallback | None":
+        """What changes the rate of the optimizers by the validation loss, with a state to keep; None: nothing."""
+        return None
 
 
-class LinearToZero(keras.callbacks.Callback):
-    """Keeps both learning rates for part of the epochs, then lowers them linearly to 0 at the end of the training.
+@dataclass(frozen=True)
+class LinearToZero(Constant):
+    """The full rate for part of the epochs, then linearly to 0, epoch by epoch, both networks alike.
 
     DeblurGAN: constant for 150 epochs, linear to zero over the next 150. Epoch e of E (counted from 0), the first C =
     `constant_share` E of which have the full rate, has the rate times min(1, (E - e) / (E - C)): the first epoch after
     the constant ones still has all of it.
 
-    Args:
-        optimizers: optimizers whose `learning_rate` is set.
-        constant_share: part of the epochs with the full rate, from 0 to 1 (all of them).
+    Attributes:
+        constant_share: part of the epochs with the full rate, from 0 to below 1.
     """
 
-    def __init__(self, optimizers, *, constant_share):
-        super().__init__()
-        self.optimizers = optimizers
+    constant_share: float
+
+    def rate(self, first: float, epochs: int, steps_per_epoch: int) -> "LinearToZeroSchedule":
+        return LinearToZeroSchedule(first, epochs, steps_per_epoch, self.constant_share)
+
+
+@dataclass(frozen=True)
+class Plateau(Constant):
+    """The rate times `factor` once the validation loss has not fallen for `patience` epochs.
+
+    GAN-D IV-B: the learning rate was updated when the validation loss "dropped to certain range of loss"; the paper
+    gives neither factor nor range. An epoch counts as progress if it falls below the best loss by
+    `min_relative_change`.
+
+    Attributes:
+        factor: in (0, 1).
+        patience: epochs.
+        floor: lowest rate, as a fraction of the first.
+    """
+
+    factor: float
+    patience: int
+    floor: float = field(default=1e-2, repr=False)
+    min_relative_change: float = field(default=1e-3, repr=False)
+
+    def callback(self, optimizers: list[keras.optimizers.Optimizer]) -> "PlateauCallback":
+        return PlateauCallback(self, optimizers)
+
+
+@keras.saving.register_keras_serializable("gandeblur")
+class LinearToZeroSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """`LinearToZero` as Keras takes it: a function of the optimizer's step, so that there is no state to resume."""
+
+    def __init__(self, first: float, epochs: int, steps_per_epoch: int, constant_share: float):
+        self.first = first
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
         self.constant_share = constant_share
-        self.first = [rate(optimizer) for optimizer in optimizers]
 
-    def get_state(self):
-        return {}  # the epoch tells all
+    def __call__(self, step):
+        epoch = ops.cast(ops.floor_divide(step, self.steps_per_epoch), "float32")
+        share = (self.epochs - epoch) / (self.epochs * (1 - self.constant_share))
+        return self.first * ops.clip(share, 0.0, 1.0)
 
-    def set_state(self, state):
-        pass
-
-    def on_epoch_begin(self, epoch, logs=None):
-        epochs = self.params["epochs"]
-        constant = self.constant_share * epochs
-        for optimizer, first in zip(self.optimizers, self.first, strict=True):
-            # The first case also spares the second a division by 0.
-            optimizer.learning_rate = first * (1.0 if epoch <= constant else (epochs - epoch) / (epochs - constant))
+    def get_config(self):
+        return dict(vars(self))
 
 
-constant = partial(LinearToZero, constant_share=1.0)
+class PlateauCallback(keras.callbacks.Callback):
+    """`Plateau` at work: must see the validation loss, and its state travels in the checkpoint."""
+
+    def __init__(self, schedule: Plateau, optimizers: list[keras.optimizers.Optimizer]):
+        super().__init__()
+        self.schedule = schedule
+        self.optimizers = optimizers
+        self.lowest = [schedule.floor * rate(optimizer) for optimizer in optimizers]
+        self.best = float("inf")
+        self.wait = 0
+
+    def get_state(self) -> dict:
+        return {"best": self.best, "wait": self.wait}
+
+    def set_state(self, state: dict) -> None:
+        self.best, self.wait = state["best"], state["wait"]
+
+    def on_epoch_end(self, epoch, logs=None):
+        loss = logs["val_loss"]
+        if loss < self.best * (1 - self.schedule.min_relative_change):
+            self.best, self.wait = loss, 0
+            return
+        self.wait += 1
+        if self.wait >= self.schedule.patience:
+            self.wait = 0
+            for optimizer, lowest in zip(self.optimizers, self.lowest, strict=True):
+                optimizer.learning_rate = max(lowest, self.schedule.factor * rate(optimizer))

@@ -1,13 +1,13 @@
-"""What a run shows while it trains: TensorBoard, the remaining time, and the stop at a loss that is not finite."""
+"""TensorBoard: what a run writes for it."""
 
-import signal
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gandeblur.errors import InputError
 from gandeblur.training.gan import center
 from gandeblur.training.schedules import rate
 
@@ -54,7 +54,7 @@ class TensorBoard(keras.callbacks.Callback):
         logs["epoch_s"] = seconds
         logs["images_per_s"] = self.images_per_epoch / seconds
         logs["data_wait_share"] = (self.model.data_clock.waited_s - self.waited_s) / seconds
-        for network, optimizer in self._optimizers():
+        for network, optimizer in self.model.optimizers.items():
             logs[f"{network}_learning_rate"] = rate(optimizer)
         # Not `predict`: under a strategy it would restore the batch once per device.
         restored = keras.ops.convert_to_numpy(self.model(self.degraded, training=False))
@@ -69,13 +69,8 @@ class TensorBoard(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self.writer.close()
 
-    def _optimizers(self):
-        yield "generator", self.model.optimizer
-        if self.model.discriminator is not None:
-            yield "discriminator", self.model.discriminator_optimizer
 
-
-def tag(name):
+def tag(name: str) -> str:
     """TensorBoard groups charts by the part before the slash."""
     for end, group in (("_gradient_norm", "gradient_norm"), ("_learning_rate", "learning_rate")):
         if name.endswith(end):
@@ -85,74 +80,13 @@ def tag(name):
     return f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"loss/{name}"
 
 
-class Remaining(keras.callbacks.Callback):
-    """Prints, after each epoch, how long the rest of the training will take."""
-
-    def __init__(self, epochs):
-        super().__init__()
-        self.epochs = epochs
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if not hasattr(self, "first"):
-            self.first, self.started = epoch, time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        left = self.epochs - epoch - 1
-        if left:
-            seconds = (time.monotonic() - self.started) / (epoch + 1 - self.first) * left
-            print(
-                f"epoch {epoch + 1} of {self.epochs} done, about {max(1, round(seconds / 60))} min left",
-                flush=True,
-            )
-
-
-class StopAtInterrupt(keras.callbacks.Callback):
-    """Turns Ctrl-C into a `KeyboardInterrupt` between two steps; a second Ctrl-C ends the process at once.
-
-    Raised wherever it falls, also inside TensorFlow, the exception can abort the process.
-    """
-
-    def on_train_begin(self, logs=None):
-        self.interrupted = False
-        self.previous = signal.signal(signal.SIGINT, self._note)
-
-    def _note(self, number, frame):
-        self.interrupted = True
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.interrupted:
-            signal.signal(signal.SIGINT, self.previous)
-            raise KeyboardInterrupt
-
-    on_test_batch_end = on_train_batch_end
-
-    def on_train_end(self, logs=None):
-        signal.signal(signal.SIGINT, self.previous)
-
-
-class StopAtNonFinite(keras.callbacks.Callback):
-    """Ends training at the first loss or gradient norm that is NaN or infinite.
-
-    Raises:
-        InputError: naming the step, the terms and the last good checkpoint.
-    """
-
-    def __init__(self, steps_per_epoch, checkpoint_path):
-        super().__init__()
-        self.steps_per_epoch = steps_per_epoch
-        self.checkpoint_path = checkpoint_path
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        # Running means: once not finite, they stay so.
-        bad = [name for name, value in logs.items() if not np.isfinite(float(value))]
-        if bad:
-            step = self.epoch * self.steps_per_epoch + batch + 1
-            last = self.checkpoint_path
-            kept = f"{last} holds epoch {self.epoch}" if last.exists() else "no checkpoint was written before it"
-            raise InputError(
-                f"training step {step}: {', '.join(bad)} is not finite; {kept}; lower the learning rate or use --seed"
-            )
+def markdown(description: Mapping[str, Any]) -> str:
+    """A run's description for TensorBoard's text page."""
+    lines = [f"# {description['paper']['title']}"]
+    for section, values in description.items():
+        lines.append(f"## {section}")
+        if isinstance(values, Mapping):
+            lines += [f"- {label}: {value}" for label, value in values.items()]
+        else:
+            lines += [f"- {value}" for value in (values if isinstance(values, list) else [values])]
+    return "\n".join(lines)

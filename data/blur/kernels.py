@@ -5,13 +5,10 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from gandeblur.data.blur.threefry import uniforms
-from gandeblur.data.blur.trajectories import Parameters, trajectories
+from gandeblur.data.blur.trajectories import Parameters, one_of, trajectories
 
 # DeblurGAN's exposure times, as fractions of the path.
 EXPOSURES = (1 / 100, 1 / 10, 1 / 2, 1.0)
-
-_EXPOSURE = 3  # stream of a row's seed; trajectories.py has the first three
 
 
 def kernel_side_px(length_px: float) -> int:
@@ -62,17 +59,20 @@ def rasterise(paths: tf.Tensor, exposure: tf.Tensor, length_px: float) -> tf.Ten
     return kernels / tf.reduce_sum(kernels, axis=[1, 2], keepdims=True)
 
 
-def motion_kernels(seeds: tf.Tensor, parameters: Parameters, exposures: Sequence[float] = EXPOSURES) -> tf.Tensor:
-    """Random motion kernels: a path of Algorithm 1 each, at an exposure drawn uniformly from `exposures`.
+def motion_kernels(
+    seed: tf.Tensor, count: int | tf.Tensor, parameters: Parameters, exposures: Sequence[float] = EXPOSURES
+) -> tf.Tensor:
+    """Random motion kernels: a path of Algorithm 1 each, at an exposure drawn evenly from `exposures`.
 
     Args:
-        seeds: integer `[count, 2]`.
+        seed: integer `[2]`, of all kernels together.
+        count: how many.
         parameters: of the paths.
         exposures: fractions of the path, in (0, 1].
 
     Returns:
-        float32 `[count, k, k]`, not negative, with sum 1; row k depends on `seeds[k]` only.
+        float32 `[count, k, k]`, not negative, with sum 1. Kernel k depends on `seed`, `count` and k only.
     """
-    choice = uniforms(seeds, _EXPOSURE, 1)[0]
-    exposure = tf.gather(tf.constant(exposures), tf.cast(len(exposures) * choice, tf.int32))
-    return rasterise(trajectories(seeds, parameters), exposure, parameters.length_px)
+    path_seed, exposure_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    exposure = one_of(exposures, exposure_seed, count)
+    return rasterise(trajectories(path_seed, count, parameters), exposure, parameters.length_px)

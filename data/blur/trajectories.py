@@ -5,20 +5,18 @@ Kupyn et al.: *DeblurGAN: Blind Motion Deblurring Using Conditional Adversarial 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from gandeblur.data.blur.threefry import uniforms
-
-# Streams of a row's seed.
-_PATH, _NOISE, _SHAKE = range(3)
+Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The numbers of Algorithm 1. The last four are ranges: drawn once per path, uniformly from (low, high).
+    """The numbers of Algorithm 1. The last four are drawn once per path: three uniformly from (low, high).
 
     Attributes:
         steps: M, points of a path.
@@ -26,15 +24,15 @@ class Parameters:
         inertia: I, pull back to the start.
         shake_probability: p_b; a step is a big shake, which about turns the motion round, with probability p_b p_s.
         gaussian_shake: p_g, scale of the random change of the velocity.
-        impulsiveness: p_s, scale of all changes of the velocity.
+        impulsiveness: p_s, scale of all changes of the velocity: one of these, each as likely.
     """
 
     steps: int
     length_px: float
-    inertia: tuple[float, float]
-    shake_probability: tuple[float, float]
-    gaussian_shake: tuple[float, float]
-    impulsiveness: tuple[float, float]
+    inertia: Range
+    shake_probability: Range
+    gaussian_shake: Range
+    impulsiveness: tuple[float, ...]
 
 
 # DeblurGAN, Algorithm 1 as printed: smooth, gently bent paths.
@@ -44,40 +42,56 @@ PAPER = Parameters(
     inertia=(0.0, 0.7),
     shake_probability=(0.0, 0.2),
     gaussian_shake=(0.0, 0.7),
-    impulsiveness=(0.001, 0.001),
+    impulsiveness=(0.001,),
 )
 
-# What DeblurGAN's released `motion_blur/generate_trajectory.py` draws by default: crooked, tangled paths.
-RELEASED_CODE = Parameters(
+# What the script draws that made DeblurGAN's synthetic data (`motion_blur/blur_image.py` of the authors' code, last
+# version): paths with more bends. Of the exposures it leaves out the shortest.
+SCRIPT = Parameters(
     steps=2000,
     length_px=60.0,
     inertia=(0.0, 0.7),
     shake_probability=(0.0, 0.2),
     gaussian_shake=(0.0, 10.0),
-    impulsiveness=(0.0, 0.1),
+    impulsiveness=(0.01, 0.009, 0.008, 0.007, 0.005, 0.003),
 )
 
 
 class Draws(NamedTuple):
-    """All random numbers of a batch of paths: float32, independent, uniform in (0, 1)."""
+    """All random numbers of some paths: float32, independent."""
 
-    path: tf.Tensor  # [5, count]: first direction, I, p_b, p_g, p_s
-    noise: tf.Tensor  # [2, steps - 1, count]: radius and angle of n_1 + i n_2 by Box and Muller
-    shake: tf.Tensor  # [steps - 1, count]: below p_b p_s, the step is a big shake
+    direction: tf.Tensor  # [count]: first one, uniform in [0, 2 pi)
+    inertia: tf.Tensor  # [count], as the next three
+    shake_probability: tf.Tensor
+    gaussian_shake: tf.Tensor
+    impulsiveness: tf.Tensor
+    noise: tf.Tensor  # [steps - 1, 2, count]: n_2 and n_1, standard normal
+    shake: tf.Tensor  # [steps - 1, count]: uniform in [0, 1); below p_b p_s, the step is a big shake
 
 
-def draw(seeds: tf.Tensor, parameters: Parameters) -> Draws:
-    """Draws what Algorithm 1 needs.
-
-    Args:
-        seeds: integer `[count, 2]`; column k of each draw depends on `seeds[k]` only.
-    """
+def draw(seed: tf.Tensor, count: int | tf.Tensor, parameters: Parameters) -> Draws:
+    """Draws what Algorithm 1 needs for `count` paths from one integer seed `[2]`."""
+    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 7))
     changes = parameters.steps - 1
+
+    def uniform(low_high):
+        return tf.random.stateless_uniform([count], seeds.pop(), *low_high)
+
     return Draws(
-        path=uniforms(seeds, _PATH, 5),
-        noise=tf.reshape(uniforms(seeds, _NOISE, 2 * changes), [2, changes, -1]),
-        shake=uniforms(seeds, _SHAKE, changes),
+        direction=uniform((0.0, 2 * math.pi)),
+        inertia=uniform(parameters.inertia),
+        shake_probability=uniform(parameters.shake_probability),
+        gaussian_shake=uniform(parameters.gaussian_shake),
+        impulsiveness=one_of(parameters.impulsiveness, seeds.pop(), count),
+        noise=tf.random.stateless_normal([changes, 2, count], seeds.pop()),
+        shake=tf.random.stateless_uniform([changes, count], seeds.pop()),
     )
+
+
+def one_of(choices: Sequence[float], seed: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
+    """`count` of the numbers, each as likely: float32 `[count]` from an integer seed `[2]`."""
+    index = tf.random.stateless_uniform([count], seed, maxval=len(choices), dtype=tf.int32)
+    return tf.gather(tf.constant(choices, tf.float32), index)
 
 
 def follow(draws: Draws, parameters: Parameters) -> tf.Tensor:
@@ -93,22 +107,23 @@ def follow(draws: Draws, parameters: Parameters) -> tf.Tensor:
     Returns:
         float32 `[count, steps, 2]`, (y, x) in pixels; each path starts at the origin.
     """
-    step_px = parameters.length_px / (parameters.steps - 1)
-    ranges = (parameters.inertia, parameters.shake_probability, parameters.gaussian_shake, parameters.impulsiveness)
-    inertia, shake_probability, gaussian_shake, impulsiveness = (
-        low + (high - low) * uniform for (low, high), uniform in zip(ranges, tf.unstack(draws.path[1:]), strict=True)
-    )
-    pull = impulsiveness * inertia
-    scale = impulsiveness * gaussian_shake * tf.sqrt(-2 * tf.math.log(draws.noise[0]))
-    cosine, sine = _on_circle(2 * math.pi * (draws.noise[1] - 0.5))
-    noise = tf.stack([scale * sine, scale * cosine], axis=1)
+    pull = draws.impulsiveness * draws.inertia
+    noise = draws.impulsiveness * draws.gaussian_shake * draws.noise
     # A uniform number that is below p is, divided by p, uniform again: it is the shake's U, too.
-    probability = shake_probability * impulsiveness
-    cosine, sine = _on_circle(draws.shake / probability - 0.5)
+    probability = draws.shake_probability * draws.impulsiveness
+    turn = draws.shake / probability - 0.5
     shaken = draws.shake < probability
     # v + 2 v exp(i (pi + a)) = v (1 - 2 exp(i a)); a product of complex numbers, y + ix -> y c + x s, x c - y s.
-    along = tf.where(shaken, 1 - 2 * cosine, 1.0)
-    across = tf.where(shaken, -2 * sine, 0.0)
+    along = tf.where(shaken, 1 - 2 * tf.cos(turn), 1.0)
+    across = tf.where(shaken, -2 * tf.sin(turn), 0.0)
+    velocity = tf.stack([tf.sin(draws.direction), tf.cos(draws.direction)])
+    return _recursion(velocity, along, across, noise, pull, parameters.length_px / (parameters.steps - 1))
+
+
+# Compiled alone: XLA takes sines and random numbers from slower routines than TensorFlow has.
+@tf.function(jit_compile=True)
+def _recursion(velocity, along, across, noise, pull, step_px):
+    changes = along.shape[0]
     sign = tf.constant([[1.0], [-1.0]])
 
     # The velocity is in steps, not pixels: a path of length 0 keeps its direction.
@@ -118,45 +133,25 @@ def follow(draws: Draws, parameters: Parameters) -> tf.Tensor:
         position += step_px * velocity
         return t + 1, velocity, position, path.write(t + 1, position)
 
-    cosine, sine = _on_circle(2 * math.pi * (draws.path[0] - 0.5))
-    velocity = tf.stack([sine, cosine])
     origin = tf.zeros_like(velocity)
     *_, path = tf.while_loop(
-        lambda t, *_: t < parameters.steps - 1,
+        lambda t, *_: t < changes,
         advance,
-        (0, velocity, origin, tf.TensorArray(tf.float32, parameters.steps).write(0, origin)),
-        maximum_iterations=parameters.steps - 1,
+        (0, velocity, origin, tf.TensorArray(tf.float32, changes + 1).write(0, origin)),
+        maximum_iterations=changes,
     )
     return tf.transpose(path.stack(), [2, 0, 1])
 
 
-@tf.function(jit_compile=True)
-def _follow(draws, parameters):
-    return follow(draws, parameters)
-
-
-def trajectories(seeds: tf.Tensor, parameters: Parameters) -> tf.Tensor:
+def trajectories(seed: tf.Tensor, count: int | tf.Tensor, parameters: Parameters) -> tf.Tensor:
     """Random camera paths by Algorithm 1.
 
     Args:
-        seeds: integer `[count, 2]`.
-        parameters: `PAPER`, `RELEASED_CODE` or others.
+        seed: integer `[2]`, of all paths together.
+        count: how many.
+        parameters: `PAPER`, `SCRIPT` or others.
 
     Returns:
-        float32 `[count, steps, 2]`, (y, x) in pixels from the start; row k depends on `seeds[k]` only.
+        float32 `[count, steps, 2]`, (y, x) in pixels from the start.
     """
-    return _follow(draw(seeds, parameters), parameters)
-
-
-def _on_circle(angle):
-    """Cosine and sine of |angle| <= pi, to float32: Taylor's terms of a quarter of it, then doubled twice.
-
-    XLA calls the C library for each sine and cosine, which would take longer than the recursion.
-    """
-    angle /= 4
-    square = angle**2
-    cosine = 1 - square / 2 * (1 - square / 12 * (1 - square / 30 * (1 - square / 56)))
-    sine = angle * (1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72))))
-    for _ in range(2):
-        cosine, sine = cosine**2 - sine**2, 2 * cosine * sine
-    return cosine, sine
+    return follow(draw(seed, count, parameters), parameters)

@@ -7,6 +7,7 @@ either kind). All of them answer the same questions: `len`, `names`, `where(k)`,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,26 +24,33 @@ class ImageSet:
     paths: tuple[Path, ...]
 
     has_pairs = False
+    variant = None
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Each image's name: its file's, without the suffix."""
         return tuple(path.stem for path in self.paths)
+
+    @cached_property
+    def _sizes(self) -> dict[int, tuple[int, int]]:
+        return {}  # a header is read once
 
     def where(self, index: int) -> str:
         """The file, for messages."""
         return str(self.paths[index])
 
     def size(self, index: int) -> tuple[int, int]:
-        """(height, width) in pixels, from the file's header.
+        """(height, width) in pixels, from the file's header, which is read once.
 
         Raises:
             InputError: the file is missing or no image.
         """
-        return image_size(self.paths[index])
+        if index not in self._sizes:
+            self._sizes[index] = image_size(self.paths[index])
+        return self._sizes[index]
 
     def read(self, index: int) -> np.ndarray:
         """The pixels: uint8 `[1, H, W, 3]`.
@@ -73,8 +81,7 @@ class Pair:
             )
         return height, width
 
-    def read(self) -> np.ndarray:
-        size = self.size()
+    def read(self, size: tuple[int, int]) -> np.ndarray:
         return np.stack([_read(path, size) for path in (self.blurred, self.sharp)])
 
 
@@ -97,8 +104,8 @@ class SideBySide:
             )
         return height, width // 2
 
-    def read(self) -> np.ndarray:
-        height, width = self.size()
+    def read(self, size: tuple[int, int]) -> np.ndarray:
+        height, width = size
         both = _read(self.path, (height, 2 * width))
         return np.stack([both[:, :width], both[:, width:]])
 
@@ -116,22 +123,28 @@ class PairSet:
     def __len__(self) -> int:
         return len(self.pairs)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Each pair's name: `sequence/file` without the suffix."""
         return tuple(pair.name for pair in self.pairs)
+
+    @cached_property
+    def _sizes(self) -> dict[int, tuple[int, int]]:
+        return {}  # a header is read once
 
     def where(self, index: int) -> str:
         """The blurred image's file, for messages."""
         return str(self.pairs[index].blurred)
 
     def size(self, index: int) -> tuple[int, int]:
-        """(height, width) in pixels of either image, from the files' headers.
+        """(height, width) in pixels of either image, from the files' headers, which are read once.
 
         Raises:
             InputError: a file is missing or no image, or the two differ in size.
         """
-        return self.pairs[index].size()
+        if index not in self._sizes:
+            self._sizes[index] = self.pairs[index].size()
+        return self._sizes[index]
 
     def read(self, index: int) -> np.ndarray:
         """The pixels, blurred then sharp: uint8 `[2, H, W, 3]`.
@@ -139,7 +152,7 @@ class PairSet:
         Raises:
             InputError: as `size`, or a file is truncated.
         """
-        return self.pairs[index].read()
+        return self.pairs[index].read(self.size(index))
 
     def subset(self, indices: Sequence[int], name: str) -> "PairSet":
         return PairSet(name, self.variant, tuple(self.pairs[index] for index in indices))

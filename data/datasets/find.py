@@ -1,18 +1,17 @@
 """What a user's folder holds: packed images, pairs in GoPro's layout, pairs side by side, or sharp images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from gandeblur.data.datasets import ImageSet, PairSet, gopro, packed
 from gandeblur.data.datasets.folder import image_folder
+from gandeblur.data.datasets.packed import Images
 from gandeblur.data.datasets.pairs import existing, raise_first, side_by_side
 from gandeblur.errors import InputError
 
 SIDE_BY_SIDE = "side_by_side"
-
-Images = ImageSet | PairSet | packed.PackedSet
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Contents:
     """What `look` found in a folder."""
 
     kind: str  # in words
-    choices: dict[str | None, tuple[str | None, ...]]  # split (None: no splits) -> variants (None: sharp images)
+    choices: Mapping[str | None, tuple[str | None, ...]]  # split (None: no splits) -> variants (None: sharp images)
     read: Callable[[str | None, str | None], tuple[Images, list[str]]]  # split, variant -> set, all that is wrong
 
 
@@ -67,14 +66,14 @@ def look(folder: str | Path, layout: str | None = None) -> Contents:
         what = "packed images" if is_packed else "folders of blurred and sharp images"
         raise InputError(f"{folder}: holds {what}; leave out --layout={layout}")
     if is_packed:
-        images = packed.open_packed(folder)
-        kind = "packed pairs" if images.has_pairs else "packed sharp images"
-        return Contents(kind, {None: (images.variant,)}, lambda split, variant: (images, []))
+        opened = packed.open_packed(folder)
+        kind = "packed pairs" if opened.has_pairs else "packed sharp images"
+        return Contents(kind, {None: (opened.variant,)}, lambda split, variant: (opened, []))
     if found:
         choices = {split: gopro.variants(sequences) or ("blur",) for split, sequences in found.items()}
         return Contents("pairs of files", choices, partial(gopro.collect, folder, found))
     if layout:
-        splits = [split for split in gopro.SPLITS if (folder / split).is_dir()] or [None]
+        splits: Sequence[str | None] = [split for split in gopro.SPLITS if (folder / split).is_dir()] or [None]
         return Contents("pairs side by side", {split: (SIDE_BY_SIDE,) for split in splits}, partial(_halves, folder))
     images = _sharp(folder)
     return Contents("sharp images", {None: (None,)}, lambda split, variant: (images, []))
@@ -90,8 +89,9 @@ def choose(folder: str | Path, flag: str, asked: str | None, there: Sequence[str
         return asked or there[0]
     if None in there:
         raise InputError(f"{folder}: holds nothing to choose by {flag}={asked}; leave it out")
-    wrong = f"holds no {asked}" if asked else f"holds {' and '.join(there)}"
-    raise InputError(f"{folder}: {wrong}; choose {flag}={'|'.join(there)}")
+    names = list(filter(None, there))
+    wrong = f"holds no {asked}" if asked else f"holds {' and '.join(names)}"
+    raise InputError(f"{folder}: {wrong}; choose {flag}={'|'.join(names)}")
 
 
 def _halves(folder: Path, split: str | None, variant: str) -> tuple[PairSet, list[str]]:

@@ -1,10 +1,16 @@
 """A folder of sharp images, and its split into training and validation."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from gandeblur.data.datasets import ImageSet
+from gandeblur.data.datasets.packed import Images
 from gandeblur.data.images import SUFFIXES
 from gandeblur.errors import InputError
+
+Item = TypeVar("Item")
 
 
 def image_folder(folder: str | Path, name: str | None = None) -> ImageSet:
@@ -31,11 +37,16 @@ def image_folder(folder: str | Path, name: str | None = None) -> ImageSet:
     return ImageSet(name or folder.resolve().name, tuple(folder / path for path in visible))
 
 
-def split(images, validation_fraction: float) -> tuple:
-    """Takes validation images (at least one) at even distances from the set; the rest is for training.
+def split(images: Images, validation_fraction: float) -> tuple[Images, Images]:
+    """Takes validation images (at least one) from the set; the rest is for training.
+
+    Of sharp photographs they are taken at even distances. Neighbouring pairs of one film are nearly the same, so of
+    pairs whole sequences are taken: as many, evenly spread over the sorted sequences, as come nearest to the fraction
+    of the images. Of a single sequence it is the last pairs: those at the seam are neighbours, and how many pairs
+    would have to be left out between the two parts cannot be known.
 
     Args:
-        images: an `ImageSet`, `PairSet` or `PackedSet`.
+        images: an `ImageSet`, `PairSet` or `PackedSet`; a pair's sequence is its name up to the last "/".
         validation_fraction: share of the images, between 0 and 1.
 
     Returns:
@@ -48,8 +59,22 @@ def split(images, validation_fraction: float) -> tuple:
     if count < 2:
         raise InputError(f"{images.where(0)}: is the only image; add a second one, for validation")
     held_out = min(max(round(count * validation_fraction), 1), count - 1)
-    chosen = {(2 * k + 1) * count // (2 * held_out) for k in range(held_out)}
+    sequence_of = [name.rpartition("/")[0] for name in images.names]
+    lengths = sorted(Counter(sequence_of).items())
+    if not images.has_pairs:
+        chosen = _spread(held_out, range(count))
+    elif len(lengths) == 1:
+        chosen = set(range(count - held_out, count))
+    else:
+        choices = [_spread(number, lengths) for number in range(1, len(lengths))]
+        nearest = min(choices, key=lambda taken: abs(sum(n for _, n in taken) - count * validation_fraction))
+        chosen = {index for index, sequence in enumerate(sequence_of) if sequence in dict(nearest)}
     return (
         images.subset([index for index in range(count) if index not in chosen], f"{images.name}/train"),
         images.subset(sorted(chosen), f"{images.name}/validation"),
     )
+
+
+def _spread(number: int, items: Sequence[Item]) -> set[Item]:
+    """`number` of the items, at even distances."""
+    return {items[(2 * k + 1) * len(items) // (2 * number)] for k in range(number)}

@@ -57,7 +57,7 @@ def layout(root: str | Path) -> Layout:
     places = list(_places(root))
     if not any(variants_in(place) for place in places):
         return {}
-    found = defaultdict(dict)
+    found: Layout = defaultdict(dict)
     for place in places:
         parts = place.relative_to(root).parts
         split = parts[0] if parts and parts[0] in SPLITS else None
@@ -67,7 +67,8 @@ def layout(root: str | Path) -> Layout:
         found[split]["".join(sequence)] = place
     if None in found and len(found) > 1:
         outside = next(iter(found.pop(None).values()))
-        raise InputError(f"{outside}: holds pairs outside of {', '.join(found)}; move it into one of them")
+        splits = ", ".join(filter(None, found))
+        raise InputError(f"{outside}: holds pairs outside of {splits}; move it into one of them")
     return {split: found[split] for split in (None, *SPLITS) if split in found}
 
 
@@ -125,7 +126,7 @@ def _no_split(found: Layout, split: str | None) -> str:
         return "holds no folders called blur and sharp; give the folder of a data set in GoPro's layout"
     if None in found:
         return f"has no split {split}; leave out the split"
-    return f"has no split {split}; choose {' or '.join(found)}"
+    return f"has no split {split}; choose {' or '.join(filter(None, found))}"
 
 
 def _places(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,15 @@ class Record:
 class PackedSet:
     """An `ImageSet` or `PairSet` whose pixels are read from shards: the same questions, the same answers."""
 
-    def __init__(self, name: str, variant: str | None, folder: Path, records: Sequence[Record], shards: dict, verified):
+    def __init__(
+        self,
+        name: str,
+        variant: str | None,
+        folder: Path,
+        records: Sequence[Record],
+        shards: dict[str, np.memmap],
+        verified: set[Record],
+    ):
         self.name = name
         self.variant = variant  # None for sharp images
         self._folder = folder
@@ -61,7 +70,7 @@ class PackedSet:
     def __len__(self) -> int:
         return len(self._records)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(record.name for record in self._records)
 
@@ -86,7 +95,7 @@ class PackedSet:
         shape = (2 if self.has_pairs else 1, record.height, record.width, 3)
         pixels = self._shards[record.shard][record.offset :][: np.prod(shape)]
         if record not in self._verified:
-            if zlib.crc32(pixels) != record.crc32:
+            if zlib.crc32(pixels.data) != record.crc32:
                 raise InputError(f"{self.where(index)} is damaged; pack the images again into a new folder")
             self._verified.add(record)
         return pixels.reshape(shape)
@@ -96,12 +105,16 @@ class PackedSet:
         return PackedSet(name, self.variant, self._folder, records, self._shards, self._verified)
 
 
+# What an experiment reads.
+Images = ImageSet | PairSet | PackedSet
+
+
 def is_packed(folder: str | Path) -> bool:
     """Whether the folder holds shards, complete or not."""
     return (Path(folder) / INDEX).is_file() or any(Path(folder).glob("shard-*.npy"))
 
 
-def pack(images: ImageSet | PairSet, out: str | Path) -> int:
+def pack(images: Images, out: str | Path) -> int:
     """Writes all images, decoded, to a new folder.
 
     Args:
@@ -150,18 +163,19 @@ def pack(images: ImageSet | PairSet, out: str | Path) -> int:
                 np.lib.format.write_array_header_1_0(file, header)
                 for index, pixels in zip(indices, pool.map(images.read, indices), strict=True):
                     _, height, width, _ = pixels.shape
-                    records.append(Record(images.names[index], height, width, path.name, offset, zlib.crc32(pixels)))
+                    crc32 = zlib.crc32(pixels.data)
+                    records.append(Record(images.names[index], height, width, path.name, offset, crc32))
                     file.write(pixels)
                     offset += pixels.nbytes
                     progress.advance(bar, pixels.nbytes)
-    index = {
+    contents = {
         "format": _FORMAT,
         "name": images.name,
-        "variant": images.variant if images.has_pairs else None,
+        "variant": images.variant,
         "images": [asdict(record) for record in records],
     }
     with replacing(out / INDEX) as temporary:
-        temporary.write_text(json.dumps(index), encoding="utf-8")
+        temporary.write_text(json.dumps(contents), encoding="utf-8")
     return total
 
 
@@ -202,7 +216,8 @@ def open_packed(folder: str | Path) -> PackedSet:
 
 def _shards(shapes: Sequence[tuple[int, ...]]) -> list[list[int]]:
     """Indices of the images of each shard, in order."""
-    shards, room = [], 0
+    shards: list[list[int]] = []
+    room = 0
     for index, shape in enumerate(shapes):
         size = int(np.prod(shape))
         if size > room:

@@ -1,7 +1,7 @@
 """Blurred and sharp images of one scene: two files of one name in two folders, or side by side in one file."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gandeblur.data.datasets import Pair, PairSet, SideBySide
@@ -128,7 +128,7 @@ def _images(folder: Path) -> dict[str, list[Path]]:
     return named
 
 
-def _repeated(groups) -> list[str]:
+def _repeated(groups: Iterable[Sequence[Path]]) -> list[str]:
     """One line for each group of files that share a name but for the suffix."""
     return [
         f"{paths[0]}: has the name of {', '.join(path.name for path in paths[1:])} too; keep one of them"

@@ -1,5 +1,7 @@
 """Batch normalisation over all replicas' images, at test time if wanted by the image's own statistics."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -16,12 +18,12 @@ class BatchNormalization(layers.BatchNormalization):
             variance of 0: moving averages would magnify what another image has there by 1 / sqrt(epsilon).
     """
 
-    def __init__(self, *, own_statistics=False, **config):
+    def __init__(self, *, own_statistics: bool = False, **config: Any) -> None:
         # Keras refuses the option on JAX (where a mean is one over all devices), also in a file from TensorFlow.
         super().__init__(**config | {"synchronized": keras.backend.backend() == "tensorflow"})
         self.own_statistics = own_statistics
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if training or not self.own_statistics:
             return super().call(inputs, training=training, mask=mask)
         x = ops.cast(inputs, "float32")
@@ -29,5 +31,5 @@ class BatchNormalization(layers.BatchNormalization):
         offset, scale = ops.cast(self.beta, "float32"), ops.cast(self.gamma, "float32")
         return ops.cast(ops.batch_normalization(x, mean, variance, -1, offset, scale, self.epsilon), inputs.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "own_statistics": self.own_statistics}

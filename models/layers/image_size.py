@@ -1,5 +1,7 @@
 """Refuses images of sizes that a network cannot take, and says why."""
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -16,21 +18,21 @@ class ImageSize(layers.Layer):
         ValueError: another size.
     """
 
-    def __init__(self, *, multiple_px=1, side_px=None, **kwargs):
+    def __init__(self, *, multiple_px: int = 1, side_px: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.multiple_px = multiple_px
         self.side_px = side_px
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         self._check(inputs.shape)
         return inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         self._check(input_shape)
         batch, height, width, channels = input_shape
         return batch, self.side_px or height, self.side_px or width, channels
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "multiple_px": self.multiple_px, "side_px": self.side_px}
 
     def _check(self, shape):

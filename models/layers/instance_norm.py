@@ -1,5 +1,7 @@
 """Instance normalisation whose gradient can itself be differentiated."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -19,18 +21,18 @@ class InstanceNormalization(keras.layers.Layer):
         epsilon: added to the variance.
     """
 
-    def __init__(self, epsilon=1e-5, **kwargs):
+    def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         x = ops.cast(inputs, "float64" if self.compute_dtype == "float64" else "float32")
         x = x - ops.mean(x, axis=(1, 2), keepdims=True)
         variance = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
         return ops.cast(x * ops.rsqrt(variance + self.epsilon), self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "epsilon": self.epsilon}

@@ -1,4 +1,4 @@
-"""A `Conv2D` whose large kernels are fast on a CPU.
+"""A `Conv2D` whose large kernels are fast on a CPU: GAN-D's generator and ODCNN's (Xu et al. 2014) are made of it.
 
 On a CPU, backends compute large kernels tap by tap, and the weight gradient of a 16x16 convolution many times slower
 than its forward pass (`benchmarks/gan_d_step.py`). This layer multiplies spectra instead. The transforms are
@@ -15,6 +15,8 @@ Images are cut into overlapping tiles (overlap-save): the spectrum of a filter i
 
 import contextlib
 import contextvars
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,7 +29,7 @@ _plain = contextvars.ContextVar("plain_convolution", default=False)
 
 
 @contextlib.contextmanager
-def plain_convolution():
+def plain_convolution() -> Iterator[None]:
     """Within this context, the layer traces to the backend's convolution (for export, and to compare)."""
     token = _plain.set(True)
     try:
@@ -37,13 +39,8 @@ def plain_convolution():
 
 
 def _has_accelerator():
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return bool(tf.config.list_logical_devices("GPU"))
-    import jax
-
-    return jax.default_backend() != "cpu"
+    # This initialises TensorFlow, which fixes the logical devices: a layer that computes has weights, which did so.
+    return not keras.distribution.list_devices()[0].startswith("cpu")
 
 
 @keras.saving.register_keras_serializable("gandeblur")
@@ -59,7 +56,7 @@ class Conv2D(keras.layers.Conv2D):
     equal to `Conv2D` within float32 rounding (1e-6 relative).
     """
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         if not self._by_spectra(inputs):
             return super().convolution_op(inputs, kernel)
         pad = [(size - 1) // 2 if self.padding == "same" else 0 for size in self.kernel_size]

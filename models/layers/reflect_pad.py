@@ -1,5 +1,7 @@
 """Padding by reflection."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -17,22 +19,22 @@ class ReflectPadding2D(keras.layers.Layer):
         ValueError: height or width has fewer than `padding + 1` pixels (JAX would pad by something else).
     """
 
-    def __init__(self, padding, **kwargs):
+    def __init__(self, padding: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.padding = padding
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         self._check(inputs.shape)
         pad = (self.padding, self.padding)
         return ops.pad(inputs, [(0, 0), pad, pad, (0, 0)], mode="reflect")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         self._check(input_shape)
         batch, height, width, channels = input_shape
         height, width = (None if size is None else size + 2 * self.padding for size in (height, width))
         return batch, height, width, channels
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "padding": self.padding}
 
     def _check(self, shape):

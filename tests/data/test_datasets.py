@@ -1,9 +1,11 @@
+import time
 from importlib.metadata import distribution
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gandeblur.data.datasets import ImageSet, sample
+from gandeblur.data.datasets import ImageSet, Pair, PairSet, sample
 from gandeblur.data.datasets.benchmarks import benchmark_sets
 from gandeblur.data.datasets.folder import image_folder, split
 from gandeblur.data.images import read_image
@@ -49,6 +51,49 @@ def test_split_is_a_partition_spread_evenly(tmp_path, count, fraction, held_out)
     gaps = np.diff(positions)
     assert (gaps > 0).all() and (np.ptp(gaps) <= 1 if len(gaps) else True)
     assert split(images, fraction) == (train, validation)
+
+
+def numbered_pairs(lengths):
+    """A set of pairs without files: sequence -> number of pairs."""
+    names = [f"{sequence}/{number:03}" for sequence, length in lengths.items() for number in range(length)]
+    return PairSet("p/blur", "blur", tuple(Pair(name, Path(), Path()) for name in names))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "fraction", "expected"),
+    [
+        (dict.fromkeys("abcde", 10), 0.04, "c"),  # at least one
+        (dict.fromkeys("abcde", 10), 0.4, "bd"),
+        (dict.fromkeys("abcde", 10), 1.0, "abde"),  # not all
+        ({"a": 10, "b": 2, "c": 50, "d": 30}, 0.3, "bd"),  # 32 of 92 are nearer to 28 than c's 50
+        ({"": 3, "a/x": 3}, 0.5, ["a/x"]),
+    ],
+)
+def test_validation_pairs_are_whole_sequences(lengths, fraction, expected):
+    pairs = numbered_pairs(lengths)
+    train, validation = split(pairs, fraction)
+    sequences = [{name.rpartition("/")[0] for name in part.names} for part in (train, validation)]
+    assert sequences[1] == set(expected) and sequences[0] == set(lengths) - set(expected)
+    assert sorted(train.names + validation.names) == sorted(pairs.names)
+    assert (train.name, validation.name) == ("p/blur/train", "p/blur/validation")
+
+
+@pytest.mark.parametrize(("fraction", "held_out"), [(0.25, 5), (0.001, 1), (1.0, 19)])
+def test_of_a_single_sequence_the_last_pairs_are_for_validation(fraction, held_out):
+    pairs = numbered_pairs({"a": 20})
+    train, validation = split(pairs, fraction)
+    assert train.pairs + validation.pairs == pairs.pairs and len(validation) == held_out
+
+
+def test_names_and_the_splits_of_many_images_take_linear_time():
+    # Quadratic, the loop alone would make 400 million names.
+    pairs = numbered_pairs(dict.fromkeys(map(str, range(200)), 100))
+    images = ImageSet("s", (Path("a.png"),) * 20000)
+    start = time.perf_counter()
+    for many in (pairs, images):
+        assert len([many.names[index] for index in range(len(many))]) == 20000
+        split(many, 0.04)
+    assert time.perf_counter() - start < 5
 
 
 def test_one_image_cannot_be_split(tmp_path):

@@ -4,7 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
@@ -33,6 +33,7 @@ def test_disk_is_the_area_within_each_pixel(radius_px):
 
 
 @given(st.floats(0.05, 30))
+@example(4.46560081543263)  # its square by the C library's power is less than its product with itself
 @settings(max_examples=50, deadline=None)
 def test_disk_sums_to_one_and_is_symmetric(radius_px):
     kernel = disk_kernel(radius_px)

@@ -4,7 +4,7 @@ import skimage.io
 import tensorflow as tf
 from PIL import Image
 
-from gandeblur.data.images import image_size, read_image, resize
+from gandeblur.data.images import image_size, read_image, resize, to_uint8
 from gandeblur.errors import InputError
 
 
@@ -122,3 +122,16 @@ def test_resize_is_bicubic_with_antialiasing():
     # A one-pixel checkerboard is all aliasing: smoothing first leaves its mean.
     board = np.repeat((np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
     np.testing.assert_allclose(resize(board, 16, 16)[2:-2, 2:-2], 127.5, atol=3)
+
+
+def test_to_uint8_clips_and_rounds():
+    values = np.array([-1, 0, 0.4, 0.6, 254.4, 254.6, 255, 300])
+    expected = [0, 0, 0, 1, 254, 255, 255, 255]
+    assert to_uint8(values, (0, 255)).tolist() == expected
+    assert to_uint8(values / 255, (0, 1)).tolist() == expected
+    assert to_uint8((values / 127.5 - 1).astype(np.float32), (-1, 1)).tolist() == expected
+
+
+def test_to_uint8_refuses_nan():
+    with pytest.raises(ValueError, match="NaN"):
+        to_uint8(np.array([0.0, np.nan]), (0, 1))

@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from gandeblur.data import pipeline
+from gandeblur.data import datasets, pipeline
 from gandeblur.data.datasets import ImageSet, Pair, PairSet
 from gandeblur.data.datasets.packed import open_packed, pack
-from gandeblur.data.degradations import blur, degrade, disk_kernel, draw, gaussian_noise, jpeg
-from gandeblur.data.images import center_crop, read_image, resize
-from gandeblur.data.pipeline import Source, evaluation_stream, input_errors, random_crop, training_stream
+from gandeblur.data.degradations import SHRINK, blur, degrade, disk_kernel, draw, gaussian_noise, jpeg, shrink
+from gandeblur.data.images import center_crop, image_size, read_image, resize
+from gandeblur.data.pipeline import Source, check_decodes, evaluation_stream, input_errors, random_crop, training_stream
 from gandeblur.errors import InputError
 
 STEPS = (
@@ -231,16 +231,16 @@ def test_the_interpreter_exits_although_a_stream_waits_for_itself():
 import gc, threading, time
 import numpy as np
 import tensorflow as tf
-from gandeblur.data import pipeline
+from gandeblur.data import python_calls
 gc.disable()
-pipeline._CALLS._LOST_S = 1.0
+python_calls._CALLS._LOST_S = 1.0
 abandoned = threading.Event()
 def read(i):
     if i > 0:
         abandoned.wait()
         gc.collect()
     return np.zeros([1], np.uint8)
-iterator = iter(tf.data.Dataset.range(5).map(lambda i: pipeline._call_python(read, i)).prefetch(1))
+iterator = iter(tf.data.Dataset.range(5).map(lambda i: python_calls.call_python(read, i)).prefetch(1))
 next(iterator)
 cycle = [iterator]
 cycle.append(cycle)
@@ -334,14 +334,15 @@ def test_a_mixture_visits_every_image_of_every_source_with_its_own_degradations(
 class Offset:
     """A step that draws in blocks: adds a number of its own to each image."""
 
-    def draw(self, seeds):
-        return tf.map_fn(lambda seed: tf.random.stateless_uniform([], seed), seeds, fn_output_signature=tf.float32)
+    def draw(self, seed, count):
+        return tf.random.stateless_uniform([count], seed)
 
     def __call__(self, image, offset):
         return image + offset
 
 
 def test_what_is_drawn_in_blocks_belongs_to_the_sample(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "_BLOCK", 7)
     images = flat_images(tmp_path, 3)
 
     def offsets(**changes):
@@ -351,11 +352,51 @@ def test_what_is_drawn_in_blocks_belongs_to_the_sample(tmp_path, monkeypatch):
     expected = offsets(total_steps=10)
     assert len(set(expected.round(5))) == 40
     np.testing.assert_array_equal(offsets(start_step=7, total_steps=10), expected[28:])
-    monkeypatch.setattr(pipeline, "_BLOCK", 7)
-    np.testing.assert_array_equal(offsets(start_step=7, total_steps=10), expected[28:])
+    np.testing.assert_array_equal(offsets(batch_size=5, total_steps=8), expected)
     seed = tf.constant([5, 6], tf.int64)
     alone = degrade(tf.zeros([4, 4, 3]), (Offset(),), seed)
-    np.testing.assert_array_equal(alone[0, 0, 0], draw((Offset(),), tf.stack([seed + 1, seed]))[0][1])
+    np.testing.assert_array_equal(alone[0, 0, 0], draw((Offset(),), seed[None])[0][0])
+
+
+@pytest.mark.parametrize("downsample", [1, 2])
+def test_steps_before_shrink_act_on_the_full_size(pairs, downsample):
+    before = (partial(blur, kernel=disk_kernel(2.5)),)
+    after = (lambda image, seed: 0.5 * image,)
+    source = Source(pairs, (*before, SHRINK, *after), downsample)
+    for k, (degraded, sharp) in enumerate(evaluation_stream(source, batch_size=1, seed=0)):
+        images = tf.constant(pairs.read(k), tf.float32) / 255
+        blurred = blur(images[0], None, kernel=disk_kernel(2.5))
+        for got, full in ((degraded, 0.5 * blurred), (sharp, images[1])):
+            height, width = (side // downsample for side in full.shape[:2])
+            squares = full[: height * downsample, : width * downsample].numpy()
+            expected = squares.reshape(height, downsample, width, downsample, 3).mean((1, 3))
+            np.testing.assert_allclose(got[0], expected, atol=1e-6)
+    inside = evaluation_stream(source, size_px=12, fit=center_crop, batch_size=1, seed=0)
+    assert inside.element_spec[0].shape == inside.element_spec[1].shape == [None, 12, 12, 3]
+
+    options = dict(crop_px=8, max_zoom=1.5, batch_size=4, seed=7, start_step=0, total_steps=4)
+    small = training_stream([source], **options)
+    assert small.element_spec[0].shape == small.element_spec[1].shape == [4, 8, 8, 3]
+    large = training_stream([Source(pairs, before)], **(options | dict(crop_px=8 * downsample)))
+    for got, full, factor in zip(collect(small), collect(large), (0.5, 1), strict=True):
+        np.testing.assert_allclose(got, [factor * shrink(image, None, factor=downsample) for image in full], atol=1e-6)
+    # Beside a source that is shrunk first.
+    mixed = training_stream([source, Source(pairs, (), downsample)], **options)
+    assert collect(mixed)[0].shape == (16, 8, 8, 3)
+
+
+def test_a_damaged_image_is_found_before_a_training(pairs, truncated):
+    check_decodes(pairs)
+    damaged = PairSet("p", "blur", (*pairs.pairs, Pair("bad", truncated, truncated)))
+    with pytest.raises(InputError, match=r"truncated\.png: cannot be read"):
+        check_decodes(damaged)
+
+
+def test_a_files_header_is_read_once(pairs, monkeypatch):
+    opened = []
+    monkeypatch.setattr(datasets, "image_size", lambda path: opened.append(path) or image_size(path))
+    collect(stream(pairs, cache_bytes=0))
+    assert sorted(opened) == sorted(path for pair in pairs.pairs for path in (pair.blurred, pair.sharp))
 
 
 def test_pairs_are_evaluated_whole_in_order(pairs):

@@ -5,8 +5,9 @@ import pytest
 from skimage import data
 from skimage.filters import gaussian
 
+from gandeblur.data.images import to_uint8
 from gandeblur.evaluation import baselines
-from gandeblur.evaluation.metrics import psnr_db, to_uint8
+from gandeblur.evaluation.metrics import psnr_db
 
 GAIN = 1.3
 

@@ -6,12 +6,13 @@ from keras import ops
 
 
 def gradient(function, x):
-    """d sum(function(x)) / dx; calls may be nested."""
-    x = ops.convert_to_tensor(x)
+    """d sum(function(x)) / dx; x is an array or a list of them; calls may be nested."""
+    x = keras.tree.map_structure(ops.convert_to_tensor, x)
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.grad(lambda x: ops.sum(function(x)))(x)
+        # Compiled as a whole: one operation after the other, JAX compiles each of them.
+        return jax.jit(jax.grad(lambda x: ops.sum(function(x))))(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
         value = ops.sum(function(x))

@@ -2,37 +2,42 @@
 
 import dataclasses
 
-from gandeblur.experiments import run
-from gandeblur.experiments.gan_d import EXPERIMENT as GAN_D
-from gandeblur.models import gan_d
+from gandeblur.experiments.paper import Condition, Experiment, Network, changed
+from gandeblur.experiments import gan_d
+from gandeblur.models import gan_d as networks
 
-WIDTHS = {"maps": 3, "wide_maps": 4}
 SIDE_PX = 32
 
 
-def variant(original, builder, crop_px=None):
+def _tiny(paper, builder, crop_px=SIDE_PX):
+    discriminator = Network(networks.discriminator, {"block_maps": (4, 6), "dense_units": (8,)})
+    paper = changed(paper, crop_px=crop_px, test={"": Condition(gan_d.DEGRADATIONS, None, size_px=SIDE_PX)})
+    widths = {"maps": 3, "wide_maps": 4, "identity_noise": None}
     return dataclasses.replace(
-        original,
-        generator=lambda identity_noise: builder(**WIDTHS, identity_noise=identity_noise),
-        discriminator=original.discriminator
-        and (lambda image_px: gan_d.discriminator(block_maps=(4, 6), dense_units=(8,), image_px=image_px)),
-        crop_px=crop_px,
+        paper, generator=Network(builder, widths), discriminator=paper.discriminator and discriminator
     )
 
 
-EXPERIMENT = dataclasses.replace(
-    GAN_D,
-    test_size_px=SIDE_PX,
-    variants={
-        "combined": variant(GAN_D.variants["combined"], gan_d.generator),
-        "odcnn": variant(GAN_D.variants["odcnn"], gan_d.odcnn, crop_px=184),
+EXPERIMENT = Experiment(
+    {
+        "combined": _tiny(gan_d.PAPER, networks.generator),
+        "odcnn": _tiny(gan_d.ODCNN, networks.odcnn, crop_px=184),
     },
-    presets={
+    {
         "quick": dataclasses.replace(
-            GAN_D.presets["quick"], crop_px=SIDE_PX, batch_size=2, epochs=3, steps_per_epoch=3, identity_noise=0.01
+            gan_d.QUICK,
+            changes={
+                **gan_d.QUICK.changes,
+                "batch_size": 2,
+                "epochs": 3,
+                "steps_per_epoch": 3,
+                "identity_noise": 0.01,
+            },
         )
     },
 )
 
 if __name__ == "__main__":
-    run.main(EXPERIMENT)
+    from gandeblur.experiments.script import main
+
+    main(EXPERIMENT)

@@ -13,22 +13,6 @@ from gandeblur.losses.gradient_penalty import gradient_penalty
 _STEP = 1e-5
 
 
-def slopes_along_kernels(model, images):
-    """{path: d mean(model(images)^2) / d s}, each kernel multiplied by 1 + s v, v of random numbers, at s = 0."""
-    rng = np.random.default_rng(0)
-    kernels = [variable for variable in model.trainable_variables if variable.name == "kernel"]
-    directions = {k.path: rng.normal(size=k.shape).astype("float32") for k in kernels}
-
-    def loss(steps):
-        scales = {k.path: 1 + s * directions[k.path] for k, s in zip(kernels, ops.unstack(steps), strict=True)}
-        values = [v.value * scales.get(v.path, 1) for v in model.trainable_variables]
-        state = [v.value for v in model.non_trainable_variables]
-        return ops.mean(ops.square(model.stateless_call(values, state, images)[0]))
-
-    slopes = ops.convert_to_numpy(gradient(loss, np.zeros(len(kernels), "float32")))
-    return dict(zip(directions, slopes, strict=True))
-
-
 @contextlib.contextmanager
 def float64():
     """Within this context, the running backend computes float64 models in float64."""

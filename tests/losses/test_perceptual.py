@@ -9,7 +9,7 @@ from differentiation import gradient
 from keras import ops
 
 from gandeblur.errors import InputError
-from gandeblur.losses.perceptual import features, perceptual_loss
+from gandeblur.losses.perceptual import Perceptual, features, perceptual_loss
 
 RNG = np.random.default_rng(0)
 LAYER = "block1_conv2"
@@ -41,11 +41,27 @@ def model(weights):
 @pytest.mark.parametrize("network", ["vgg16", "vgg19"])
 def test_features_are_the_files_convolutions_written_out(network, weights):
     model = features(network, LAYER, weights)
-    maps = RESTORED
-    for name in ("block1_conv1", "block1_conv2"):
-        maps = ops.conv(maps, ARRAYS[f"{name}_kernel"], padding="same") + ARRAYS[f"{name}_bias"]
-        maps = ops.relu(maps)
-    np.testing.assert_allclose(numpy(model(RESTORED)), numpy(maps), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(numpy(model(RESTORED)), numpy(ops.relu(before_the_relu())), rtol=1e-4, atol=1e-4)
+
+
+def before_the_relu():
+    maps = ops.relu(ops.conv(RESTORED, ARRAYS["block1_conv1_kernel"], padding="same") + ARRAYS["block1_conv1_bias"])
+    return ops.conv(maps, ARRAYS["block1_conv2_kernel"], padding="same") + ARRAYS["block1_conv2_bias"]
+
+
+def test_features_before_the_relu_are_the_convolutions_own(weights, model):
+    before = numpy(features("vgg19", LAYER, weights, relu=False)(RESTORED))
+    np.testing.assert_allclose(before, numpy(before_the_relu()), rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(np.maximum(before, 0), numpy(model(RESTORED)))
+    assert 0.1 < np.mean(before < 0) < 0.9
+
+
+@pytest.mark.parametrize(("relu", "text"), [(True, "behind"), (False, "before")])
+def test_a_perceptual_loss_is_data_until_its_weights_are_loaded(weights, relu, text):
+    perceptual = Perceptual("vgg19", LAYER, relu)
+    assert str(perceptual) == f"VGG19 block1_conv2 {text} its ReLU"
+    expected = perceptual_loss(features("vgg19", LAYER, weights, relu=relu))(RESTORED, SHARP)
+    np.testing.assert_array_equal(numpy(perceptual.load(weights)(RESTORED, SHARP)), numpy(expected))
 
 
 def test_deeper_layer_keeps_what_leads_to_it_and_takes_images_of_any_size(tmp_path):
@@ -154,14 +170,24 @@ def test_weights_h5_of_the_whole_network_loads_too(tmp_path):
         features("vgg19", LAYER, tmp_path / "vgg16.weights.h5")
 
 
-def test_h5_file_of_the_other_network_is_refused(tmp_path):
-    write_h5(tmp_path / "notop.h5", layers(VGG16))
-    refused(tmp_path / "notop.h5", "does not hold the weights of vgg19")
+NETWORKS = {"vgg16": VGG16, "vgg19": VGG19}
 
 
-def refused(path, reason):
+@pytest.mark.parametrize(("network", "other"), [("vgg19", "vgg16"), ("vgg16", "vgg19")])
+def test_file_of_the_other_network_is_refused(tmp_path, network, other):
+    write_h5(tmp_path / "notop.h5", layers(NETWORKS[other]))
+    refused(tmp_path / "notop.h5", f"does not hold the weights of {network}", network)
+    for path, owner in ((tmp_path / "own.npz", network), (tmp_path / "other.npz", other)):
+        block3 = [name for name in layers(NETWORKS[owner]) if name.startswith("block3")]
+        np.savez(path, **ARRAYS, **{f"{name}_kernel": np.zeros(1) for name in block3})
+    features(network, LAYER, tmp_path / "own.npz")
+    has = "a" if other == "vgg19" else "no"
+    refused(tmp_path / "other.npz", rf"\({has} block3_conv4: weights of {other.upper()}\)", network)
+
+
+def refused(path, reason, network="vgg19"):
     with pytest.raises(InputError, match=reason) as info:
-        features("vgg19", LAYER, path)
+        features(network, LAYER, path)
     message = str(info.value)
     assert message.startswith(f"{path}: ") and "--vgg_weights=FILE" in message and "\n" not in message
 

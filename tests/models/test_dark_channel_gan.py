@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from differentiation import gradient
 from keras import layers, ops
-from weight_derivatives import slopes_along_kernels
 
 from gandeblur.models import dark_channel_gan
 
@@ -34,11 +33,6 @@ def slim(dropout_layers=3):
 def values_of(model, *names, training, inputs):
     outputs = [model.get_layer(name).output for name in names]
     return [numpy(y) for y in keras.Model(model.input, outputs)(inputs, training=training)]
-
-
-@pytest.mark.parametrize("size", [(8, 8), (24, 40)])
-def test_restored_image_has_the_size_of_the_blurred_one(size):
-    assert tuple(dark_channel_gan.generator(**TINY)(images(2, *size, 3)).shape) == (2, *size, 3)
 
 
 def test_eight_layers_take_256_pixels_to_one_and_back():
@@ -144,7 +138,7 @@ def test_discriminator_says_why_it_refuses_another_size():
         tiny_discriminator()(images(1, 8, 16, 6))
 
 
-def test_discriminator_halves_three_times_and_judges_with_one_logit():
+def test_discriminator_halves_three_times_and_leaves_the_sigmoid_to_the_loss():
     discriminator = tiny_discriminator()
     assert [tuple(layer.output.shape[1:]) for layer in convs(discriminator)] == [
         (8, 8, 4),
@@ -152,7 +146,6 @@ def test_discriminator_halves_three_times_and_judges_with_one_logit():
         (2, 2, 6),
         (2, 2, 7),
     ]
-    assert tuple(discriminator(images(3, 16, 16, 6)).shape) == (3, 1)
     assert discriminator.get_layer("dense").activation is keras.activations.linear
 
 
@@ -166,17 +159,6 @@ def test_discriminator_judges_the_pair():
     assert abs(float(numpy(discriminator(pair) - discriminator(swapped)).item())) > 1e-7
 
 
-@pytest.mark.parametrize(
-    ("model", "channels"), [(lambda: dark_channel_gan.generator(**TINY), 3), (tiny_discriminator, 6)]
-)
-def test_the_gradient_reaches_every_kernel_in_training(model, channels):
-    model = model()
-    training = keras.Model(model.input, model(model.input, training=True))
-    slopes = slopes_along_kernels(training, images(2, 16, 16, channels))
-    assert len(slopes) == len(convs(model)) + (channels == 6)
-    assert all(abs(slope) > 1e-8 for slope in slopes.values()), slopes
-
-
 def test_a_bottleneck_of_a_single_value_passes_on_its_shift_whatever_the_image():
     generator = dark_channel_gan.generator(**TINY)
     shift = np.arange(6, dtype="float32")
@@ -187,49 +169,6 @@ def test_a_bottleneck_of_a_single_value_passes_on_its_shift_whatever_the_image()
         assert before.any()
         np.testing.assert_allclose(after[0, 0, 0], shift, atol=1e-4)
     np.testing.assert_allclose(numpy(norm.moving_variance), 0.9**20, rtol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("model", "channels"), [(lambda: dark_channel_gan.generator(**TINY), 3), (tiny_discriminator, 6)]
-)
-def test_saved_file_loads_and_computes_the_same(tmp_path, model, channels):
-    model, inputs = model(), images(1, 16, 16, channels)
-    model(inputs, training=True)  # moves the averages
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(numpy(model(inputs)), numpy(loaded(inputs)))
-    assert np.abs(numpy(model(inputs))).max() > 0
-    if channels == 3:
-        with pytest.raises(ValueError, match="a multiple of 8"):
-            loaded(images(1, 12, 16, 3))
-
-
-def test_weights_file_fills_another_model(tmp_path):
-    first, second = (dark_channel_gan.generator(**TINY) for _ in range(2))
-    first(images(2, 16, 16, 3), training=True)
-    first.save_weights(tmp_path / "generator.weights.h5")
-    second.load_weights(tmp_path / "generator.weights.h5")
-    blurred = images(1, 16, 16, 3)
-    np.testing.assert_array_equal(numpy(first(blurred)), numpy(second(blurred)))
-
-
-def test_mixed_precision_computes_in_bfloat16_and_returns_float32():
-    exact = dark_channel_gan.generator(**TINY)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        mixed, discriminator = dark_channel_gan.generator(**TINY), tiny_discriminator()
-    finally:
-        keras.config.set_dtype_policy("float32")
-    mixed.set_weights(exact.get_weights())
-    blurred = images(2, 16, 16, 3)
-    assert mixed.get_layer("enc2").compute_dtype == "bfloat16"
-    for training in (False, True):
-        outputs = mixed(blurred, training=training), discriminator(images(2, 16, 16, 6), training=training)
-        assert {keras.backend.standardize_dtype(y.dtype) for y in outputs} == {"float32"}
-    for norm in ("enc2_norm", "dec1_norm"):
-        mixed.get_layer(norm).set_weights(exact.get_layer(norm).get_weights())
-    restored, expected = (numpy(model(blurred)) for model in (mixed, exact))
-    np.testing.assert_allclose(restored, expected, atol=0.05 * np.abs(expected).max())
 
 
 def convs(model):

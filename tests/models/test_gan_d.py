@@ -7,17 +7,6 @@ from gandeblur.models import gan_d
 TINY = {"maps": 4, "wide_maps": 6}
 
 
-@pytest.mark.parametrize("size", [(16, 16), (33, 47)])
-def test_generator_keeps_any_size(size):
-    restored = gan_d.generator(**TINY)(np.zeros((2, *size, 3), "float32"))
-    assert tuple(restored.shape) == (2, *size, 3)
-
-
-def test_odcnn_takes_184_to_56():
-    assert gan_d.odcnn(**TINY).compute_output_shape((None, 184, 184, 3)) == (None, 56, 56, 3)
-    assert tuple(gan_d.odcnn(**TINY)(np.zeros((1, 184, 184, 3), "float32")).shape) == (1, 56, 56, 3)
-
-
 def test_odcnn_is_the_centre_of_the_generator_without_the_padding():
     """Away from the border, zero padding makes no difference: the two are the same network."""
     generator, odcnn = gan_d.generator(**TINY, identity_noise=0.01), gan_d.odcnn(**TINY)
@@ -49,14 +38,5 @@ def test_identity_noise_differs_between_layers_and_seeds():
 
 def test_discriminator_refuses_another_size():
     model = gan_d.discriminator(block_maps=(4, 4), dense_units=(5,), image_px=32)
-    assert tuple(model(np.zeros((2, 32, 32, 3), "float32")).shape) == (2, 1)
     with pytest.raises(ValueError, match="expected shape"):
         model(np.zeros((2, 64, 64, 3), "float32"))
-
-
-def test_saved_file_loads_and_restores_the_same(tmp_path):
-    model = gan_d.generator(**TINY, identity_noise=0.01)
-    model.save(tmp_path / "generator.keras")
-    loaded = keras.saving.load_model(tmp_path / "generator.keras")
-    image = np.random.default_rng(0).random((1, 20, 20, 3), "float32")
-    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(image)), keras.ops.convert_to_numpy(loaded(image)))

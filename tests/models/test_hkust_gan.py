@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from weight_derivatives import slopes_along_kernels
 
 from gandeblur.models import hkust_gan
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
@@ -45,11 +44,6 @@ def norms(model):
 
 def convolutions(model):
     return [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
-
-
-@pytest.mark.parametrize("size", [(36, 52), (8, 8)])
-def test_restored_image_has_the_size_of_the_blurred_one(size):
-    assert tuple(hkust_gan.generator(**TINY)(images(2, *size, 3)).shape) == (2, *size, 3)
 
 
 def test_restored_image_is_the_mean_of_tanh_and_the_blurred_image():
@@ -105,7 +99,6 @@ def test_generator_has_the_parameters_of_tables_1_and_2_row_by_row():
     generator = hkust_gan.generator(maps=64, blocks=9)
     assert {layer.name: layer.count_params() for layer in convolutions(generator)} == TABLE_2
     assert sum(norm.count_params() for norm in norms(generator)) == 20_992
-    assert generator.count_params() == 11_399_171
 
 
 def test_discriminator_has_the_parameters_of_tables_1_and_3_row_by_row():
@@ -114,7 +107,6 @@ def test_discriminator_has_the_parameters_of_tables_1_and_3_row_by_row():
     assert sum(norm.count_params() for norm in norms(discriminator)) == 3_840
     assert discriminator.get_layer("dense").count_params() == 263_168
     assert discriminator.get_layer("dense_1").count_params() == 1_025
-    assert discriminator.count_params() == 3_098_370
 
 
 def test_discriminator_halves_four_times_down_to_16x16_at_256_px():
@@ -123,13 +115,6 @@ def test_discriminator_halves_four_times_down_to_16x16_at_256_px():
     assert sides == [128, 64, 32, 16, 16, 16]
     assert discriminator.get_layer("conv2d_29").output.shape == (None, 16, 16, 1)
     assert discriminator.compute_output_shape((None, 256, 256, 3)) == (None, 1)
-
-
-def test_discriminator_gives_one_number_between_0_and_1_per_image():
-    scores = numpy(hkust_gan.discriminator(**TINY_DISCRIMINATOR)(images(3, 32, 32, 3)))
-    assert scores.shape == (3, 1)
-    assert scores.min() > 0 and scores.max() < 1
-    assert len(np.unique(scores)) == 3
 
 
 @pytest.mark.parametrize("given", [lambda: images(4, 16, 16, 3), lambda: keras.Input((16, 16, 3))])
@@ -149,16 +134,6 @@ def test_discriminator_takes_images_whose_size_is_not_known_yet():
 def test_discriminator_for_a_size_that_is_no_multiple_of_16_is_refused():
     with pytest.raises(ValueError, match="image_px=40: .* multiple of 16"):
         hkust_gan.discriminator(maps=4, dense_units=5, image_px=40)
-
-
-@pytest.mark.parametrize(
-    "model", [lambda: hkust_gan.generator(**TINY), lambda: hkust_gan.discriminator(**TINY_DISCRIMINATOR)]
-)
-def test_the_gradient_reaches_every_kernel(model):
-    model = model()
-    slopes = slopes_along_kernels(model, images(2, 32, 32, 3))
-    assert len(slopes) >= len(convolutions(model))
-    assert all(abs(slope) > 1e-8 for slope in slopes.values()), slopes
 
 
 @pytest.mark.parametrize(
@@ -215,31 +190,3 @@ def test_a_model_saved_on_either_backend_loads_on_this_one(saved_on_tensorflow):
         config = config.replace(f'"synchronized": {value}', f'"synchronized": {saved_on_tensorflow}')
     loaded = keras.Model.from_config(json.loads(config))
     assert {norm.synchronized for norm in norms(loaded)} == {keras.backend.backend() == "tensorflow"}
-
-
-@pytest.mark.parametrize(
-    "model", [lambda: hkust_gan.generator(**TINY), lambda: hkust_gan.discriminator(**TINY_DISCRIMINATOR)]
-)
-def test_saved_files_give_the_same_output(model, tmp_path):
-    first, second, image = model(), model(), images(2, 32, 32, 3)
-    first(image, training=True)
-    first.save(tmp_path / "model.keras")
-    first.save_weights(tmp_path / "model.weights.h5")
-    second.load_weights(tmp_path / "model.weights.h5")
-    for other in (keras.saving.load_model(tmp_path / "model.keras"), second):
-        np.testing.assert_array_equal(numpy(first(image)), numpy(other(image)))
-
-
-def test_mixed_precision_computes_in_bfloat16_and_returns_float32():
-    exact = hkust_gan.generator(**TINY)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        mixed, discriminator = hkust_gan.generator(**TINY), hkust_gan.discriminator(**TINY_DISCRIMINATOR)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    mixed.set_weights(exact.get_weights())
-    blurred = images(1, 32, 32, 3)
-    assert mixed.get_layer("conv2d_3").compute_dtype == "bfloat16"
-    restored = mixed(blurred)
-    assert {keras.backend.standardize_dtype(y.dtype) for y in (restored, discriminator(blurred))} == {"float32"}
-    np.testing.assert_allclose(numpy(restored), numpy(exact(blurred)), atol=0.05)

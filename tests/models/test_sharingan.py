@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from weight_derivatives import float64, relative_error_of_penalty_gradient, slopes_along_kernels
+from weight_derivatives import float64, relative_error_of_penalty_gradient
 
 from gandeblur.models import sharingan
 from gandeblur.models.layers import deblurgan
@@ -18,11 +18,6 @@ def images(*shape, seed=0):
 
 def numpy(x):
     return ops.convert_to_numpy(x)
-
-
-@pytest.mark.parametrize("size", [(36, 52), (8, 8)])
-def test_restored_image_has_the_size_of_the_blurred_one(size):
-    assert tuple(sharingan.generator(**TINY)(images(2, *size, 3)).shape) == (2, *size, 3)
 
 
 def test_restored_image_is_clipped_to_minus_1_and_1():
@@ -90,7 +85,6 @@ def test_small_initial_weights_of_the_output_start_the_generator_as_the_identity
 def test_critic_halves_three_times_and_adds_a_border():
     critic = sharingan.critic(maps=4)
     assert critic.compute_output_shape((None, 256, 256, 3)) == (None, 35, 35, 1)
-    assert tuple(critic(images(2, 64, 48, 3)).shape) == (2, 11, 9, 1)
 
 
 def test_critic_is_normalised_behind_its_middle_convolutions_only():
@@ -105,40 +99,3 @@ def test_gradient_penalty_of_the_critic_has_the_right_gradient():
         error = relative_error_of_penalty_gradient(critic, np.random.default_rng(1).uniform(-1, 1, (2, 32, 32, 3)))
     print(f"gradient penalty of the critic: relative error {error:.2e}")
     assert error < 1e-6
-
-
-@pytest.mark.parametrize("model", [lambda: sharingan.generator(**TINY), lambda: sharingan.critic(maps=4)])
-def test_the_gradient_reaches_every_kernel(model):
-    """Biases in front of an instance normalisation are taken away by it."""
-    slopes = slopes_along_kernels(model(), images(1, 32, 32, 3))
-    assert all(abs(slope) > 1e-8 for slope in slopes.values()), slopes
-
-
-def test_saved_file_loads_and_restores_the_same(tmp_path):
-    model, blurred = sharingan.generator(**TINY), images(1, 16, 16, 3)
-    model.save(tmp_path / "generator.keras")
-    loaded = keras.saving.load_model(tmp_path / "generator.keras")
-    np.testing.assert_array_equal(numpy(model(blurred)), numpy(loaded(blurred)))
-
-
-def test_weights_file_fills_another_model(tmp_path):
-    first, second = sharingan.critic(maps=4), sharingan.critic(maps=4)
-    first.save_weights(tmp_path / "critic.weights.h5")
-    second.load_weights(tmp_path / "critic.weights.h5")
-    image = images(1, 16, 16, 3)
-    np.testing.assert_array_equal(numpy(first(image)), numpy(second(image)))
-
-
-def test_mixed_precision_computes_in_bfloat16_and_returns_float32():
-    exact = sharingan.generator(**TINY)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        mixed, critic = sharingan.generator(**TINY), sharingan.critic(maps=4)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    mixed.set_weights(exact.get_weights())
-    blurred = images(1, 32, 32, 3)
-    assert mixed.get_layer("block1_conv1").compute_dtype == "bfloat16"
-    restored = mixed(blurred)
-    assert {keras.backend.standardize_dtype(y.dtype) for y in (restored, critic(blurred))} == {"float32"}
-    np.testing.assert_allclose(numpy(restored), numpy(exact(blurred)), atol=0.05)

@@ -116,7 +116,7 @@ def test_callback_writes_each_epoch_and_continues_the_history(tmp_path):
         def get_state(self):
             return {"wait": 7}
 
-    callback = checkpoint.Checkpoint(tmp_path, {"experiment": "x"}, history, {"plateau": Schedule()})
+    callback = checkpoint.Checkpoint(tmp_path, {"experiment": "x"}, history, Schedule())
     callback.set_model(model)
     callback.on_epoch_end(1, {"mse": np.float32(2.5)})
     meta = checkpoint.read_meta(tmp_path / "checkpoint.npz")
@@ -124,7 +124,7 @@ def test_callback_writes_each_epoch_and_continues_the_history(tmp_path):
         "run": {"experiment": "x"},
         "epoch": 2,
         "history": {"mse": [3.0, 2.5]},
-        "schedules": {"plateau": {"wait": 7}},
+        "schedule": {"wait": 7},
     }
     json.dumps(meta)
     other = tiny.gan()

@@ -1,4 +1,5 @@
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -10,15 +11,36 @@ import tensorflow as tf
 import tiny_gan as tiny
 from keras import ops
 
-from gandeblur.losses import pixel
+from gandeblur.data.images import to_uint8
+from gandeblur.evaluation import metrics
+from gandeblur.losses import adversarial, dark_channel, gradient_penalty, pixel
+from gandeblur.losses.perceptual import Perceptual
 from gandeblur.training import backend
-from gandeblur.training.gan import GAN, Term, between_images
+from gandeblur.training.gan import GAN, Term, between_images, of_both_logits, of_restored_logits, of_slopes
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
 OPTIMIZERS = {
     "SGD": (lambda: keras.optimizers.SGD(0.01), 1e-6),
     "Adam": (lambda: keras.optimizers.Adam(1e-5), 1e-5),  # the paper's rate
 }
+
+
+DESCRIBED = {
+    "100 x mean_absolute_error(restored, sharp)": (between_images(pixel.mean_absolute_error), 100),
+    "250 x dark_channel_loss(restored, sharp, window_px=15)": (
+        between_images(functools.partial(dark_channel.dark_channel_loss, window_px=15)),
+        250,
+    ),
+    "100 x VGG19 block3_conv3 before its ReLU": (between_images(Perceptual("vgg19", "block3_conv3", relu=False)), 100),
+    "0.001 x non_saturating(fake_logits)": (of_restored_logits(adversarial.non_saturating), 0.001),
+    "1 x discriminator(real_logits, fake_logits)": (of_both_logits(adversarial.discriminator), 1),
+    "10 x gradient_penalty(slopes)": (of_slopes(gradient_penalty.gradient_penalty), 10),
+}
+
+
+@pytest.mark.parametrize("description", DESCRIBED)
+def test_a_term_says_what_it_is(description):
+    assert Term("name", *DESCRIBED[description]).description == description
 
 
 def train(model, data):
@@ -325,13 +347,11 @@ def test_each_replica_drops_other_units():
 
 
 def test_validation_scores_are_those_of_the_protocol():
-    from gandeblur.evaluation import metrics
-
     model = tiny.gan(discriminator=False)
     degraded, sharp = tiny.batches(1)[0]
     validated = model.evaluate(degraded, sharp, verbose=0, return_dict=True)
-    eight_bits = [metrics.to_uint8(np.array(images), (0, 1)) for images in (model(degraded), sharp)]
+    eight_bits = [to_uint8(np.array(images), (0, 1)) for images in (model(degraded), sharp)]
     # The sharp images are not rounded in training.
     pairs = list(zip(*eight_bits, strict=True))
     assert validated["psnr_db"] == pytest.approx(np.mean([metrics.psnr_db(*pair) for pair in pairs]), abs=0.01)
-    assert validated["ssim"] == pytest.approx(np.mean([metrics.ssim(*pair) for pair in pairs]), abs=1e-3)
+    assert validated.keys() == {"loss", "psnr_db"}

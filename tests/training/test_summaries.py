@@ -4,7 +4,6 @@ import pytest
 import tensorflow as tf
 import tiny_gan as tiny
 
-from gandeblur.errors import InputError
 from gandeblur.training import summaries
 
 
@@ -55,26 +54,16 @@ def test_tensorboard_holds_scalars_strips_text_and_graph(tmp_path):
         assert b"conv_16x16" in found["graph"]
 
 
-def test_stops_at_the_first_loss_that_is_not_finite(tmp_path):
-    data = tiny.batches(3)
-    data[1, 1, 0, 0, 0, 0] = np.nan
-    with pytest.raises(InputError, match=r"training step 2: .*mse.* is not finite; no checkpoint was written"):
-        fit(tiny.gan(), data, [summaries.StopAtNonFinite(3, tmp_path / "checkpoint.npz")])
-
-
-def test_names_the_last_good_checkpoint(tmp_path):
-    path = tmp_path / "checkpoint.npz"
-    path.touch()
-    stop = summaries.StopAtNonFinite(10, path)
-    stop.on_epoch_begin(4)
-    stop.on_train_batch_end(0, {"mse": 1.0})
-    with pytest.raises(InputError, match=r"training step 43: mse is not finite; .*checkpoint.npz holds epoch 4;"):
-        stop.on_train_batch_end(2, {"mse": float("inf"), "discriminator": 0.3})
-
-
-def test_remaining_time_is_printed(capsys):
-    remaining = summaries.Remaining(epochs=2)
-    for epoch in (0, 1):
-        remaining.on_epoch_begin(epoch)
-        remaining.on_epoch_end(epoch)
-    assert capsys.readouterr().out == "epoch 1 of 2 done, about 1 min left\n"
+def test_a_description_becomes_markdown():
+    told = {"paper": {"title": "A paper", "experiment": "x"}, "departures": ["one", "two"], "commit": None}
+    assert summaries.markdown(told).splitlines() == [
+        "# A paper",
+        "## paper",
+        "- title: A paper",
+        "- experiment: x",
+        "## departures",
+        "- one",
+        "- two",
+        "## commit",
+        "- None",
+    ]

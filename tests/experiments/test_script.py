@@ -17,7 +17,8 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
-from gandeblur.experiments import run
+from gandeblur.errors import INTERRUPTED
+from gandeblur.experiments import script
 from gandeblur.training import checkpoint
 
 KILLS = 2
@@ -28,7 +29,7 @@ def call(*arguments):
     with flagsaver.flagsaver():
         flags.FLAGS.unparse_flags()
         rest = flags.FLAGS(["tiny_experiment", *map(str, arguments)])
-        return run._main(tiny_experiment.EXPERIMENT, rest)
+        return script.run(tiny_experiment.EXPERIMENT, rest)
 
 
 def arrays(path):
@@ -59,6 +60,7 @@ def test_all_stages_leave_their_files(finished):
     assert names == {
         "checkpoint.npz",
         "generator.weights.h5",
+        "run.json",
         "tensorboard",
         "images",
         "scores.csv",
@@ -66,11 +68,16 @@ def test_all_stages_leave_their_files(finished):
         "report.html",
     }
     results = json.loads((finished / "results.json").read_text())
-    assert results["seed"] == 0 and results["preset"] == "quick" and results["variant"] == "combined"
-    assert results["training"]["steps"] == 9
+    run = results["runs"]["GAN-D"]
+    assert run["run"]["seed"] == 0 and run["settings"]["preset"] == "quick"
+    assert run["paper"]["variant"].startswith("combined: ")
+    assert run == json.loads((finished / "run.json").read_text())
+    assert results["training"] == {
+        "GAN-D": {"steps": 9, "seconds": results["training"]["GAN-D"]["seconds"], "images": 18}
+    }
     assert results["history"]["step"] == [3, 6, 9]
     assert len(results["history"]["loss/mse"]) == 3
-    assert len(results["weights_sha256"]) == 64
+    assert len(results["weights_sha256"]["GAN-D"]) == 64
     sample = results["sets"]["sample/test"]
     assert list(sample["methods"]) == ["input", "tv", "gain undone", "gain undone + Wiener", "GAN-D"]
     rows = list(csv.DictReader((finished / "scores.csv").open()))
@@ -110,7 +117,7 @@ def test_killed_at_a_random_step_it_continues_bit_for_bit(finished, tmp_path):
     for _ in range(KILLS):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in process.stdout:
-            if line.startswith("Epoch"):
+            if line.startswith("training on"):
                 time.sleep(draw.uniform(0, 3))
                 break
         process.send_signal(signal.SIGKILL)
@@ -127,11 +134,11 @@ def test_ctrl_c_says_how_to_continue(tmp_path):
     command = [sys.executable, tiny_experiment.__file__, "--stage=train", f"--workdir={tmp_path}", "--epochs=1000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stdout:
-        if line.startswith("Epoch 3"):
+        if line.startswith("epoch 2/"):
             break
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == run.INTERRUPTED
+    assert process.returncode == INTERRUPTED
     assert error.strip().splitlines()[-1].startswith("interrupted; the same command continues")
     assert checkpoint.read_meta(tmp_path / "checkpoint.npz")["epoch"] >= 2
 
@@ -171,7 +178,7 @@ def test_weights_alone_are_evaluated(finished, tmp_path):
     ours, theirs = (json.loads((folder / "results.json").read_text()) for folder in (tmp_path, finished))
     assert ours["weights_sha256"] == theirs["weights_sha256"]
     assert ours["sets"] == theirs["sets"]
-    assert ours["training"]["steps"] == 0 and ours["history"] == {}
+    assert ours["training"]["GAN-D"]["steps"] == 0 and ours["history"] == {}
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
@@ -240,7 +247,7 @@ def test_image_smaller_than_the_crop(capfd, photographs, tmp_path):
     assert "a.png: is 31x200, smaller than the 32x32 crop" in error
 
 
-@pytest.mark.parametrize(("flag", "name"), [("--seed=5", "seed"), ("--batch_size=4", "batch_size")])
+@pytest.mark.parametrize(("flag", "name"), [("--seed=5", "run.seed"), ("--batch_size=4", "training.batch_size")])
 def test_work_folder_of_another_run(finished, capfd, flag, name):
     before = (finished / "checkpoint.npz").read_bytes()
     error = refused(capfd, f"--workdir={finished}", flag)
@@ -256,7 +263,7 @@ def test_checkpoint_of_another_architecture(finished, capfd, tmp_path):
     )
     assert "checkpoint.npz: does not fit" in error
     shutil.copy(finished / "checkpoint.npz", tmp_path)
-    assert "holds a run with variant=combined, not odcnn" in refused(capfd, f"--workdir={tmp_path}", "--variant=odcnn")
+    assert "holds a run with paper.variant=combined" in refused(capfd, f"--workdir={tmp_path}", "--variant=odcnn")
 
 
 def test_noresume_keeps_the_old_run(finished, capfd):

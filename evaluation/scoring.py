@@ -1,0 +1,101 @@
+"""Scores of every method on every image of a test set, and the file that holds them."""
+
+import csv
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gandeblur.errors import InputError
+from gandeblur.evaluation.grid import GRID_METRICS, grid_db
+from gandeblur.evaluation.metrics import METRICS, RGB, Protocol, psnr_db, ssim
+from gandeblur.files import replacing
+
+
+def score_set(
+    methods: dict[str, Callable[[np.ndarray], np.ndarray]],
+    pairs: Iterable[tuple[str, np.ndarray, np.ndarray]],
+    protocol: Protocol = RGB,
+    keep: Callable[[str, str, np.ndarray], None] | None = None,
+) -> dict:
+    """Scores every method on every image of one test set.
+
+    Means are over images, each counting once whatever its size. An image restored exactly has an infinite
+    PSNR, and then so has the mean of its set: nothing is left out or capped. Means of `grid_db` are plain means of
+    the dB values, over the images large enough to have one.
+
+    Args:
+        methods: name -> function from degraded to restored, both uint8 [H, W, 3]. The degraded input itself
+            is the method `lambda image: image`.
+        pairs: (name, degraded, sharp) of each image, uint8 [H, W, 3]. Names are unique.
+        protocol: how scores are taken.
+        keep: called with (image name, method, restored) for every restored image, and with
+            (image name, "sharp", sharp) for the truth, for example to store them.
+
+    Returns:
+        `{"protocol": name, "methods": {method: {"psnr_db": {"mean", "min", "max"}, "ssim": {...},
+        "grid_2px_db": {...}, "grid_4px_db": {...}}}, "images": [{"name": str, "scores": {method: {"psnr_db": float,
+        "ssim": float, "grid_2px_db": float or None, "grid_4px_db": float or None}}}]}`, in the order of `methods`
+        and `pairs`; mean, min and max are None where no image has a value. The grids are measured on the whole RGB
+        image, whatever the protocol.
+
+    Raises:
+        InputError: there is no image, or two images have the same name.
+        ValueError: as `psnr_db` and `ssim`.
+    """
+    images: list[dict[str, Any]] = []
+    for name, degraded, sharp in pairs:
+        if any(name == image["name"] for image in images):
+            raise InputError(f"{name}: two test images have this name; rename one of them")
+        scores = {}
+        for method, restore in methods.items():
+            restored = restore(degraded)
+            scores[method] = {
+                "psnr_db": psnr_db(restored, sharp, protocol),
+                "ssim": ssim(restored, sharp, protocol),
+                **{metric: grid_db(restored, sharp, period_px) for metric, period_px in GRID_METRICS.items()},
+            }
+            if keep:
+                keep(name, method, restored)
+        if keep:
+            keep(name, "sharp", sharp)
+        images.append({"name": name, "scores": scores})
+    if not images:
+        raise InputError("the test set holds no image; name a folder with images")
+
+    def summary(method: str, metric: str) -> dict[str, float | None]:
+        values = [image["scores"][method][metric] for image in images if image["scores"][method][metric] is not None]
+        if not values:
+            return dict.fromkeys(("mean", "min", "max"))
+        return {"mean": float(np.mean(values)), "min": min(values), "max": max(values)}
+
+    return {
+        "protocol": protocol.name,
+        "methods": {
+            method: {metric: summary(method, metric) for metric in (*METRICS, *GRID_METRICS)} for method in methods
+        },
+        "images": images,
+    }
+
+
+def write_csv(sets: dict[str, dict], path: Path) -> None:
+    """Writes one row per set, image and method: set, image, method, the scores, protocol.
+
+    A score that an image lacks (see `grid_db`) is an empty cell.
+
+    Written under a temporary name and renamed, so that `path` is the old file or the whole new one.
+
+    Args:
+        sets: set name -> result of `score_set`.
+        path: file to write or replace.
+    """
+    metrics = (*METRICS, *GRID_METRICS)
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("set", "image", "method", *metrics, "protocol"))
+        for set_name, result in sets.items():
+            for image in result["images"]:
+                for method, scores in image["scores"].items():
+                    values = (scores[metric] for metric in metrics)
+                    writer.writerow((set_name, image["name"], method, *values, result["protocol"]))

@@ -1,0 +1,35 @@
+"""The list of departures that follows from two statements of a paper: its own, and the one that runs."""
+
+import dataclasses
+from typing import Any
+
+from gandeblur.experiments.paper import Paper
+
+
+def departures(paper: Paper, actual: Paper) -> list[str]:
+    """How `actual` differs from the paper: what follows from the numbers, then what is stated in words."""
+    found = []
+
+    def compare(name: str, ours: Any, theirs: Any) -> None:
+        if ours != theirs:
+            found.append(f"{name.replace('_', ' ')}: {_number(ours)} instead of {_number(theirs)}")
+
+    compare("generator steps", actual.training.all_generator_steps, paper.training.all_generator_steps)
+    for part, reference in ((actual.training, paper.training), (actual.data, paper.data)):
+        for one in dataclasses.fields(part):
+            if one.name not in ("epochs", "steps_per_epoch", "generator_steps"):
+                compare(one.name, getattr(part, one.name), getattr(reference, one.name))
+    for name in ("value_range", "dropout_at_test"):
+        compare(name, getattr(actual, name), getattr(paper, name))
+    for name, width in actual.generator.widths.items():
+        compare(f"generator's {name}", width, paper.generator.widths[name])
+    theirs = {term.name: term.description for term in paper.generator_terms}
+    for term in actual.generator_terms:
+        if term.description != theirs.get(term.name):
+            instead = f" instead of {theirs[term.name]}" if term.name in theirs else " is added"
+            found.append(f"loss {term.name}: {term.description}{instead}")
+    return [*found, *actual.departures]
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{value}"

@@ -1,0 +1,187 @@
+"""The description of a run, `run.json`: all that a reader, a resumed training or an opened folder has to know."""
+
+import dataclasses
+import datetime
+import functools
+import importlib.metadata
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from gandeblur.experiments.paper import Network
+from gandeblur.data.degradations import SHRINK, Step
+from gandeblur.errors import InputError
+from gandeblur.experiments.settings import RUN_FILE, Settings
+from gandeblur.files import replacing
+
+FORMAT = 1
+# What may differ between a run and its continuation.
+_FREE = ("epochs", "devices", "versions", "commit", "created", "departures", "settings", "generator_steps")
+
+
+def describe(settings: Settings) -> dict:
+    """One variant's run as JSON-able values: sections of labels and values."""
+    paper, own = settings.paper, settings.papers_own
+    description = {
+        "format": FORMAT,
+        "paper": {
+            "experiment": paper.name,
+            "title": paper.title,
+            "citation": paper.citation,
+            "variant": f"{settings.variant}: {paper.description}",
+            "preset": f"{settings.preset}: {settings.experiment.presets[settings.preset].description}",
+        },
+        "generator": _network(paper.generator)
+        | {"value_range": paper.value_range, "dropout_at_test": paper.dropout_at_test},
+        "discriminator": _network(paper.discriminator) if paper.discriminator else None,
+        "losses": {
+            "generator": [term.description for term in paper.generator_terms],
+            "discriminator": [term.description for term in paper.discriminator_terms],
+        },
+        "training": {
+            "optimizer": "Adam",
+            "learning_rate": paper.training.learning_rate,
+            "beta_1": paper.training.beta_1,
+            "epsilon": paper.training.epsilon,
+            "schedule": str(paper.training.schedule),
+            "batch_size": paper.training.batch_size,
+            "steps_per_epoch": paper.training.steps_per_epoch,
+            "epochs": paper.training.epochs,
+            "generator_steps": f"{paper.training.all_generator_steps:,} (the paper: "
+            f"{own.training.all_generator_steps:,})",
+            "steps_of_each_network_per_step": {
+                "discriminator": paper.training.discriminator_steps if paper.discriminator else 0,
+                "generator": paper.training.generator_steps,
+            },
+        },
+        "data": {
+            "train": [str(Path(folder).resolve()) for folder in settings.train_data] or ["scikit-image's photographs"],
+            "blurred": settings.blurred,
+            "photographs": steps_in_words(paper.data.photographs),
+            "pairs": None if paper.data.pairs is None else steps_in_words(paper.data.pairs),
+            "crop_px": paper.data.crop_px,
+            "downsample": paper.data.downsample,
+            "max_zoom": paper.data.max_zoom,
+        },
+        "run": {
+            "seed": settings.seed,
+            "precision": settings.precision,
+            "devices": settings.devices,
+            "vgg_weights": settings.vgg_weights,
+        },
+        "departures": settings.departures,
+        "settings": _choices(settings),
+        "versions": versions(),
+        "commit": commit(),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    return json.loads(json.dumps(description))
+
+
+def write(settings: Settings) -> dict:
+    """Writes the description of one variant's run into its work folder, and returns it."""
+    description = describe(settings)
+    settings.workdir.mkdir(parents=True, exist_ok=True)
+    with replacing(settings.workdir / RUN_FILE) as temporary:
+        temporary.write_text(json.dumps(description, indent=1), encoding="utf-8")
+    return description
+
+
+def read(path: Path) -> dict:
+    """The description in a run folder, or beside a weights file (`NAME.json` for `NAME.weights.h5`, or `run.json`).
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; give a run's folder, or its weights file")
+    beside = path.with_name(path.name.removesuffix(".weights.h5") + ".json")
+    places = [path / RUN_FILE] if path.is_dir() else [beside, path.parent / RUN_FILE]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        runs = sorted(place.parent.name for place in path.glob(f"*/{RUN_FILE}")) if path.is_dir() else []
+        remedy = (
+            f"choose one of its runs: {', '.join(runs)}" if runs else f"it needs a {RUN_FILE}, as a training writes"
+        )
+        raise InputError(f"{path}: is not described; {remedy}")
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+        wrong = description["format"] != FORMAT
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: cannot be read as a run's description; train again") from error
+    if wrong:
+        raise InputError(f"{file}: another version wrote it; train again")
+    return description
+
+
+def difference(held: Mapping, asked: Mapping) -> str | None:
+    """The first value in which two descriptions are not of one run, in words."""
+    values = dict(_values(held))
+    for label, value in _values(asked):
+        if values.get(label) != value:
+            return f"{label}={values.get(label)}, not {value}"
+    return None
+
+
+def steps_in_words(steps: Sequence[Step]) -> str:
+    """ "blur(7x7), gain_and_clip(gain=1.3)": the names and numbers of degradations."""
+    return ", ".join(_step(step) for step in steps) or "as they are"
+
+
+def versions() -> dict[str, str]:
+    names = ("gandeblur", "tensorflow", "keras", "numpy", "pillow", "scikit-image")
+    return {name: importlib.metadata.version(name) for name in names} | {"backend": keras.backend.backend()}
+
+
+def commit() -> str | None:
+    """The checkout's commit, with "-dirty" when files differ from it; None outside a checkout."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    git = ["git", "-C", str(root)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head + ("-dirty" if changed.strip() else "")
+
+
+def _network(network: Network) -> dict:
+    return {
+        "builder": f"{network.builder.__module__.removeprefix('gandeblur.models.')}.{network.builder.__name__}",
+        "widths": dict(network.widths),
+        "size_multiple": network.size_multiple,
+    }
+
+
+def _choices(settings: Settings) -> dict:
+    names = [one.name for one in dataclasses.fields(settings) if one.name not in ("experiment", "workdir")]
+    return {name: getattr(settings, name) for name in names}
+
+
+def _values(description: Any, label: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves that make a run this run, each under its own name."""
+    for name, value in description.items():
+        if name in _FREE:
+            continue
+        if isinstance(value, dict):
+            yield from _values(value, f"{label}{name}.")
+        else:
+            yield f"{label}{name}", value
+
+
+def _step(step: Step) -> str:
+    if step is SHRINK:
+        return "shrink"
+    if not isinstance(step, functools.partial):
+        return str(step)
+    numbers = [
+        "x".join(map(str, value.shape)) if hasattr(value, "shape") else f"{name}={value}"
+        for name, value in step.keywords.items()
+    ]
+    return f"{step.func.__name__}({', '.join(numbers)})"

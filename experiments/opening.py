@@ -1,0 +1,45 @@
+"""Opens what a training left: its generator, or its settings. The description tells all; no flags are needed."""
+
+from pathlib import Path
+
+from gandeblur.experiments.paper import Experiment
+from gandeblur.errors import InputError
+from gandeblur.experiments import description
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments.settings import WEIGHTS_FILE, Settings, choose
+from gandeblur.inference.restore import Deblurrer
+from gandeblur.training import checkpoint
+
+
+def deblurrer(path: Path) -> Deblurrer:
+    """The generator in a run folder, or in a weights file with a description beside it.
+
+    Raises:
+        InputError: there is no description or no generator, or the two do not fit.
+    """
+    told = description.read(path)
+    network = told["generator"]
+    variant = _experiment(path, told).variants.get(told["settings"]["variant"])
+    if variant is None:
+        raise InputError(f"{path}: is of a variant unknown here; use the version that wrote it")
+    generator = variant.generator.builder(**network["widths"])
+    checkpoint.load_weights(path / WEIGHTS_FILE if path.is_dir() else path, generator)
+    black, white = network["value_range"]
+    return Deblurrer(generator, (black, white), network["size_multiple"], network["dropout_at_test"], told)
+
+
+def settings(folder: Path) -> Settings:
+    """The settings of the run in a folder.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    told = description.read(folder)
+    return choose(_experiment(folder, told), workdir=folder, **told["settings"])
+
+
+def _experiment(path: Path, told: dict) -> Experiment:
+    name = told["paper"]["experiment"]
+    if name not in EXPERIMENTS:
+        raise InputError(f"{path}: is of {name}, unknown here; use the version that wrote it")
+    return EXPERIMENTS[name]

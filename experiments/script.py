@@ -1,0 +1,83 @@
+"""The flags of an experiment's script: they become `Settings`, and the stages run."""
+
+import sys
+
+from absl import app, flags, logging
+
+from gandeblur.experiments.paper import Experiment
+from gandeblur.errors import InputError, guarded
+from gandeblur.experiments.settings import ALL_VARIANTS, QUICK, Settings, choose
+
+FLAGS = flags.FLAGS
+ALL_STAGES = "all"
+STAGE_NAMES = (ALL_STAGES, "audit", "train", "evaluate", "report")
+
+_DEFINED = [
+    flags.DEFINE_string("stage", ALL_STAGES, f"what to do: {', '.join(STAGE_NAMES)}; several by commas"),
+    flags.DEFINE_string("preset", None, "schedule"),
+    flags.DEFINE_string("variant", None, "network and losses"),
+    flags.DEFINE_list(
+        "train_data", None, "folders of sharp photographs or pairs, packed or not; the embedded sample if left out"
+    ),
+    flags.DEFINE_list("test_data", None, "folders of sharp photographs or pairs; the embedded sample if left out"),
+    flags.DEFINE_string("benchmarks", None, "folder that holds set5, set14, bsd100, instead of --test_data"),
+    flags.DEFINE_string("blurred", None, "blur or blur_gamma: which blurred images, where a folder holds both"),
+    flags.DEFINE_integer("downsample", None, "shrink images by this factor; the preset's if left out", lower_bound=1),
+    flags.DEFINE_string("vgg_weights", None, "VGG weights of the perceptual loss (.npz or .h5); else downloaded"),
+    flags.DEFINE_string("detector", None, "SavedModel folder or .tflite file: score what it finds in the test images"),
+    flags.DEFINE_list("beside", None, "run folders or weights files of other generators, scored beside this one"),
+    flags.DEFINE_string("workdir", None, "folder of this run; runs/EXPERIMENT/PRESET-VARIANT-DATA if left out"),
+    flags.DEFINE_integer(
+        "seed", 0, "of initial weights, crops, order and the training images' degradations", lower_bound=0
+    ),
+    flags.DEFINE_string("devices", "all", "all (every GPU, else the CPU) or cpu:N (N logical CPUs)"),
+    flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "of the layers' arithmetic"),
+    flags.DEFINE_integer(
+        "batch_size", None, "images per step over all devices; the preset's if left out", lower_bound=1
+    ),
+    flags.DEFINE_integer("epochs", None, "the preset's if left out", lower_bound=1),
+    flags.DEFINE_boolean("resume", True, "continue the run that the work folder holds"),
+    flags.DEFINE_string("weights", None, "generator weights (.weights.h5) to evaluate instead of training"),
+]
+
+
+def main(experiment: Experiment) -> None:
+    """Entry point of an experiment's script: parses the flags and runs the stages; exits non-zero on an error."""
+    for flag in _DEFINED:
+        FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[flag.name])
+    choices = {name: preset.description for name, preset in experiment.presets.items()}
+    FLAGS["preset"].help = f"{QUICK} if left out: {_listed(choices)}"
+    choices = {name: paper.description for name, paper in experiment.variants.items()}
+    choices[ALL_VARIANTS] = "trains every variant and scores them side by side"
+    FLAGS["variant"].help = f"the first if left out: {_listed(choices)}"
+    FLAGS.set_default("verbosity", logging.WARNING)
+    app.run(lambda argv: sys.exit(run(experiment, argv)))
+
+
+def run(experiment: Experiment, argv: list[str]) -> int:
+    """Runs what the parsed flags say; returns the exit status."""
+
+    def stages():
+        if len(argv) > 1:
+            raise InputError(f"{argv[1]}: unexpected argument; every option is a --flag=value, see --help")
+        asked = FLAGS.stage.split(",")
+        for stage in asked:
+            if stage not in STAGE_NAMES:
+                raise InputError(f"--stage={stage}: unknown; use one of {', '.join(STAGE_NAMES)}")
+        settings = read(experiment)
+        from gandeblur.experiments.stages import STAGES, run
+
+        run(settings, STAGES if ALL_STAGES in asked else asked)
+
+    place = FLAGS.workdir or "the work folder"
+    return guarded(stages, place, "the same command continues from the last finished epoch", "--workdir")
+
+
+def read(experiment: Experiment) -> Settings:
+    """The settings that the parsed flags make."""
+    names = [flag.name for flag in _DEFINED if flag.name != "stage"]
+    return choose(experiment, **{name: FLAGS[name].value for name in names})
+
+
+def _listed(choices: dict[str, str]) -> str:
+    return "; ".join(f"{name} ({description})" for name, description in choices.items())

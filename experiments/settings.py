@@ -1,0 +1,153 @@
+"""What one run is: an experiment, a variant, a schedule, and what its user chose. Every stage is a function of it."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gandeblur.experiments.paper import Experiment, Paper, changed
+from gandeblur.errors import InputError
+from gandeblur.experiments.departures import departures
+
+ALL_VARIANTS = "all"
+QUICK = "quick"  # the schedule unless told otherwise
+RUN_FILE = "run.json"
+WEIGHTS_FILE = "generator.weights.h5"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run. Build it by `choose`, which checks the names and fills in the work folder.
+
+    Attributes:
+        experiment: variants and schedules.
+        variant: name, or "all": every variant in a folder of its own, scored side by side.
+        preset: name of the schedule.
+        workdir: where the run lives.
+        train_data, test_data: folders of photographs or pairs, packed or not; empty: the embedded photographs.
+        benchmarks: folder that holds set5, set14, bsd100, in place of `test_data`.
+        blurred: "blur" or "blur_gamma": which blurred images, where a folder holds both.
+        downsample, batch_size, epochs: in place of the schedule's; None: as it says.
+        vgg_weights: file of VGG's weights; None: Keras downloads them.
+        detector: SavedModel folder or LiteRT file that judges the restored images; None: no such judge.
+        beside: run folders or weights files of other generators, scored beside this one.
+        weights: generator weights to score, in place of a training.
+        seed: of initial weights, crops, order and the training images' degradations.
+        devices: "all" (every GPU, else the CPU) or "cpu:N".
+        precision: "float32" or "bfloat16", of the layers' arithmetic.
+        resume: whether to go on with the run that the work folder holds.
+    """
+
+    experiment: Experiment = field(repr=False)
+    variant: str
+    preset: str
+    workdir: Path
+    train_data: tuple[str, ...] = ()
+    test_data: tuple[str, ...] = ()
+    benchmarks: str | None = None
+    blurred: str | None = None
+    downsample: int | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+    vgg_weights: str | None = None
+    detector: str | None = None
+    beside: tuple[str, ...] = ()
+    weights: str | None = None
+    seed: int = 0
+    devices: str = "all"
+    precision: str = "float32"
+    resume: bool = True
+
+    @property
+    def paper(self) -> Paper:
+        """The variant at this run's size (of several variants, the first one)."""
+        smaller = self.experiment.presets[self.preset].of(self.papers_own)
+        changes = {name: getattr(self, name) for name in ("downsample", "batch_size", "epochs") if getattr(self, name)}
+        return changed(smaller, **changes)
+
+    @property
+    def papers_own(self) -> Paper:
+        """The variant as the paper has it."""
+        variants = self.experiment.variants
+        return self.experiment.paper if self.variant == ALL_VARIANTS else variants[self.variant]
+
+    @property
+    def departures(self) -> list[str]:
+        return departures(self.papers_own, self.paper)
+
+    @property
+    def parts(self) -> "list[Settings]":
+        """The runs that train: itself, or one for each variant in a folder of its own."""
+        if self.variant != ALL_VARIANTS:
+            return [self]
+        return [
+            dataclasses.replace(self, variant=name, workdir=self.workdir / name) for name in self.experiment.variants
+        ]
+
+    @property
+    def named_parts(self) -> "dict[str, Settings]":
+        """Method -> run: the paper's name for one; side by side, the variants', as several may share the paper's."""
+        parts = self.parts
+        return {part.variant if len(parts) > 1 else part.paper.ours: part for part in parts}
+
+    @property
+    def checkpoint_path(self) -> Path:
+        return self.workdir / "checkpoint.npz"
+
+    @property
+    def weights_path(self) -> Path:
+        """The generator's weights: those named, or those that the training leaves."""
+        return Path(self.weights) if self.weights else self.workdir / WEIGHTS_FILE
+
+    @property
+    def image_folder(self) -> Path:
+        return self.workdir / "images"
+
+    @property
+    def results_path(self) -> Path:
+        return self.workdir / "results.json"
+
+    @property
+    def report_path(self) -> Path:
+        return self.workdir / "report.html"
+
+
+def choose(
+    experiment: Experiment,
+    *,
+    variant: str | None = None,
+    preset: str | None = None,
+    workdir: str | Path | None = None,
+    **others: Any,
+) -> Settings:
+    """The settings with these choices; what is None is left to its default.
+
+    Raises:
+        InputError: an unknown variant or schedule, or choices that exclude each other.
+    """
+    default = next(iter(experiment.variants))
+    variant = _one_of("--variant", variant or default, [*experiment.variants, ALL_VARIANTS])
+    preset = _one_of("--preset", preset or QUICK, list(experiment.presets))
+    given = {name: value for name, value in others.items() if value is not None}
+    for name in ("train_data", "test_data", "beside"):
+        if name in given:
+            given[name] = tuple(str(folder) for folder in given[name])
+    weights = given.get("weights")
+    if weights and variant == ALL_VARIANTS:
+        raise InputError(f"--weights={weights}: belongs to one variant; name it with --variant")
+    if not workdir:
+        # The data's names are part of it: the same schedule on other data is another run.
+        data = "+".join(Path(folder).resolve().name for folder in given.get("train_data", ()))[:80]
+        parts = [preset, variant, data, Path(weights).name if weights else ""]
+        workdir = Path("runs") / experiment.paper.name / "-".join(filter(None, parts))
+    settings = Settings(experiment, variant, preset, Path(workdir), **given)
+    if weights and settings.checkpoint_path.exists():
+        raise InputError(f"{settings.checkpoint_path}: holds a run of its own; give --weights another --workdir")
+    return settings
+
+
+def _one_of(flag: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise InputError(f"{flag}={value}: unknown; use one of {', '.join(allowed)}")
+    return value

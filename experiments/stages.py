@@ -1,0 +1,102 @@
+"""The stages of a run in their order, each a function of the settings:
+
+    audit      the built networks against the paper
+    train      files -> crops -> degradation -> batches -> train step -> checkpoint
+    evaluate   restored test images -> scores -> results.json
+    report     results.json -> report.html
+
+What a later stage needs is looked at before the first one: a wrong folder must not show after hours of training.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from gandeblur.errors import InputError
+from gandeblur.evaluation.detectors import load_detector
+from gandeblur.evaluation.report import write_report
+from gandeblur.evaluation.results import Results
+from gandeblur.experiments import audit, opening, sources
+from gandeblur.experiments.evaluate import evaluate, print_scores
+from gandeblur.experiments.settings import Settings
+from gandeblur.experiments.train import finished_epochs, loaded_terms, train
+from gandeblur.inference.restore import Deblurrer
+from gandeblur.training import backend, checkpoint
+
+STAGES = ("audit", "train", "evaluate", "report")
+
+
+def run(settings: Settings, stages: Collection[str] = STAGES) -> Results | None:
+    """Runs these of the `STAGES`; of all variants side by side, each that trains.
+
+    Returns:
+        What the evaluation found, if there was one.
+
+    Raises:
+        InputError: something in the settings, the data or the work folder is wrong.
+    """
+    strategy = _prepare(settings)
+    training = "train" in stages and not settings.weights
+    sets = sources.test_images(settings) if "evaluate" in stages else []
+    detector = load_detector(settings.detector) if settings.detector else None
+    beside = _beside(settings)
+    for part in settings.parts:
+        if part.weights:
+            _check_weights(part)
+        if training:
+            finished_epochs(part)
+            loaded_terms(part)
+    if "audit" in stages:
+        # Variants that differ in losses only have one audit.
+        networks = {str(part.papers_own.networks): part for part in settings.parts}
+        for part in networks.values():
+            audit.print_audit(part.papers_own, with_summary=len(stages) == 1)
+    for part in settings.parts if training else ():
+        train(part, strategy)
+    results = None
+    if "evaluate" in stages:
+        results = evaluate(settings, sets, beside, detector)
+        print_scores(results)
+    if "report" in stages:
+        print(f"report: {report(settings).resolve()}")
+    return results
+
+
+def report(settings: Settings) -> Path:
+    """Writes the page about what the evaluation found, and returns its path."""
+    results = Results.from_json(settings.results_path)
+    if not settings.named_parts.keys() <= results.runs.keys():
+        held = ", ".join(results.runs)
+        raise InputError(f"{settings.results_path}: holds {held}, not {settings.variant}; choose another --workdir")
+    write_report(results, settings.image_folder, settings.report_path)
+    return settings.report_path
+
+
+def _prepare(settings: Settings) -> Any:
+    """Devices and precision of the whole process; returns the distribution strategy, None for one device."""
+    try:
+        strategy = backend.strategy(settings.devices)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if keras.backend.backend() != "tensorflow":
+        tf.config.set_visible_devices([], "GPU")  # tf.data must not take the accelerator's memory
+    keras.config.set_dtype_policy("mixed_bfloat16" if settings.precision == "bfloat16" else "float32")
+    return strategy
+
+
+def _check_weights(settings: Settings) -> None:
+    paper = settings.paper
+    checkpoint.load_weights(settings.weights_path, paper.generator.build(paper.data.crop_px))
+
+
+def _beside(settings: Settings) -> dict[str, Deblurrer]:
+    """Name -> network of the other runs that are scored too: the paper's name for it, or its folder's."""
+    found = {}
+    for path in map(Path, settings.beside):
+        network = opening.deblurrer(path)
+        experiment = network.description["paper"]["experiment"]
+        found[settings.paper.reported.columns.get(experiment, path.name)] = network
+    return found

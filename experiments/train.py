@@ -1,0 +1,129 @@
+"""Training: networks, optimizers and streams from the settings, and `fit` with what keeps a run safe and visible."""
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from gandeblur.data import pipeline
+from gandeblur.errors import InputError
+from gandeblur.experiments import description, sources
+from gandeblur.experiments.settings import Settings
+from gandeblur.losses.perceptual import Perceptual
+from gandeblur.training import backend, checkpoint, progress, summaries
+from gandeblur.training.gan import GAN, Term, between_images
+
+
+def train(settings: Settings, strategy: Any = None) -> None:
+    """Trains one variant, from the start or from where its work folder stands, to the last epoch.
+
+    Args:
+        settings: of one variant.
+        strategy: a `tf.distribute` strategy, or None for one device.
+
+    Raises:
+        InputError: the work folder holds another run, an image is bad, or a loss is not finite.
+    """
+    training = settings.paper.training
+    devices = strategy.num_replicas_in_sync if strategy else 1
+    if training.batch_size % devices:
+        raise InputError(
+            f"--batch_size={training.batch_size}: not a multiple of the {devices} devices; choose one that is"
+        )
+    done = finished_epochs(settings)
+    if done >= training.epochs:
+        print(f"{settings.checkpoint_path}: already trained for {done} epochs; nothing to do")
+        return
+    train_sets, validation_sets = zip(*sources.training_images(settings), strict=True)
+    stream = sources.training_batches(settings, train_sets, done)
+    validation = sources.validation_batches(settings, validation_sets, devices)
+    model = build(settings, strategy)
+    plateau = training.schedule.callback(list(model.optimizers.values()))
+    history: dict[str, list[float]] = {}
+    if done:
+        meta = checkpoint.restore(settings.checkpoint_path, model)
+        backend.separate_seeds(model)
+        if plateau:
+            plateau.set_state(meta["schedule"])
+        history = meta["history"]
+        print(f"resuming {settings.checkpoint_path} after epoch {done}")
+
+    described = description.write(settings)
+    shown = next(iter(validation.unbatch().batch(4).as_numpy_iterator()))
+    images = training.batch_size * training.steps_per_epoch
+    callbacks = [
+        progress.StopAtInterrupt(),
+        progress.StopAtNonFinite(training.steps_per_epoch, settings.checkpoint_path),
+        *([plateau] if plateau else []),
+        summaries.TensorBoard(settings.workdir / "tensorboard", summaries.markdown(described), shown, images),
+        progress.Progress(training.epochs, training.steps_per_epoch),
+        checkpoint.Checkpoint(settings.workdir, described, history, plateau),
+    ]
+    print(f"training on {sources.named(train_sets)}, work folder {settings.workdir}", flush=True)
+    with pipeline.input_errors():
+        model.fit(
+            stream,
+            validation_data=validation,
+            initial_epoch=done,
+            epochs=training.epochs,
+            steps_per_epoch=training.steps_per_epoch,
+            callbacks=callbacks,
+            shuffle=False,  # the stream's own order
+            verbose=0,
+        )
+
+
+def finished_epochs(settings: Settings) -> int:
+    """Finished epochs of the run in the work folder, 0 if there is none.
+
+    Raises:
+        InputError: it is another run, or must not be resumed.
+    """
+    if not settings.checkpoint_path.exists():
+        return 0
+    if not settings.resume:
+        raise InputError(f"{settings.checkpoint_path}: holds a run; choose another --workdir to start anew")
+    meta = checkpoint.read_meta(settings.checkpoint_path)
+    differs = description.difference(meta["run"], description.describe(settings))
+    if differs:
+        raise InputError(f"{settings.checkpoint_path}: holds a run with {differs}; choose another --workdir")
+    return meta["epoch"]
+
+
+def build(settings: Settings, strategy: Any = None) -> GAN:
+    """Networks, optimizers and the train step, under the distribution strategy."""
+    paper = settings.paper
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        generator_terms = loaded_terms(settings)
+        keras.utils.set_random_seed(settings.seed)  # here, so that nothing earlier has drawn from it
+        networks = {name: network.build(paper.data.crop_px) for name, network in paper.networks.items()}
+        model = GAN(
+            networks["generator"],
+            networks.get("discriminator"),
+            generator_terms=generator_terms,
+            discriminator_terms=paper.discriminator_terms,
+            discriminator_steps=paper.training.discriminator_steps,
+            generator_steps=paper.training.generator_steps,
+            value_range=paper.value_range,
+        )
+        steps = {"generator": paper.training.generator_steps, "discriminator": paper.training.discriminator_steps}
+        model.compile(*(paper.training.optimizer(steps[name]) for name in networks))
+    backend.separate_seeds(model)
+    return model
+
+
+def loaded_terms(settings: Settings) -> list[Term]:
+    """The generator's terms, those that see by a trained network with its weights.
+
+    Raises:
+        InputError: they cannot be had.
+    """
+    terms = []
+    for term in settings.paper.generator_terms:
+        if isinstance(term.loss, between_images) and isinstance(term.loss.loss, Perceptual):
+            weights = Path(settings.vgg_weights) if settings.vgg_weights else None
+            term = dataclasses.replace(term, loss=between_images(term.loss.loss.load(weights)))
+        terms.append(term)
+    return terms

@@ -1,0 +1,59 @@
+"""Weights of small trainings, as they were before the experiments were rebuilt: the same seed gives the same numbers.
+
+`golden.npz` holds every tenth value; a difference of rounding between machines is allowed, no more.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tiny_experiment
+from tiny_experiments import tiny
+
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments.settings import choose
+from gandeblur.experiments.train import build, train
+from gandeblur.training import checkpoint
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="initial weights differ on JAX")
+
+STEPS = [
+    ("sharingan", "sharingan"),
+    ("ird_gan", "ird"),
+    ("ird_gan", "no_l1"),
+    ("hkust_gan", "hkust"),
+    ("dark_channel_gan", "dc250"),
+    ("dark_channel_gan", "dc0"),
+    ("dark_channel_gan", "dc250p"),
+]
+
+
+def golden(name):
+    with np.load(Path(__file__).with_name("golden.npz")) as archive:
+        return archive[name]
+
+
+@pytest.mark.parametrize(("name", "variant"), STEPS)
+def test_three_steps_on_given_images(name, variant):
+    experiment = EXPERIMENTS[name]
+    steps = experiment.paper.training.discriminator_steps
+    settings = choose(tiny(experiment, discriminator_steps=steps), variant=variant)
+    model = build(settings)
+    count = settings.paper.training.batch_size * settings.paper.training.discriminator_steps
+    rng = np.random.default_rng(1)
+    for _ in range(3):
+        sharp = rng.random((count, 32, 32, 3), np.float32)
+        model.train_on_batch(sharp * 0.7, sharp, rng.random(count, np.float32))
+    weights = model.generator.get_weights() + model.discriminator.get_weights()
+    ours = np.concatenate([np.ravel(array) for array in weights])[::10]
+    np.testing.assert_allclose(ours, golden(f"{name}-{variant}"), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["combined", "odcnn"])
+def test_a_whole_training_from_files_to_checkpoint(variant, tmp_path):
+    train(choose(tiny_experiment.EXPERIMENT, variant=variant, workdir=tmp_path))
+    with np.load(tmp_path / "checkpoint.npz") as archive:
+        arrays = [archive[key] for key in archive.files if key != checkpoint.META]
+    ours = np.concatenate([np.ravel(array) for array in arrays if array.dtype == np.float32])[::10]
+    np.testing.assert_allclose(ours, golden(f"gan_d-{variant}"), rtol=1e-4, atol=1e-5)

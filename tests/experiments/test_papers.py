@@ -1,0 +1,189 @@
+"""The numbers of every paper, and every built layer against what it prints."""
+
+import dataclasses
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from gandeblur.experiments.paper import Network
+from gandeblur.experiments import audit, dark_channel_gan, gan_d, hkust_gan, script
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.losses.perceptual import Perceptual
+from gandeblur.models import gan_d as networks
+
+VARIANTS = [(name, variant) for name, experiment in EXPERIMENTS.items() for variant in experiment.variants]
+
+
+def weights(terms):
+    return {term.name: term.weight for term in terms}
+
+
+def test_every_experiment_goes_by_its_name():
+    assert {name: experiment.paper.name for name, experiment in EXPERIMENTS.items()} == {n: n for n in EXPERIMENTS}
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_every_layer_and_total_is_the_papers(name, variant):
+    paper = EXPERIMENTS[name].variants[variant]
+    for network in paper.networks.values():
+        model = network.build(paper.data.crop_px)
+        rows = audit.rows(model, network)
+        assert rows[-1]["layer"] == "total" and rows[-1]["verdict"] == "ok"
+        assert {row["verdict"] for row in rows} <= {"ok", "", audit.NOT_LISTED}
+        assert ("paper" in rows[0]) == bool(network.layers)
+        holds, convolutions = audit.of_formula(model)
+        assert holds == convolutions > 0
+
+
+def test_the_papers_that_print_layers():
+    assert {name for name, experiment in EXPERIMENTS.items() if experiment.paper.generator.layers} == {
+        "gan_d",
+        "hkust_gan",
+    }
+
+
+def test_audit_names_what_differs():
+    network = gan_d.GENERATOR
+    wider = networks.generator(maps=39, wide_maps=512)
+    rows = {row["layer"]: row for row in audit.rows(wider, dataclasses.replace(network, layers=network.layers[1:]))}
+    assert rows["conv_1x121"]["verdict"] == audit.NOT_LISTED
+    assert "in is 38 in the paper" in rows["conv_121x1"]["verdict"]
+    assert rows["total"]["verdict"].startswith("differs by +")
+    extra = dataclasses.replace(network.layers[0], name="extra")
+    missing = audit.rows(wider, dataclasses.replace(network, layers=(*network.layers, extra)))
+    assert [row["verdict"] for row in missing if row["layer"] == "extra"] == ["missing here"]
+    unprinted = audit.rows(wider, Network(networks.generator, {}, parameters=1))
+    assert "paper" not in unprinted[0] and unprinted[-1]["verdict"].startswith("differs by +")
+
+
+def test_what_hkusts_tables_leave_out_closes_their_totals():
+    left_out = {
+        "generator": {"23 BatchNormalization": 20_992},
+        "discriminator": {"4 BatchNormalization": 3_840, "2 Dense": 263_168 + 1_025},
+    }
+    for name, (convolutions, total) in hkust_gan.TABLE_1.items():
+        network = hkust_gan.PAPER.networks[name]
+        model = network.build(256)
+        assert audit.of_formula(model)[1] == convolutions and network.parameters == total
+        rows = {row["layer"]: row for row in audit.rows(model, network)}
+        assert {kind: rows[kind]["parameters"] for kind in left_out[name]} == left_out[name]
+        assert rows["listed layers"]["parameters"] + sum(left_out[name].values()) == total
+
+
+def test_hkusts_audit_is_whole_in_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with flagsaver.flagsaver():
+        flags.FLAGS.unparse_flags()
+        assert script.run(hkust_gan.EXPERIMENT, flags.FLAGS(["x", "--stage=audit"])) == 0
+    printed = capsys.readouterr().out
+    table = printed[printed.index("(HKUST) discriminator") :]
+    assert "…" not in table and "conv2d_28" in table
+    assert "generator: 24 convolutions, 11,399,171 parameters" in printed
+    assert "discriminator: 6 convolutions, 3,098,370 parameters" in printed
+    assert "together: 30 convolutions, 14,497,541 parameters" in printed
+    assert printed.count("gives the parameters of 24 of the 24") == printed.count("of 6 of the 6") == 1
+
+
+# What training takes of each paper ---------------------------------------------------------------------------------
+
+
+def test_gan_d():
+    training = gan_d.PAPER.training
+    assert training.all_generator_steps * training.batch_size == 2_000_000
+    assert (training.learning_rate, training.beta_1, gan_d.PAPER.value_range) == (1e-5, 0.9, (0, 255))
+    rows = gan_d.PAPER.reported.rows
+    for method, (psnr_db, ssim) in rows["all"].items():  # the plain mean of the four sets
+        sets = [row[method] for name, row in rows.items() if name != "all"]
+        assert sum(pair[0] for pair in sets) / 4 == pytest.approx(psnr_db, abs=0.01)
+        assert sum(pair[1] for pair in sets) / 4 == pytest.approx(ssim, abs=0.01)
+
+
+def test_hkust():
+    paper = hkust_gan.PAPER
+    training = paper.training
+    assert (paper.data.crop_px, training.batch_size, training.epochs, training.steps_per_epoch) == (256, 16, 40, 31)
+    optimizer = training.optimizer(1)
+    assert (float(optimizer.learning_rate), optimizer.beta_1, optimizer.beta_2) == (pytest.approx(1e-4), 0.9, 0.999)
+    assert optimizer.epsilon == 1e-8
+    assert training.discriminator_steps == 5
+    assert weights(paper.generator_terms) == {"content": 100, "adversarial": 1}
+    assert paper.generator_terms[0].loss.loss == Perceptual("vgg16", "block3_conv3")
+    assert {condition.size_px for condition in paper.data.test.values()} == {None, 256}
+
+
+def test_dark_channel():
+    paper = dark_channel_gan.PAPER
+    assert paper.generator.size_multiple == 2 ** len(paper.generator.widths["encoder_maps"])
+    training = paper.training
+    assert (paper.data.crop_px, training.batch_size, training.epochs, paper.data.downsample) == (256, 1, 15, 2)
+    assert (training.learning_rate, training.beta_1) == (2e-4, 0.5)
+    assert (training.discriminator_steps, training.generator_steps) == (1, 2)
+    assert dark_channel_gan.TRAINING_NOISE.keywords == {"variance": (0.0, 0.002)}
+    dc0 = {"l1": 2 * 100, "adversarial": 1}  # 100 on [-1, 1]
+    dc250 = dc0 | {"dark_channel": 250}
+    found = {name: weights(one.generator_terms) for name, one in EXPERIMENTS["dark_channel_gan"].variants.items()}
+    assert found == {"dc250": dc250, "dc0": dc0, "dc250p": dc250 | {"content": 100}}
+
+
+@pytest.mark.parametrize(("name", "generator_steps"), [("sharingan", 300_000), ("ird_gan", 965_100)])
+def test_deblurgans_relatives(name, generator_steps):
+    experiment = EXPERIMENTS[name]
+    paper, training = experiment.paper, experiment.paper.training
+    assert (paper.data.crop_px, training.batch_size, training.learning_rate, training.beta_1) == (256, 1, 1e-4, 0.5)
+    assert (training.epochs, training.discriminator_steps) == (300, 5)
+    assert training.all_generator_steps == generator_steps
+    assert paper.generator.widths["output_stddev"] == 0.02
+    assert paper.generator_terms[0].loss.loss == Perceptual("vgg19", "block3_conv3", relu=False)
+    rate = training.optimizer(1).learning_rate
+    schedule = training.schedule.rate(1e-4, 300, 10)
+    assert [float(schedule(10 * epoch)) for epoch in (0, 150, 225, 299)] == pytest.approx(
+        [1e-4, 1e-4, 5e-5, 1e-4 / 150]
+    )
+    assert float(rate) == pytest.approx(1e-4)
+
+
+def test_the_weights_of_their_losses():
+    common = {"content": 100, "adversarial": 1}
+    sharingan, ird = EXPERIMENTS["sharingan"].paper, EXPERIMENTS["ird_gan"]
+    assert weights(sharingan.generator_terms) == common
+    assert weights(sharingan.discriminator_terms) == {"minus_wasserstein_gap": 1, "penalty": 100}
+    whole = common | {"l1": 170}
+    found = {name: weights(paper.generator_terms) for name, paper in ird.variants.items()}
+    assert found == {"ird": whole, "no_residual": whole, "no_skip": whole, "no_l1": common}
+    assert weights(ird.paper.discriminator_terms) == {"minus_wasserstein_gap": 1, "penalty": 10}
+
+
+# Smaller schedules -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_papers_own_schedule_departs_in_words_only(name):
+    from gandeblur.experiments.settings import choose
+
+    settings = choose(EXPERIMENTS[name], preset="paper")
+    assert settings.paper == settings.papers_own
+    assert settings.departures == list(settings.papers_own.departures)
+    assert choose(EXPERIMENTS[name], preset="paper", epochs=1).departures[0].startswith("generator steps: ")
+
+
+def test_departures_follow_from_the_numbers():
+    from gandeblur.experiments.settings import choose
+
+    listed = choose(EXPERIMENTS["sharingan"], preset="cpu_hour").departures
+    assert listed[:7] == [
+        "generator steps: 2,500 instead of 300,000",
+        "discriminator steps: 1 instead of 5",
+        "crop px: 96 instead of 256",
+        "downsample: 1 instead of 2",
+        "generator's output stddev: 0.001 instead of 0.02",
+        "loss pixel: 100000 x mean_absolute_error(restored, sharp) is added",
+        EXPERIMENTS["sharingan"].paper.departures[0],
+    ]
+
+
+def test_a_change_of_what_is_not_there_is_refused():
+    from gandeblur.experiments.paper import changed
+
+    with pytest.raises(ValueError, match="gan_d has no depth"):
+        changed(gan_d.PAPER, depth=3)

@@ -1,0 +1,161 @@
+"""What `import gandeblur` offers, as the README shows it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_experiment
+from PIL import Image
+from tiny_experiments import tiny
+
+import gandeblur
+from gandeblur import cli
+from gandeblur.experiments import description
+from gandeblur.experiments.papers import EXPERIMENTS
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The experiments with small networks and seconds of training."""
+    monkeypatch.setitem(EXPERIMENTS, "gan_d", tiny_experiment.EXPERIMENT)
+    monkeypatch.setitem(EXPERIMENTS, "sharingan", tiny(EXPERIMENTS["sharingan"], downsample=1))
+
+
+@pytest.fixture
+def trained(small, tmp_path_factory):
+    return gandeblur.train("gan_d", workdir=tmp_path_factory.mktemp("run"), epochs=1)
+
+
+def write_pairs(folder, split, count=3):
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        for kind in ("blur", "sharp"):
+            (folder / split / f"scene{number}" / kind).mkdir(parents=True)
+            pixels = rng.integers(0, 256, (40, 44, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / split / f"scene{number}" / kind / "000001.png")
+
+
+def test_the_readmes_python_block_runs_as_it_stands(small, tmp_path, monkeypatch):
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    write_pairs(tmp_path / "PAIRS", "train")
+    write_pairs(tmp_path / "TEST", "test", count=2)
+    pixels = np.random.default_rng(1).integers(0, 256, (50, 61, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("photo.jpg")
+    gandeblur.train("gan_d", epochs=1)  # what a reader has done before, by the command above the block
+    names = {}
+    exec(block, names)
+    assert Image.open("restored.png").size == (61, 50)
+    assert names["run"].folder == Path("runs/mine")
+    told = json.loads(Path("runs/mine/run.json").read_text())
+    assert told["paper"]["experiment"] == "sharingan" and told["data"]["train"] == [str(tmp_path / "PAIRS")]
+    assert "TEST/test/blur" in Path("runs/mine/report.html").read_text()
+
+
+def test_a_picture_comes_back_as_it_came(trained, tmp_path):
+    deblur = gandeblur.load(trained.folder)
+    pixels = np.random.default_rng(1).integers(0, 256, (50, 61, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    restored = deblur(pixels)
+    assert restored.dtype == np.uint8 and restored.shape == pixels.shape
+    assert not np.array_equal(restored, pixels)
+    for picture in (Image.fromarray(pixels), tmp_path / "photo.png", str(tmp_path / "photo.png")):
+        np.testing.assert_array_equal(np.asarray(deblur(picture)), restored)
+    with pytest.raises(ValueError, match=r"float64 .* give uint8 \[H, W, 3\]"):
+        deblur(pixels / 255)
+
+
+def test_a_weights_file_with_its_description_is_a_model(trained, tmp_path):
+    weights = tmp_path / "mine.weights.h5"
+    weights.write_bytes((trained.folder / "generator.weights.h5").read_bytes())
+    with pytest.raises(gandeblur.InputError, match=r"mine.weights.h5: is not described; it needs a run.json"):
+        gandeblur.load(weights)
+    (tmp_path / "mine.json").write_text((trained.folder / "run.json").read_text())
+    pixels = np.full((40, 40, 3), 90, np.uint8)
+    np.testing.assert_array_equal(gandeblur.load(weights)(pixels), gandeblur.load(trained.folder)(pixels))
+
+
+def test_the_folder_alone_is_enough_to_score_it(trained):
+    scored = gandeblur.evaluate(str(trained.folder))
+    assert scored.settings == trained.settings
+    assert scored.results.methods[-1] == "GAN-D" and scored.report().exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "line"),
+    [
+        ("none", None, "none: no such file or folder"),
+        ("empty", "", "cannot be read as a run's description"),
+        ("text", "[]", "cannot be read as a run's description"),
+        ("newer", '{"format": 99}', "another version wrote it"),
+        ("other", '{"format": 1, "paper": {"experiment": "x"}, "generator": {}}', "is of x, unknown here"),
+    ],
+)
+def test_what_is_no_run_is_refused_in_one_line(name, told, line, tmp_path):
+    if told is not None:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(told)
+    for function in (gandeblur.load, gandeblur.evaluate):
+        with pytest.raises(gandeblur.InputError, match=line) as error:
+            function(tmp_path / name)
+        assert "\n" not in str(error.value)
+
+
+def test_an_unknown_experiment_lists_the_known_ones():
+    with pytest.raises(gandeblur.InputError, match=r"gand: unknown experiment; use one of gan_d, "):
+        gandeblur.train("gand")
+
+
+def test_a_description_holds_all_that_makes_a_run_this_run(trained):
+    told = description.read(trained.folder)
+    assert told["generator"]["widths"] == {"maps": 3, "wide_maps": 4, "identity_noise": 0.01}
+    assert (told["generator"]["builder"], told["generator"]["value_range"]) == ("gan_d.generator", [0, 1])
+    assert told["losses"]["generator"] == [
+        "1 x mean_squared_error(restored, sharp)",
+        "0.0001 x non_saturating(fake_logits)",
+    ]
+    assert told["training"]["learning_rate"] == 1e-4 and told["training"]["schedule"].startswith("Plateau(")
+    assert told["data"]["photographs"] == (
+        "blur(7x7), gain_and_clip(gain=1.3), gaussian_noise(variance=0.0005), jpeg(quality=70)"
+    )
+    assert (told["run"]["seed"], told["run"]["precision"], told["data"]["crop_px"]) == (0, "float32", 32)
+    assert told["versions"].keys() >= {"gandeblur", "tensorflow", "keras", "backend"}
+    again = description.describe(trained.settings)
+    assert description.difference(told, again) is None
+    again["run"]["seed"] = 7
+    assert description.difference(told, again) == "run.seed=0, not 7"
+
+
+def test_the_command_restores_and_never_overwrites(trained, tmp_path, capsys):
+    Image.fromarray(np.full((40, 50, 3), 90, np.uint8)).save(tmp_path / "photo.jpg")
+    arguments = ["restore", str(tmp_path / "photo.jpg"), "--model", str(trained.folder), "-o", str(tmp_path / "out")]
+    assert cli.main(arguments) == 0
+    assert Image.open(tmp_path / "out" / "photo.png").size == (50, 40)
+    before = (tmp_path / "out" / "photo.png").read_bytes()
+    capsys.readouterr()
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'out' / 'photo.png'}: would be overwritten; ")
+    assert (tmp_path / "out" / "photo.png").read_bytes() == before
+
+
+def test_the_command_trains_and_scores(small, tmp_path, capsys):
+    assert cli.main(["train", "gan_d", "--workdir", str(tmp_path / "run")]) == 0
+    assert cli.main(["evaluate", str(tmp_path / "run")]) == 0
+    assert f"report: {tmp_path / 'run' / 'report.html'}" in capsys.readouterr().out
+    assert cli.main(["train", "nonesuch"]) == 2
+    assert capsys.readouterr().err.startswith("error: nonesuch: unknown experiment")
+
+
+def test_importing_it_imports_no_tensorflow():
+    script = (
+        "import sys, gandeblur; gandeblur.InputError; assert not {'tensorflow', 'keras', 'absl'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'nonesuch'"):
+        gandeblur.nonesuch  # noqa: B018

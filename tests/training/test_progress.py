@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny_gan as tiny
+
+from gandeblur.errors import InputError
+from gandeblur.training import progress
+
+
+def fit(model, data, callbacks):
+    degraded, sharp = (data[:, side].reshape(-1, *data.shape[3:]) for side in (0, 1))
+    dataset = tf.data.Dataset.from_tensor_slices((degraded, sharp)).batch(4, drop_remainder=True)
+    model.fit(dataset, validation_data=dataset.take(1), epochs=2, verbose=0, callbacks=callbacks, shuffle=False)
+
+
+def test_stops_at_the_first_loss_that_is_not_finite(tmp_path):
+    data = tiny.batches(3)
+    data[1, 1, 0, 0, 0, 0] = np.nan
+    with pytest.raises(InputError, match=r"training step 2: .*mse.* is not finite; no checkpoint was written"):
+        fit(tiny.gan(), data, [progress.StopAtNonFinite(3, tmp_path / "checkpoint.npz")])
+
+
+def test_names_the_last_good_checkpoint(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    path.touch()
+    stop = progress.StopAtNonFinite(10, path)
+    stop.on_epoch_begin(4)
+    stop.on_train_batch_end(0, {"mse": 1.0})
+    with pytest.raises(InputError, match=r"training step 43: mse is not finite; .*checkpoint.npz holds epoch 4;"):
+        stop.on_train_batch_end(2, {"mse": float("inf"), "discriminator": 0.3})
+
+
+def test_an_epoch_is_one_line(capsys):
+    shown = progress.Progress(epochs=3, steps_per_epoch=4)
+    shown.set_model(tiny.gan())  # terms: mse, and adversarial with a weight
+    logs = {"mse": 0.01, "adversarial": 7.0, "adversarial_weighted": 0.002, "val_psnr_db": 24.512, "images_per_s": 3.21}
+    for epoch in (1, 2):  # a run resumed after its first epoch
+        shown.on_epoch_begin(epoch)
+        shown.on_train_batch_end(0)
+        shown.on_epoch_end(epoch, logs)
+    shown.on_train_end()
+    assert capsys.readouterr().out.splitlines() == [
+        "epoch 2/3  loss 0.012  validation 24.51 dB  3.21 images/s  1 min left",
+        "epoch 3/3  loss 0.012  validation 24.51 dB  3.21 images/s  done",
+    ]

@@ -1,0 +1,107 @@
+"""What a run shows while it trains, and how it stops: one bar, one line per epoch, Ctrl-C, and losses that are no
+numbers."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from gandeblur.errors import InputError
+
+
+class Progress(keras.callbacks.Callback):
+    """One progress bar over all steps on a terminal, and a line when an epoch ends:
+
+        epoch 3/10  loss 0.0123  validation 24.51 dB  12.3 images/s  4 min left
+
+    The loss is the generator's weighted sum. All else goes to TensorBoard, which must come before in the callbacks.
+    """
+
+    def __init__(self, epochs: int, steps_per_epoch: int):
+        super().__init__()
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.first: int | None = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.first is None:
+            self.first, self.started = epoch, time.monotonic()
+            columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self.bar = Bar(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+            self.task = self.bar.add_task("steps", total=(self.epochs - epoch) * self.steps_per_epoch)
+            self.bar.start()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.advance(self.task)
+
+    def on_epoch_end(self, epoch, logs=None):
+        terms = self.model.generator_terms
+        loss = sum(logs[f"{term.name}_weighted" if term.weight != 1 else term.name] for term in terms)
+        left_s = (time.monotonic() - self.started) / (epoch + 1 - self.first) * (self.epochs - epoch - 1)
+        left = f"{max(1, round(left_s / 60))} min left" if epoch + 1 < self.epochs else "done"
+        print(
+            f"epoch {epoch + 1}/{self.epochs}  loss {loss:.4g}  validation {logs['val_psnr_db']:.2f} dB  "
+            f"{logs['images_per_s']:.3g} images/s  {left}",
+            flush=True,
+        )
+
+    def on_train_end(self, logs=None):
+        self.bar.stop()
+
+
+class StopAtInterrupt(keras.callbacks.Callback):
+    """Turns Ctrl-C into a `KeyboardInterrupt` between two steps; a second Ctrl-C ends the process at once.
+
+    Raised wherever it falls, also inside TensorFlow, the exception can abort the process.
+    """
+
+    def on_train_begin(self, logs=None):
+        self.interrupted = False
+        self.previous = signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, number, frame):
+        self.interrupted = True
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.interrupted:
+            signal.signal(signal.SIGINT, self.previous)
+            raise KeyboardInterrupt
+
+    on_test_batch_end = on_train_batch_end
+
+    def on_train_end(self, logs=None):
+        signal.signal(signal.SIGINT, self.previous)
+
+
+class StopAtNonFinite(keras.callbacks.Callback):
+    """Ends training at the first loss or gradient norm that is NaN or infinite.
+
+    Raises:
+        InputError: naming the step, the terms and the last good checkpoint.
+    """
+
+    def __init__(self, steps_per_epoch: int, checkpoint_path: Path):
+        super().__init__()
+        self.steps_per_epoch = steps_per_epoch
+        self.checkpoint_path = checkpoint_path
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Running means: once not finite, they stay so.
+        bad = [name for name, value in logs.items() if not np.isfinite(float(value))]
+        if bad:
+            step = self.epoch * self.steps_per_epoch + batch + 1
+            last = self.checkpoint_path
+            kept = f"{last} holds epoch {self.epoch}" if last.exists() else "no checkpoint was written before it"
+            raise InputError(
+                f"training step {step}: {', '.join(bad)} is not finite; {kept}; lower the learning rate or use --seed"
+            )
