@@ -19,7 +19,7 @@ from functools import partial
 from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Paper, Reported, Smaller, Training
 from gandeblur.data.degradations import SHRINK, gaussian_noise
 from gandeblur.evaluation import metrics
-from gandeblur.experiments.sharingan import BLUR, PERCEPTUAL
+from gandeblur.experiments.deblurgan import BLUR, PERCEPTUAL
 from gandeblur.losses import adversarial, dark_channel, pixel
 from gandeblur.models import dark_channel_gan
 from gandeblur.training.gan import Term, between_images, of_both_logits, of_restored_logits

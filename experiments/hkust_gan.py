@@ -16,7 +16,7 @@ from gandeblur.data.degradations import enlarge
 from gandeblur.evaluation import metrics
 
 # The paper has no synthetic blur of its own: DeblurGAN's, as the related papers. Its loss is Wasserstein's as well.
-from gandeblur.experiments.sharingan import BLUR, GAP, WASSERSTEIN
+from gandeblur.experiments.deblurgan import BLUR, GAP, WASSERSTEIN
 from gandeblur.losses import pixel
 from gandeblur.losses.perceptual import Perceptual
 from gandeblur.models import hkust_gan

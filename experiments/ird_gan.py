@@ -16,7 +16,7 @@ from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Pa
 from gandeblur.evaluation import metrics
 
 # Section 3 takes DeblurGAN's critic and losses, and blurs photographs as it does.
-from gandeblur.experiments.sharingan import BLUR, CRITIC, GAP, PERCEPTUAL, WASSERSTEIN
+from gandeblur.experiments.deblurgan import BLUR, CRITIC, GAP, PERCEPTUAL, WASSERSTEIN
 from gandeblur.losses import gradient_penalty, pixel
 from gandeblur.models import ird_gan
 from gandeblur.training import schedules

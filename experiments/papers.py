@@ -1,7 +1,7 @@
 """All experiments by name."""
 
 from gandeblur.experiments.paper import Experiment
-from gandeblur.experiments import dark_channel_gan, gan_d, hkust_gan, ird_gan, sharingan
+from gandeblur.experiments import dark_channel_gan, deblurgan, gan_d, hkust_gan, ird_gan, sharingan
 
 EXPERIMENTS: dict[str, Experiment] = {
     "gan_d": gan_d.EXPERIMENT,
@@ -9,4 +9,5 @@ EXPERIMENTS: dict[str, Experiment] = {
     "ird_gan": ird_gan.EXPERIMENT,
     "dark_channel_gan": dark_channel_gan.EXPERIMENT,
     "sharingan": sharingan.EXPERIMENT,
+    "deblurgan": deblurgan.EXPERIMENT,
 }

@@ -28,8 +28,8 @@ Readings where the paper is silent or at odds with itself:
 import keras
 from keras import layers
 
+from gandeblur.models.deblurgan import critic
 from gandeblur.models.layers import deblurgan
-from gandeblur.models.sharingan import critic
 
 __all__ = ["critic", "generator"]
 

@@ -126,7 +126,9 @@ def test_dark_channel():
     assert found == {"dc250": dc250, "dc0": dc0, "dc250p": dc250 | {"content": 100}}
 
 
-@pytest.mark.parametrize(("name", "generator_steps"), [("sharingan", 300_000), ("ird_gan", 965_100)])
+@pytest.mark.parametrize(
+    ("name", "generator_steps"), [("deblurgan", 300_000), ("sharingan", 300_000), ("ird_gan", 965_100)]
+)
 def test_deblurgans_relatives(name, generator_steps):
     experiment = EXPERIMENTS[name]
     paper, training = experiment.paper, experiment.paper.training

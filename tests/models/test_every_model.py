@@ -16,7 +16,7 @@ from keras import ops
 
 import gandeblur.models
 import gandeblur.models.layers
-from gandeblur.models import dark_channel_gan, gan_d, hkust_gan, ird_gan, sharingan
+from gandeblur.models import dark_channel_gan, deblurgan, gan_d, hkust_gan, ird_gan
 from gandeblur.models.layers.batch_norm import BatchNormalization
 from gandeblur.models.layers.image_size import ImageSize
 from gandeblur.models.layers.instance_norm import InstanceNormalization
@@ -131,8 +131,8 @@ NETWORKS = {
         paper={"maps": (64, 128, 256, 512), "image_px": 256},
         parameters=4_839_233,
     ),
-    "sharingan.generator": Row(
-        sharingan.generator,
+    "deblurgan.generator": Row(
+        deblurgan.generator,
         {"maps": 4, "blocks": 2, "dropout": 0.5},
         sizes=((8, 8), (36, 52)),
         output=same,
@@ -140,8 +140,8 @@ NETWORKS = {
         paper={"maps": 64, "blocks": 9, "dropout": 0.5},
         parameters=11_378_179,
     ),
-    "sharingan.critic": Row(
-        sharingan.critic,
+    "deblurgan.critic": Row(
+        deblurgan.critic,
         {"maps": 4},
         sizes=((64, 48), (31, 45)),
         output=patches,

@@ -1,0 +1,116 @@
+"""DeblurGAN: motion blur undone by a Wasserstein GAN with perceptual loss (Kupyn et al., CVPR 2018).
+
+python experiments/deblurgan.py                      the embedded photographs, blurred by random camera paths: about 5
+                                                     minutes on 2 CPU cores; stays below the blurred input
+python experiments/deblurgan.py --stage=audit        layers and parameters
+python experiments/deblurgan.py --preset=paper --train_data=GOPRO,PHOTOGRAPHS --test_data=GOPRO --blurred=blur
+                                                     the paper's schedule, "6 days" on its GPU; about two
+                                                     photographs per pair, with sides of 512 pixels or more
+Three other papers compare with it, and take from here what they share with it.
+"""
+
+from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Paper, Reported, Smaller, Training
+from gandeblur.data.blur.motion import MotionBlur
+from gandeblur.data.blur.trajectories import SCRIPT
+from gandeblur.data.degradations import SHRINK
+from gandeblur.evaluation import metrics
+from gandeblur.losses import adversarial, gradient_penalty, pixel
+from gandeblur.losses.perceptual import Perceptual
+from gandeblur.models import deblurgan
+from gandeblur.training import schedules
+from gandeblur.training.gan import Term, between_images, of_both_logits, of_restored_logits, of_slopes
+
+# What the authors' script draws, without the shortest of Algorithm 1's exposures, which it leaves out.
+BLUR = MotionBlur(SCRIPT, exposures=(1 / 10, 1 / 2, 1.0))
+
+GENERATOR = Network(  # section 3.2: "two strided convolution blocks [...], nine residual blocks", "dropout [...] 0.5"
+    deblurgan.generator,
+    {"maps": 64, "blocks": 9, "dropout": 0.5, "output_stddev": 0.02},
+    parameters=11_378_179,
+    size_multiple=4,
+)
+CRITIC = Network(deblurgan.critic, {"maps": 64}, parameters=2_764_737)
+
+# Equation 2: L = L_GAN + 100 L_X. "Layer 14" of VGG19 in the authors' code is conv3_3 before its ReLU.
+PERCEPTUAL = Term("content", between_images(Perceptual("vgg19", "block3_conv3", relu=False)), 100.0)
+WASSERSTEIN = Term("adversarial", of_restored_logits(adversarial.wasserstein_generator))
+GAP = Term("minus_wasserstein_gap", of_both_logits(adversarial.wasserstein_critic))
+PENALTY = Term("penalty", of_slopes(gradient_penalty.gradient_penalty), 10.0)
+
+TRAINING = Training(  # section 5: "5 gradient descent steps on D, then one step on G"
+    learning_rate=1e-4,
+    beta_1=0.5,  # the authors' code
+    batch_size=1,
+    epochs=300,
+    steps_per_epoch=1000,  # a generator step on each of 1,000 GoPro images, in the authors' code
+    schedule=schedules.LinearToZero(constant_share=0.5),  # 150 epochs constant, 150 linear
+    discriminator_steps=5,
+)
+DEPARTURES = (  # of all papers that follow the authors' code
+    "perceptual loss: features of Keras' VGG19 in its own range, divided by 127.5, the units of images in [-1, 1]",
+    "no normalisation behind the critic's first convolution, as in DeblurGAN's code; the text leaves out the last "
+    "one only",
+    "the penalty's slope is that of the mean over the score map, as the critic's loss; DeblurGAN's code sums there",
+    "each of the five critic steps takes crops of its own; DeblurGAN's code shows the critic one image five times",
+    "crops are also flipped horizontally",
+)
+
+PAPER = Paper(
+    name="deblurgan",
+    title="DeblurGAN: Blind Motion Deblurring Using Conditional Adversarial Networks",
+    citation="O. Kupyn, V. Budzan, M. Mykhailych, D. Mishkin, J. Matas. CVPR 2018.",
+    description="WGAN-GP with penalty weight 10 and perceptual loss",
+    ours="DeblurGAN Comb",
+    generator=GENERATOR,
+    discriminator=CRITIC,
+    value_range=(-1.0, 1.0),
+    generator_terms=(PERCEPTUAL, WASSERSTEIN),
+    discriminator_terms=(GAP, PENALTY),
+    data=Data(
+        photographs=(BLUR, SHRINK),
+        pairs=(),
+        test={"": Condition((BLUR,), (), full_size=True)},
+        crop_px=256,
+        downsample=2,
+    ),
+    training=TRAINING,
+    protocol=metrics.RGB,  # open
+    reported=Reported(
+        "Table 1",
+        {
+            "GoPro test": {
+                "DeblurGAN WILD": (27.2, 0.954),  # trained on GoPro,
+                "DeblurGAN Synth": (23.6, 0.884),  # on blurred photographs,
+                "DeblurGAN Comb": (28.7, 0.958),  # on one of the former to two of the latter
+            }
+        },
+        sets={"GoPro test": r"gopro.*/test/blur"},  # "the linear image subset"
+    ),
+    dropout_at_test=True,  # section 5: "At inference time [...] apply both dropout and instance normalization"
+    departures=DEPARTURES,
+)
+QUICK = Smaller(
+    "the embedded photographs, minutes on 2 CPU cores: shows that everything works, no more",
+    {
+        "crop_px": 96,
+        "downsample": 1,
+        "learning_rate": 2e-4,
+        "epochs": 5,
+        "steps_per_epoch": 40,
+        "discriminator_steps": 1,
+        "output_stddev": 1e-3,
+        "dropout_at_test": False,
+    },
+    losses={"content": pixel.mean_absolute_error},
+    departures=(
+        "the last convolution starts near 0, so that the generator starts as the identity, not as noise",
+        "no perceptual loss: VGG's features would need a download",
+    ),
+)
+
+EXPERIMENT = Experiment({"deblurgan": PAPER}, {"quick": QUICK})
+
+if __name__ == "__main__":
+    from gandeblur.experiments.script import main
+
+    main(EXPERIMENT)
