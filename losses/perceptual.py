@@ -92,8 +92,7 @@ def perceptual_loss(model: keras.Model) -> Callable[[Any, Any], Any]:
     VGG takes values of 0..255, the networks of DeblurGAN's code -1..1, and the latter's perceptual loss is taken from
     features of such values: the papers' weight of 100 is meant for it. A network of ReLUs is homogeneous but for its
     biases, so features of images 127.5 times larger are roughly 127.5 times larger, and dividing by the square gives
-    roughly those units. (The biases do count: for pairs of GoPro and VGG19's block3_conv3, the same loss taken from
-    values of -1..1, for which the network was not trained, is 4 times as large.)
+    roughly those units. The biases do count, so that the two are not the same.
 
     Args:
         model: see `features`.

@@ -236,6 +236,17 @@ def test_truncated_image(capfd, photographs, tmp_path):
     assert "b.png: " in refused(capfd, f"--train_data={photographs}", f"--workdir={tmp_path}/run")
 
 
+def test_a_damaged_test_image_and_wrong_weights_are_found_before_the_training(capfd, photographs, tmp_path):
+    workdir = f"--workdir={tmp_path}/run"
+    (photographs / "x.weights.h5").write_text("none")
+    error = refused(capfd, f"--weights={photographs / 'x.weights.h5'}", workdir)
+    assert "x.weights.h5: does not fit gan_d_generator" in error
+    whole = (photographs / "b.png").read_bytes()
+    (photographs / "b.png").write_bytes(whole[: len(whole) // 2])
+    assert "b.png: " in refused(capfd, f"--test_data={photographs}", workdir)
+    assert not (tmp_path / "run").exists()
+
+
 def test_text_named_png(capfd, photographs, tmp_path):
     (photographs / "b.png").write_text("not an image")
     assert "b.png: " in refused(capfd, f"--train_data={photographs}", f"--workdir={tmp_path}/run")
