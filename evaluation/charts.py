@@ -13,6 +13,7 @@ _TITLES = {
     "val_psnr_db": "Validation PSNR (dB)",
     "learning_rate": "Learning rates",
     "gradient_norm": "Gradient norms",
+    "gradient_share": "Share of each loss in the generator's gradient",
 }
 _LOG_SCALE_RATIO = 50  # positive values that span more than this are shown on a logarithmic axis
 _SHORT_RATIO = 300  # logarithmic axes that span less have ticks at 2 and 5, too

@@ -46,6 +46,7 @@ PAPER = Paper(
             "decoder_maps": (512, 512, 512, 512, 256, 128, 64, 3),
             "dropout": 0.5,
             "dropout_layers": 3,
+            "identity_start": None,
         },
         parameters=85_033_667,
         size_multiple=256,
@@ -113,7 +114,7 @@ DC250P = dataclasses.replace(
 QUICK = Smaller(
     "the embedded photographs, minutes on 2 CPU cores: shows that everything works, no more",
     {"downsample": 1, "epochs": 5, "steps_per_epoch": 20},
-    losses={"content": pixel.mean_absolute_error},
+    losses={"content": Term("content", between_images(pixel.mean_absolute_error), 6_000.0)},
     departures=("dc250p has a second L1 loss for its perceptual loss: VGG's features would need a download",),
 )
 CPU_HOUR = Smaller(

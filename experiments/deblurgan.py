@@ -101,7 +101,7 @@ QUICK = Smaller(
         "output_stddev": 1e-3,
         "dropout_at_test": False,
     },
-    losses={"content": pixel.mean_absolute_error},
+    losses={"content": Term("content", between_images(pixel.mean_absolute_error), 6_000.0)},
     departures=(
         "the last convolution starts near 0, so that the generator starts as the identity, not as noise",
         "no perceptual loss: VGG's features would need a download",

@@ -43,8 +43,9 @@ def describe(settings: Settings) -> dict:
             "discriminator": [term.description for term in paper.discriminator_terms],
         },
         "training": {
-            "optimizer": "Adam",
+            "optimizer": "Adam" + ", the generator's in the cosine basis of its kernels" * paper.training.cosine_basis,
             "learning_rate": paper.training.learning_rate,
+            "discriminator_rate": paper.training.discriminator_rate or paper.training.learning_rate,
             "beta_1": paper.training.beta_1,
             "epsilon": paper.training.epsilon,
             "schedule": str(paper.training.schedule),

@@ -25,7 +25,7 @@ from gandeblur.training.gan import Term, between_images
 
 GENERATOR = Network(
     hkust_gan.generator,
-    {"maps": 64, "blocks": 9},  # section 2.1: "9 ResNet block"
+    {"maps": 64, "blocks": 9, "identity_start": None, "own_statistics": False},  # section 2.1: "9 ResNet block"
     parameters=11_399_171,  # Table 1; with what stands between the convolutions
     size_multiple=4,
     layers=(  # Table 2, without the K and S that it prints for the input
@@ -125,7 +125,7 @@ QUICK = Smaller(
         "discriminator_steps": 1,
         "schedule": schedules.LinearToZero(constant_share=0.5),
     },
-    losses={"content": pixel.mean_absolute_error},
+    losses={"content": Term("content", between_images(pixel.mean_absolute_error), 6_000.0)},
     departures=(
         "the discriminator's dense layer is smaller, as its images are",
         "the higher rate: the mean of tanh and input must first learn to be the input",

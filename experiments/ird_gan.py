@@ -100,7 +100,7 @@ QUICK = Smaller(
         "discriminator_steps": 1,
         "output_stddev": 1e-3,
     },
-    losses={"content": pixel.mean_absolute_error},
+    losses={"content": Term("content", between_images(pixel.mean_absolute_error), 6_000.0)},
     departures=(
         "the last convolution starts near 0, so that the generator starts as the identity (without `skip`: as grey)",
         "no perceptual loss: VGG's features would need a download",

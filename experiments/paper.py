@@ -23,8 +23,9 @@ import numpy as np
 
 from gandeblur.data.degradations import Step
 from gandeblur.evaluation.metrics import Protocol
-from gandeblur.training.gan import Term, between_images
+from gandeblur.training.gan import Term
 from gandeblur.training.schedules import Constant
+from gandeblur.training.spectral_adam import SpectralAdam
 
 PAPERS_OWN = "paper"  # the schedule without differences
 
@@ -97,26 +98,37 @@ class Data:
 
 @dataclass(frozen=True)
 class Training:
-    """Adam and how long it runs. One call of the train step takes all the discriminator and generator steps."""
+    """Adam and how long it runs. One call of the train step takes all the discriminator and generator steps.
+
+    Attributes:
+        steps_per_epoch: calls of the train step.
+        cosine_basis: whether the generator's Adam works in the cosine basis of its kernels, see `SpectralAdam`.
+        discriminator_rate: the discriminator's learning rate, where it differs from the generator's.
+    """
 
     learning_rate: float
     beta_1: float
     batch_size: int
     epochs: int
-    steps_per_epoch: int  # calls of the train step
+    steps_per_epoch: int
     epsilon: float = 1e-7
     schedule: Constant = Constant()
     discriminator_steps: int = 1
     generator_steps: int = 1
+    cosine_basis: bool = False
+    discriminator_rate: float | None = None
 
     @property
     def all_generator_steps(self) -> int:
         return self.epochs * self.steps_per_epoch * self.generator_steps
 
-    def optimizer(self, steps: int) -> keras.optimizers.Optimizer:
-        """Adam, for a network that takes `steps` steps per call of the train step."""
-        rate = self.schedule.rate(self.learning_rate, self.epochs, steps * self.steps_per_epoch)
-        return keras.optimizers.Adam(rate, beta_1=self.beta_1, epsilon=self.epsilon)
+    def optimizer(self, network: str) -> keras.optimizers.Optimizer:
+        """Adam for the "generator" or the "discriminator"."""
+        generator = network == "generator"
+        steps = self.steps_per_epoch * (self.generator_steps if generator else self.discriminator_steps)
+        first = self.learning_rate if generator else self.discriminator_rate or self.learning_rate
+        adam = SpectralAdam if generator and self.cosine_basis else keras.optimizers.Adam
+        return adam(self.schedule.rate(first, self.epochs, steps), beta_1=self.beta_1, epsilon=self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -182,24 +194,21 @@ class Smaller:
     Attributes:
         description: for whom it is.
         changes: field of `Data` or `Training`, `value_range`, `dropout_at_test`, or width of the generator -> value.
-        losses: name of a term between images -> the loss in its place; a paper without the term stays as it is.
+        losses: name of a term of the generator -> the term in its place; a paper without it stays as it is.
         terms: further terms of the generator.
         departures: reasons, and what numbers do not say.
     """
 
     description: str
     changes: Mapping[str, Any] = field(default_factory=dict)
-    losses: Mapping[str, Callable] = field(default_factory=dict)
+    losses: Mapping[str, Term] = field(default_factory=dict)
     terms: Sequence[Term] = ()
     departures: Sequence[str] = ()
 
     def of(self, paper: Paper) -> Paper:
         """The paper with these differences, which its departures list."""
         smaller = changed(paper, **self.changes)
-        terms = [
-            dataclasses.replace(term, loss=between_images(self.losses[term.name])) if term.name in self.losses else term
-            for term in paper.generator_terms
-        ]
+        terms = [self.losses.get(term.name, term) for term in paper.generator_terms]
         smaller = dataclasses.replace(smaller, generator_terms=(*terms, *self.terms))
         return dataclasses.replace(smaller, departures=(*paper.departures, *self.departures))
 

@@ -108,8 +108,7 @@ def build(settings: Settings, strategy: Any = None) -> GAN:
             generator_steps=paper.training.generator_steps,
             value_range=paper.value_range,
         )
-        steps = {"generator": paper.training.generator_steps, "discriminator": paper.training.discriminator_steps}
-        model.compile(*(paper.training.optimizer(steps[name]) for name in networks))
+        model.compile(*(paper.training.optimizer(name) for name in networks))
     backend.separate_seeds(model)
     return model
 

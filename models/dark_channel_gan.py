@@ -44,11 +44,17 @@ from keras import layers
 
 from gandeblur.models.layers.batch_norm import BatchNormalization
 from gandeblur.models.layers.deblurgan import initial_weights
+from gandeblur.models.layers.identity_start import tanh_around
 from gandeblur.models.layers.image_size import ImageSize
 
 
 def generator(
-    *, encoder_maps: Sequence[int], decoder_maps: Sequence[int], dropout: float, dropout_layers: int
+    *,
+    encoder_maps: Sequence[int],
+    decoder_maps: Sequence[int],
+    dropout: float,
+    dropout_layers: int,
+    identity_start: float | None = None,
 ) -> keras.Model:
     """Blurred float `[B, H, W, 3]` in [-1, 1] -> restored `[B, H, W, 3]` float32 in (-1, 1).
 
@@ -59,6 +65,8 @@ def generator(
         decoder_maps: output maps of the n decoder layers (512, 512, 512, 512, 256, 128, 64, 3).
         dropout: share of values dropped in training (0.5).
         dropout_layers: the first so many decoder layers have dropout (3).
+        identity_start: standard deviation of the last layer's initial weights with which the generator starts as
+            nearly the identity, see `layers.identity_start`; None: 0.02, and the paper's tanh.
     """
     inputs = keras.Input((None, None, 3), name="blurred")
     x = ImageSize(multiple_px=2 ** len(encoder_maps), name="size")(inputs)
@@ -73,8 +81,9 @@ def generator(
         if number <= dropout_layers:
             x = layers.Dropout(dropout, name=f"dec{number}_dropout")(x)
         x = layers.Concatenate(name=f"dec{number}_skip")([x, skips.pop()])
-    x = _conv(layers.Conv2DTranspose, x, decoder_maps[-1], 2, f"dec{len(decoder_maps)}", dtype="float32")
-    restored = layers.Activation("tanh", dtype="float32", name="tanh")(x)
+    last, stddev = f"dec{len(decoder_maps)}", 0.02 if identity_start is None else identity_start
+    x = _conv(layers.Conv2DTranspose, x, decoder_maps[-1], 2, last, stddev=stddev, dtype="float32")
+    restored = tanh_around(inputs if identity_start is not None else None, x)
     return keras.Model(inputs, restored, name="dark_channel_gan_generator")
 
 
@@ -103,8 +112,8 @@ def discriminator(*, maps: Sequence[int], image_px: int) -> keras.Model:
     return keras.Model(inputs, logit, name="dark_channel_gan_discriminator")
 
 
-def _conv(layer, x, maps, strides, name, **options):
-    options |= {"strides": strides, "padding": "same", "kernel_initializer": initial_weights()}
+def _conv(layer, x, maps, strides, name, stddev=0.02, **options):
+    options |= {"strides": strides, "padding": "same", "kernel_initializer": initial_weights(stddev)}
     return layer(maps, 5, name=name, **options)(x)
 
 

@@ -35,15 +35,20 @@ Readings where the paper is silent; its totals in table 1 fix the first two:
 - No dropout. Slope 0.2 of LeakyReLU. Initial weights, momentum and epsilon of BN: Keras' defaults.
 """
 
+import functools
+
 import keras
 from keras import layers
 
 from gandeblur.models.layers.batch_norm import BatchNormalization
+from gandeblur.models.layers.identity_start import tanh_around
 from gandeblur.models.layers.image_size import ImageSize
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 
 
-def generator(*, maps: int, blocks: int) -> keras.Model:
+def generator(
+    *, maps: int, blocks: int, identity_start: float | None = None, own_statistics: bool = False
+) -> keras.Model:
     """Blurred float `[B, H, W, 3]` in [-1, 1] -> restored `[B, H, W, 3]` float32 in [-1, 1].
 
     H and W are multiples of 4, at least 8.
@@ -51,29 +56,34 @@ def generator(*, maps: int, blocks: int) -> keras.Model:
     Args:
         maps: output maps of the first layer (64).
         blocks: residual blocks (9).
+        identity_start: standard deviation of the last convolution's initial weights with which the generator starts as
+            nearly the identity, see `layers.identity_start`; None: Keras' default, and the paper's tanh.
+        own_statistics: whether batch normalisation takes the statistics of the image at hand at test time, too.
     """
+    norm = functools.partial(BatchNormalization, own_statistics=own_statistics)
     inputs = keras.Input((None, None, 3), name="input_1")
-    x = _norm_relu(_reflect_conv(inputs, maps, 7, "conv2d"), "conv2d")
+    x = _norm_relu(_reflect_conv(inputs, maps, 7, "conv2d"), "conv2d", norm)
     for name, factor in (("conv2d_1", 2), ("conv2d_2", 4)):
         x = layers.Conv2D(factor * maps, 3, strides=2, padding="same", name=name)(x)
-        x = _norm_relu(x, name)
+        x = _norm_relu(x, name, norm)
     for number in range(3, 3 + 2 * blocks, 2):
-        x = _residual_block(x, 4 * maps, f"conv2d_{number}", f"conv2d_{number + 1}")
+        x = _residual_block(x, 4 * maps, f"conv2d_{number}", f"conv2d_{number + 1}", norm)
     for number, factor in ((3 + 2 * blocks, 2), (4 + 2 * blocks, 1)):
         name = f"conv2d_{number}"
         x = layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_double")(x)
         x = layers.Conv2D(factor * maps, 3, padding="same", name=name)(x)
-        x = _norm_relu(x, name)
-    x = _reflect_conv(x, 3, 7, f"conv2d_{5 + 2 * blocks}", dtype="float32")
-    x = layers.Activation("tanh", dtype="float32", name="tanh")(x)
+        x = _norm_relu(x, name, norm)
+    start = "glorot_uniform" if identity_start is None else keras.initializers.RandomNormal(stddev=identity_start)
+    x = _reflect_conv(x, 3, 7, f"conv2d_{5 + 2 * blocks}", dtype="float32", kernel_initializer=start)
+    x = tanh_around(inputs if identity_start is not None else None, x)
     restored = layers.Average(dtype="float32", name="global_skip")([x, inputs])
     return keras.Model(inputs, restored, name="hkust_gan_generator")
 
 
-def _residual_block(x, maps, first, second):
-    y = _norm_relu(_reflect_conv(x, maps, 3, first), first)
+def _residual_block(x, maps, first, second, norm):
+    y = _norm_relu(_reflect_conv(x, maps, 3, first), first, norm)
     y = _reflect_conv(y, maps, 3, second)
-    y = BatchNormalization(name=f"{second}_norm")(y)
+    y = norm(name=f"{second}_norm")(y)
     return layers.Add(name=f"{second}_add")([x, y])
 
 
@@ -82,8 +92,8 @@ def _reflect_conv(x, maps, kernel_px, name, **options):
     return layers.Conv2D(maps, kernel_px, name=name, **options)(x)
 
 
-def _norm_relu(x, name):
-    x = BatchNormalization(name=f"{name}_norm")(x)
+def _norm_relu(x, name, norm):
+    x = norm(name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 

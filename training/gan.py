@@ -148,6 +148,7 @@ class GAN(keras.Model):
         terms = (*self.generator_terms, *self.discriminator_terms)
         names = [term.name for term in terms] + [f"{term.name}_weighted" for term in terms if term.weight != 1]
         names += [f"{network}_gradient_norm" for network in networks]
+        names += [f"{term.name}_gradient_share" for term in self.generator_terms]
         self.train_means = {name: keras.metrics.Mean(name) for name in names}
         self.validation_means = {name: keras.metrics.Mean(name) for name in ("loss", "psnr_db")}
         self.built = True
@@ -226,12 +227,23 @@ class GAN(keras.Model):
         for number in range(self.generator_steps):
             # The first step differentiates the forward pass whose images the discriminator has seen.
             restored, pullback = forward if number == 0 else self._forward(part[0])
-            (_, losses), gradient = backend.value_and_input_gradient(
-                lambda x: self._weighted(self.generator_terms, self._batch(part, x)), restored
-            )
-            gradients = pullback(gradient)
+            losses: dict[str, Any] = {}
+            slopes: dict[str, Any] = {}
+            for term in self.generator_terms:
+
+                def loss(x, terms=(term,)):
+                    return self._weighted(terms, self._batch(part, x))
+
+                (_, own), slopes[term.name] = backend.value_and_input_gradient(loss, restored)
+                losses |= own
+            gradients = pullback(sum(slopes.values()))
             self.optimizer.apply(gradients, variables)
             self._record("generator", losses, gradients)
+            # Not a term's value but its gradient at the restored images says how far it leads.
+            norms = {name: ops.sqrt(ops.sum(ops.square(slope))) for name, slope in slopes.items()}
+            for name, norm in norms.items():
+                share = norm / ops.maximum(sum(norms.values()), 1e-30)
+                self.train_means[f"{name}_gradient_share"].update_state(share)
 
     def _train_discriminator(self, part, restored):
         variables = self.discriminator.trainable_variables

@@ -54,6 +54,20 @@ class LinearToZero(Constant):
 
 
 @dataclass(frozen=True)
+class Cosine(Constant):
+    """From the full rate down half a cosine to `floor` times it, step by step (Loshchilov & Hutter 2017).
+
+    Attributes:
+        floor: last rate, as a fraction of the first.
+    """
+
+    floor: float = 0.02
+
+    def rate(self, first: float, epochs: int, steps_per_epoch: int) -> keras.optimizers.schedules.CosineDecay:
+        return keras.optimizers.schedules.CosineDecay(first, epochs * steps_per_epoch, alpha=self.floor)
+
+
+@dataclass(frozen=True)
 class Plateau(Constant):
     """The rate times `factor` once the validation loss has not fallen for `patience` epochs.
 

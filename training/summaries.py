@@ -72,9 +72,9 @@ class TensorBoard(keras.callbacks.Callback):
 
 def tag(name: str) -> str:
     """TensorBoard groups charts by the part before the slash."""
-    for end, group in (("_gradient_norm", "gradient_norm"), ("_learning_rate", "learning_rate")):
-        if name.endswith(end):
-            return f"{group}/{name.removesuffix(end)}"
+    for group in ("gradient_norm", "gradient_share", "learning_rate"):
+        if name.endswith(f"_{group}"):
+            return f"{group}/{name.removesuffix(f'_{group}')}"
     if name in ("epoch_s", "images_per_s", "data_wait_share"):
         return f"speed/{name}"
     return f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"loss/{name}"

@@ -103,7 +103,7 @@ def test_hkust():
     paper = hkust_gan.PAPER
     training = paper.training
     assert (paper.data.crop_px, training.batch_size, training.epochs, training.steps_per_epoch) == (256, 16, 40, 31)
-    optimizer = training.optimizer(1)
+    optimizer = training.optimizer("generator")
     assert (float(optimizer.learning_rate), optimizer.beta_1, optimizer.beta_2) == (pytest.approx(1e-4), 0.9, 0.999)
     assert optimizer.epsilon == 1e-8
     assert training.discriminator_steps == 5
@@ -137,7 +137,7 @@ def test_deblurgans_relatives(name, generator_steps):
     assert training.all_generator_steps == generator_steps
     assert paper.generator.widths["output_stddev"] == 0.02
     assert paper.generator_terms[0].loss.loss == Perceptual("vgg19", "block3_conv3", relu=False)
-    rate = training.optimizer(1).learning_rate
+    rate = training.optimizer("generator").learning_rate
     schedule = training.schedule.rate(1e-4, 300, 10)
     assert [float(schedule(10 * epoch)) for epoch in (0, 150, 225, 299)] == pytest.approx(
         [1e-4, 1e-4, 5e-5, 1e-4 / 150]

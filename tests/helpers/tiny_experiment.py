@@ -2,9 +2,10 @@
 
 import dataclasses
 
-from gandeblur.experiments.paper import Condition, Experiment, Network, changed
+from gandeblur.experiments.paper import Condition, Experiment, Network, Smaller, changed
 from gandeblur.experiments import gan_d
 from gandeblur.models import gan_d as networks
+from gandeblur.training import schedules
 
 SIDE_PX = 32
 
@@ -24,14 +25,17 @@ EXPERIMENT = Experiment(
         "odcnn": _tiny(gan_d.ODCNN, networks.odcnn, crop_px=184),
     },
     {
-        "quick": dataclasses.replace(
-            gan_d.QUICK,
-            changes={
-                **gan_d.QUICK.changes,
+        "quick": Smaller(
+            "seconds",
+            {
+                "value_range": (0.0, 1.0),
+                "identity_noise": 0.01,
+                "max_zoom": 4.0,
+                "learning_rate": 1e-4,
                 "batch_size": 2,
                 "epochs": 3,
                 "steps_per_epoch": 3,
-                "identity_noise": 0.01,
+                "schedule": schedules.Plateau(factor=0.5, patience=2),
             },
         )
     },

@@ -204,6 +204,15 @@ def test_value_range_scales_the_networks_images_not_the_losses():
     np.testing.assert_allclose(one.evaluate(*data, verbose=0), other.evaluate(*data, verbose=0), rtol=1e-4)
 
 
+def test_the_share_of_each_term_in_the_generators_gradient():
+    """Two terms whose gradients are parallel, one three times the other; a third without any."""
+    terms = [Term(name, between_images(pixel.mean_squared_error), weight) for name, weight in (("a", 1.0), ("b", 3.0))]
+    terms.append(Term("none", between_images(lambda restored, sharp: ops.mean(0 * restored, axis=(1, 2, 3)))))
+    logs = tiny.gan(generator_terms=terms).train_on_batch(*tiny.batches(1)[0], return_dict=True)
+    shares = [float(logs[f"{term.name}_gradient_share"]) for term in terms]
+    np.testing.assert_allclose(shares, [0.25, 0.75, 0], rtol=1e-5)
+
+
 def test_smaller_output_is_compared_with_the_centre():
     from gandeblur.models import gan_d
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from gandeblur.training.schedules import Constant, LinearToZero, Plateau, rate
+from gandeblur.training.schedules import Constant, Cosine, LinearToZero, Plateau, rate
 
 
 def rates(losses, callback, optimizers):
@@ -53,6 +53,13 @@ def test_constant_then_linear_to_zero_by_the_optimizers_own_steps():
     assert rate(optimizer) == pytest.approx(0.2)
     again = keras.optimizers.SGD.from_config(optimizer.get_config()).learning_rate
     assert float(again) == pytest.approx(0.4)
+
+
+def test_half_a_cosine_down_to_its_floor():
+    schedule = Cosine(floor=0.02).rate(0.5, epochs=4, steps_per_epoch=5)
+    seen = [float(schedule(step)) for step in (0, 5, 10, 20)]
+    expected = [0.02 + 0.98 * (1 + np.cos(np.pi * share)) / 2 for share in (0, 0.25, 0.5, 1)]
+    assert seen == pytest.approx([0.5 * value for value in expected])
 
 
 def test_schedules_are_printed_by_their_numbers():

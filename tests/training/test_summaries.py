@@ -30,6 +30,8 @@ def test_tensorboard_holds_scalars_strips_text_and_graph(tmp_path):
         "loss/adversarial",
         "loss/discriminator",
         "gradient_norm/generator",
+        "gradient_share/mse",
+        "gradient_share/adversarial",
         "gradient_norm/discriminator",
         "learning_rate/generator",
         "learning_rate/discriminator",
