@@ -1,7 +1,7 @@
 """SharinGAN: motion blur undone by DeblurGAN, built again, for object detection (Chatterjee et al., Minnesota).
 
-python experiments/sharingan.py                      the embedded photographs, blurred by random camera paths: about 5
-                                                     minutes on 2 CPU cores; stays below the blurred input
+python experiments/sharingan.py                      the embedded photographs, blurred by random camera paths: about 4
+                                                     minutes on 2 CPU cores
 python experiments/sharingan.py --stage=audit        layers and parameters
 python experiments/sharingan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
                                                      at most an hour on 2 CPU cores (docs/sharingan.md)
@@ -43,7 +43,7 @@ PAPER = Paper(
 
 CPU_HOUR = Smaller(
     "folders of pairs and photographs, at most an hour on 2 CPU cores",
-    {**deblurgan.QUICK.changes, "learning_rate": 1e-4, "epochs": 25, "steps_per_epoch": 100},
+    {**deblurgan.QUICK.changes, "epochs": 25, "steps_per_epoch": 60},
     terms=(Term("pixel", between_images(pixel.mean_absolute_error), 100_000.0),),
     departures=(
         deblurgan.QUICK.departures[0],

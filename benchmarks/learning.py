@@ -1,0 +1,140 @@
+"""How fast a generator learns by Adam on taps and by Adam in the cosine basis, at several rates.
+
+python benchmarks/learning.py --data=FOLDER --test=FOLDER --network=gan_d --seconds=120 --out=learning.csv
+
+Every run trains the generator alone, by its pixel loss, from the same start, on the same crops in the same order, with
+a cosine from the rate to 2 % of it, and is scored on the same images. One row per run is appended to `--out`; runs
+that the file holds are skipped, so that the table can be made over several sittings. The schedule is laid over the
+number of steps that the time allows, which is measured first: equal seconds. With --steps it is equal steps.
+"""
+
+import argparse
+import csv
+import dataclasses
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from gandeblur.experiments.paper import Experiment, Smaller, changed
+from gandeblur.data import pipeline
+from gandeblur.data.images import to_uint8
+from gandeblur.evaluation import metrics
+from gandeblur.experiments import deblurgan, gan_d, sources
+from gandeblur.experiments.settings import choose
+from gandeblur.inference.restore import Deblurrer
+from gandeblur.losses import pixel
+from gandeblur.training.gan import GAN, Term, between_images
+from gandeblur.training.spectral_adam import SpectralAdam
+
+FIELDS = ("network", "optimizer", "rate", "seed", "steps", "seconds", "input_db", "psnr_db")
+OPTIMIZERS = {
+    "taps": keras.optimizers.Adam,
+    "cosine": SpectralAdam,
+}
+NETWORKS = {  # paper, its small size, loss
+    "gan_d": (gan_d.PAPER, gan_d.QUICK, pixel.mean_squared_error),
+    "deblurgan": (deblurgan.PAPER, deblurgan.QUICK, pixel.mean_absolute_error),
+}
+
+
+def settings_of(network, options, seed):
+    paper, smaller, loss = NETWORKS[network]
+    paper = dataclasses.replace(
+        changed(paper, discriminator_steps=1),
+        discriminator=None,
+        discriminator_terms=(),
+        generator_terms=(Term("pixel", between_images(loss)),),
+    )
+    changes = {**smaller.changes, "discriminator_steps": 1, "epochs": 1, "steps_per_epoch": 10_000}
+    experiment = Experiment({"alone": paper}, {"quick": Smaller("", changes)})
+    return choose(experiment, seed=seed, train_data=options.data, test_data=options.test, workdir="unused")
+
+
+def build(settings, optimizer, rate, steps):
+    paper = settings.paper
+    keras.utils.set_random_seed(settings.seed)
+    generator = paper.generator.build(paper.data.crop_px)
+    model = GAN(
+        generator,
+        None,
+        generator_terms=paper.generator_terms,
+        discriminator_terms=(),
+        value_range=paper.value_range,
+    )
+    model.compile(OPTIMIZERS[optimizer](keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.02)))
+    return model
+
+
+def scores(settings, model):
+    """Mean PSNR of the degraded and of the restored test images, dB."""
+    paper = settings.paper
+    restore = Deblurrer(model.generator, paper.value_range, paper.generator.size_multiple).restore
+    pairs = []
+    for _, condition, source in sources.scored(settings, sources.test_images(settings)):
+        stream = pipeline.evaluation_stream(source, size_px=condition.size_px, batch_size=1, seed=0)
+        for degraded, sharp in stream.as_numpy_iterator():
+            degraded, sharp = to_uint8(degraded[0], (0, 1)), to_uint8(sharp[0], (0, 1))
+            pairs.append((metrics.psnr_db(degraded, sharp), metrics.psnr_db(restore(degraded), sharp)))
+    return np.mean(pairs, axis=0)
+
+
+def run(network, optimizer, rate, seed, options):
+    settings = settings_of(network, options, seed)
+    train_sets = [train for train, _ in sources.training_images(settings)]
+    batches = iter(sources.training_batches(settings, train_sets, 0))
+    steps = options.steps
+    if not steps:  # how many fit: of a model that is thrown away
+        model = build(settings, optimizer, rate, 10)
+        for _ in range(3):
+            model.train_on_batch(*next(batches))
+        started = time.perf_counter()
+        for _ in range(10):
+            model.train_on_batch(*next(batches))
+        steps = max(1, round(options.seconds / (time.perf_counter() - started) * 10))
+        batches = iter(sources.training_batches(settings, train_sets, 0))
+    model = build(settings, optimizer, rate, steps)
+    started = time.perf_counter()
+    for _ in range(steps):
+        model.train_on_batch(*next(batches))
+    seconds = time.perf_counter() - started
+    input_db, psnr_db = scores(settings, model)
+    return dict(zip(FIELDS, (network, optimizer, rate, seed, steps, round(seconds), input_db, psnr_db), strict=True))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=NETWORKS, action="append", help="all if left out")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, action="append", help="all if left out")
+    parser.add_argument("--rate", type=float, action="append", help="2e-4, 4e-4 and 8e-4 if left out")
+    parser.add_argument("--seed", type=int, action="append", help="0 if left out")
+    parser.add_argument("--data", action="append", default=[], help="folders to train on; the embedded photographs")
+    parser.add_argument("--test", action="append", default=[], help="folders to score; the embedded photographs")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of training per run")
+    parser.add_argument("--steps", type=int, help="of training per run, in place of --seconds")
+    parser.add_argument("--out", type=Path, required=True, help="CSV file, continued if it is there")
+    options = parser.parse_args()
+    held = []
+    if options.out.exists():
+        with options.out.open(newline="", encoding="utf-8") as file:
+            held = [
+                (row["network"], row["optimizer"], float(row["rate"]), int(row["seed"])) for row in csv.DictReader(file)
+            ]
+    with options.out.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        if not held:
+            writer.writeheader()
+        for network in options.network or NETWORKS:
+            for seed in options.seed or [0]:
+                for rate in options.rate or [2e-4, 4e-4, 8e-4]:
+                    for optimizer in options.optimizer or OPTIMIZERS:
+                        if (network, optimizer, rate, seed) not in held:
+                            row = run(network, optimizer, rate, seed, options)
+                            writer.writerow(row)
+                            file.flush()
+                            print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
