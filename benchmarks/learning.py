@@ -99,8 +99,9 @@ def run(network, optimizer, rate, seed, options):
     for _ in range(steps):
         model.train_on_batch(*next(batches))
     seconds = time.perf_counter() - started
-    input_db, psnr_db = scores(settings, model)
-    return dict(zip(FIELDS, (network, optimizer, rate, seed, steps, round(seconds), input_db, psnr_db), strict=True))
+    before_db, after_db = (round(float(db), 2) for db in scores(settings, model))
+    values = (network, optimizer, rate, seed, steps, round(seconds), before_db, after_db)
+    return dict(zip(FIELDS, values, strict=True))
 
 
 def main():

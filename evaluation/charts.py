@@ -88,7 +88,8 @@ def _chart(group: str, curves: dict[str, list[tuple[float, float]]]) -> dict[str
         axes.spines[["left", "top", "right"]].set_visible(False)
         axes.spines["bottom"].set_color(_TEXT)
         if len(curves) > 1:
-            figure.legend(loc="outside upper left", ncols=3, frameon=False, handlelength=1.5, columnspacing=1.4)
+            ncols = 3 if max(map(len, curves)) < 15 else 2  # what 480 units hold
+            figure.legend(loc="outside upper left", ncols=ncols, frameon=False, handlelength=1.5, columnspacing=1.4)
         drawing = io.StringIO()
         figure.savefig(drawing, format="svg", transparent=True, metadata=_NO_METADATA)
     return {"title": title, "svg": _inline(drawing.getvalue())}

@@ -72,7 +72,7 @@ def print_scores(results: Results) -> None:
     table = Table(title=f"{results.protocol.split(':')[0]}: PSNR dB / SSIM")
     table.add_column("method")
     for name in results.sets:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for method in results.methods:
         means = [scores["methods"][method] for scores in results.sets.values()]
         table.add_row(method, *(f"{m['psnr_db']['mean']:.2f} / {m['ssim']['mean']:.3f}" for m in means))
