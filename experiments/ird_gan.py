@@ -16,11 +16,11 @@ from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Pa
 from gandeblur.evaluation import metrics
 
 # Section 3 takes DeblurGAN's critic and losses, and blurs photographs as it does.
-from gandeblur.experiments.deblurgan import BLUR, CRITIC, GAP, PERCEPTUAL, WASSERSTEIN
-from gandeblur.losses import gradient_penalty, pixel
+from gandeblur.experiments.deblurgan import BLUR, CRITIC, GAP, PENALTY, PERCEPTUAL, QUICK, WASSERSTEIN
+from gandeblur.losses import pixel
 from gandeblur.models import ird_gan
 from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images, of_slopes
+from gandeblur.training.gan import Term, between_images
 
 L1 = Term("l1", between_images(pixel.mean_absolute_error), 170.0)
 
@@ -40,7 +40,7 @@ PAPER = Paper(
     discriminator=CRITIC,
     value_range=(-1.0, 1.0),
     generator_terms=(PERCEPTUAL, L1, WASSERSTEIN),  # equation 7: L = L_WGAN + 100 L_per + 170 L_1
-    discriminator_terms=(GAP, Term("penalty", of_slopes(gradient_penalty.gradient_penalty), 10.0)),  # open; Gulrajani
+    discriminator_terms=(GAP, PENALTY),  # its weight is open
     data=Data(photographs=(BLUR,), pairs=(), test={"": Condition((BLUR,), ())}, crop_px=256),
     training=Training(
         learning_rate=1e-4,
@@ -90,27 +90,6 @@ VARIANTS = {
     "no_skip": _ablation("ablation: without the global skip connection (equation 6)", skip=False),
 }
 
-QUICK = Smaller(
-    "the embedded photographs, minutes on 2 CPU cores",
-    {
-        "crop_px": 96,
-        "batch_size": 2,
-        "learning_rate": 5e-4,
-        "discriminator_rate": 1e-4,
-        "cosine_basis": True,
-        "schedule": schedules.Cosine(),
-        "epochs": 5,
-        "steps_per_epoch": 40,
-        "discriminator_steps": 1,
-        "output_stddev": 1e-4,
-    },
-    losses={"content": Term("content", between_images(pixel.mean_absolute_error), 6_000.0)},
-    departures=(
-        "the last convolution starts near 0, so that the generator starts as the identity (without `skip`: as grey)",
-        "the pixels lead, the adversary has some 5 % of the generator's gradient; no perceptual loss: VGG's features "
-        "would need a download",
-    ),
-)
 CPU_HOUR = Smaller(
     "folders of pairs and photographs, at most an hour on 2 CPU cores",
     {**QUICK.changes, "epochs": 20, "steps_per_epoch": 100},
