@@ -45,9 +45,15 @@ AS_IT_WAS = {
 }
 
 
-def golden(name):
+def assert_golden(ours, name):
+    """All but one in fifty are equal: of a gradient that is nothing but rounding, Adam makes whole steps.
+
+    (A bias in front of an instance normalisation has such a gradient.) A change of seed, order or formula moves all.
+    """
     with np.load(Path(__file__).with_name("golden.npz")) as archive:
-        return archive[name]
+        theirs = archive[name]
+    assert ours.shape == theirs.shape
+    assert np.isclose(ours, theirs, rtol=1e-4, atol=1e-5).mean() > 0.98
 
 
 @pytest.mark.parametrize(("name", "variant"), STEPS)
@@ -61,8 +67,7 @@ def test_three_steps_on_given_images(name, variant):
         model.train_on_batch(sharp * 0.7, sharp, rng.random(count, np.float32))
     weights = model.generator.get_weights() + model.discriminator.get_weights()
     ours = np.concatenate([np.ravel(array) for array in weights])[::10]
-    # A bias in front of an instance normalisation has no gradient but rounding, of which Adam makes whole steps.
-    assert np.isclose(ours, golden(f"{name}-{variant}"), rtol=1e-4, atol=1e-5).mean() > 0.98
+    assert_golden(ours, f"{name}-{variant}")
 
 
 @pytest.mark.parametrize("variant", ["combined", "odcnn"])
@@ -71,4 +76,4 @@ def test_a_whole_training_from_files_to_checkpoint(variant, tmp_path):
     with np.load(tmp_path / "checkpoint.npz") as archive:
         arrays = [archive[key] for key in archive.files if key != checkpoint.META]
     ours = np.concatenate([np.ravel(array) for array in arrays if array.dtype == np.float32])[::10]
-    np.testing.assert_allclose(ours, golden(f"gan_d-{variant}"), rtol=1e-4, atol=1e-5)
+    assert_golden(ours, f"gan_d-{variant}")
