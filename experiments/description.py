@@ -20,7 +20,10 @@ from gandeblur.files import replacing
 
 FORMAT = 1
 # What may differ between a run and its continuation.
-_FREE = ("epochs", "devices", "versions", "commit", "created", "departures", "settings", "generator_steps")
+_FREE = (
+    *("epochs", "generator_steps", "devices", "vgg_weights"),
+    *("versions", "commit", "created", "departures", "settings"),
+)
 
 
 def describe(settings: Settings) -> dict:
@@ -138,6 +141,7 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in names} | {"backend": keras.backend.backend()}
 
 
+@functools.cache  # a run asks several times
 def commit() -> str | None:
     """The checkout's commit, with "-dirty" when files differ from it; None outside a checkout."""
     root = Path(__file__).resolve().parent.parent

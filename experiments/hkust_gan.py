@@ -23,10 +23,12 @@ from gandeblur.models import hkust_gan
 from gandeblur.training import schedules
 from gandeblur.training.gan import Term, between_images
 
+TABLE_1 = {"generator": (24, 11_399_171), "discriminator": (6, 3_098_370)}  # layers, parameters
+
 GENERATOR = Network(
     hkust_gan.generator,
     {"maps": 64, "blocks": 9, "identity_start": None, "own_statistics": False},  # section 2.1: "9 ResNet block"
-    parameters=11_399_171,  # Table 1; with what stands between the convolutions
+    parameters=TABLE_1["generator"][1],  # with what stands between the convolutions
     size_multiple=4,
     layers=(  # Table 2, without the K and S that it prints for the input
         Layer("input_1", "", None, 3, 3, 0),
@@ -42,7 +44,7 @@ GENERATOR = Network(
 DISCRIMINATOR = Network(
     hkust_gan.discriminator,
     {"maps": 64, "dense_units": 1024},  # with 1024 units, and only with them, Table 1's total is reached
-    parameters=3_098_370,
+    parameters=TABLE_1["discriminator"][1],
     layers=(  # Table 3
         Layer("input_1", "", None, 3, 3, 0),
         Layer("conv2d_24", "4x4", 2, 3, 64, 3_136),
@@ -53,7 +55,6 @@ DISCRIMINATOR = Network(
         Layer("conv2d_29", "4x4", 1, 512, 1, 8_193),
     ),
 )
-TABLE_1 = {"generator": (24, 11_399_171), "discriminator": (6, 3_098_370)}  # layers, parameters
 
 PAPER = Paper(
     name="hkust_gan",

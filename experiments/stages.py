@@ -48,7 +48,8 @@ def run(settings: Settings, stages: Collection[str] = STAGES) -> Results | None:
             _check_weights(part)
         if training:
             finished_epochs(part)
-            loaded_terms(part)
+            if len(settings.parts) > 1:  # of one, the training asks soon enough
+                loaded_terms(part)
     if "audit" in stages:
         # Variants that differ in losses only have one audit.
         networks = {str(part.papers_own.networks): part for part in settings.parts}

@@ -5,6 +5,7 @@ from functools import partial
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from gandeblur.losses import adversarial, dark_channel, gradient_penalty, pixel
 from gandeblur.models import dark_channel_gan, gan_d, sharingan
@@ -84,6 +85,13 @@ def batches(count, size=4):
     rng = np.random.default_rng(1)
     sharp = rng.random((count, size, SIDE_PX, SIDE_PX, 3), np.float32)
     return np.stack([sharp * 0.7, sharp], axis=1)
+
+
+def fit(model, data, callbacks):
+    """Two epochs over `data`, as `batches` makes them, with validation."""
+    degraded, sharp = (data[:, side].reshape(-1, *data.shape[3:]) for side in (0, 1))
+    dataset = tf.data.Dataset.from_tensor_slices((degraded, sharp)).batch(4, drop_remainder=True)
+    model.fit(dataset, validation_data=dataset.take(1), epochs=2, verbose=0, callbacks=callbacks, shuffle=False)
 
 
 def weights(model):

@@ -1,23 +1,16 @@
 import numpy as np
 import pytest
-import tensorflow as tf
 import tiny_gan as tiny
 
 from gandeblur.errors import InputError
 from gandeblur.training import progress
 
 
-def fit(model, data, callbacks):
-    degraded, sharp = (data[:, side].reshape(-1, *data.shape[3:]) for side in (0, 1))
-    dataset = tf.data.Dataset.from_tensor_slices((degraded, sharp)).batch(4, drop_remainder=True)
-    model.fit(dataset, validation_data=dataset.take(1), epochs=2, verbose=0, callbacks=callbacks, shuffle=False)
-
-
 def test_stops_at_the_first_loss_that_is_not_finite(tmp_path):
     data = tiny.batches(3)
     data[1, 1, 0, 0, 0, 0] = np.nan
     with pytest.raises(InputError, match=r"training step 2: .*mse.* is not finite; no checkpoint was written"):
-        fit(tiny.gan(), data, [progress.StopAtNonFinite(3, tmp_path / "checkpoint.npz")])
+        tiny.fit(tiny.gan(), data, [progress.StopAtNonFinite(3, tmp_path / "checkpoint.npz")])
 
 
 def test_names_the_last_good_checkpoint(tmp_path):

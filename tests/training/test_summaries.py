@@ -7,16 +7,10 @@ import tiny_gan as tiny
 from gandeblur.training import summaries
 
 
-def fit(model, data, callbacks):
-    degraded, sharp = (data[:, side].reshape(-1, *data.shape[3:]) for side in (0, 1))
-    dataset = tf.data.Dataset.from_tensor_slices((degraded, sharp)).batch(4, drop_remainder=True)
-    model.fit(dataset, validation_data=dataset.take(1), epochs=2, verbose=0, callbacks=callbacks, shuffle=False)
-
-
 def test_tensorboard_holds_scalars_strips_text_and_graph(tmp_path):
     data = tiny.batches(2)
     model = tiny.gan()
-    fit(model, data, [summaries.TensorBoard(tmp_path, "# what this is", data[0][:, :2], images_per_epoch=8)])
+    tiny.fit(model, data, [summaries.TensorBoard(tmp_path, "# what this is", data[0][:, :2], images_per_epoch=8)])
     found = {}
     for file in tmp_path.iterdir():
         for record in tf.data.TFRecordDataset([str(file)]):
