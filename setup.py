@@ -13,6 +13,7 @@ FOLDERS = (
     "evaluation",
     "inference",
     "experiments",
+    "weights",
 )
 
 setup(
@@ -21,5 +22,5 @@ setup(
         "gandeblur": "gandeblur",
         **{f"gandeblur.{folder}": folder.replace(".", "/") for folder in FOLDERS},
     },
-    package_data={"gandeblur.evaluation": ["report.html.j2"]},
+    package_data={"gandeblur.evaluation": ["report.html.j2"], "gandeblur.weights": ["*.npz", "*.json"]},
 )

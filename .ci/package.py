@@ -44,7 +44,7 @@ def use(archive: Path, folder: Path) -> None:
     (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     script = folder / "use_installed.py"
     script.write_bytes((ROOT / ".ci/use_installed.py").read_bytes())
-    trained = sorted((ROOT / "weights").glob("*.weights.h5"))[:1]
+    trained = sorted((ROOT / "weights").glob("*.npz"))[:1]
     print(f"{archive.name}: {run(python, '-I', script, *trained, cwd=folder).strip()}")
     assert "usage: gandeblur" in run(python.with_name("gandeblur"), "--help", cwd=folder)
     for name in ("gandeblur.gandeblur", "gandeblur.tests"):

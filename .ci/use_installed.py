@@ -2,7 +2,7 @@
 
 python -I use_installed.py [WEIGHTS]      -I: only what is installed can be imported
 
-With WEIGHTS (`NAME.weights.h5`, its description beside it) by that generator, else by a small untrained one.
+With WEIGHTS (`NAME.npz`, its description beside it) by that generator, else by a small untrained one.
 """
 
 import sys

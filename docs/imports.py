@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": set(),
 }
 DOOR, TOOLS = "door", "tools"  # the two kinds of modules in gandeblur/
-TOOL_MODULES = {"errors", "files", "quiet"}
+TOOL_MODULES = {"errors", "files", "quiet", "weights"}  # the last has a folder, for its files
 
 
 class Import(NamedTuple):
@@ -48,7 +48,7 @@ def folder_of(module: str) -> str:
 def modules(root: Path = ROOT) -> dict[str, Path]:
     """Module name without "gandeblur." -> file, of every file in the folders and in `gandeblur/`; no links followed."""
     found = {path.stem: path for path in sorted((root / "gandeblur").glob("*.py"))}
-    for folder in MAY_IMPORT:
+    for folder in (*MAY_IMPORT, "weights"):
         for path in sorted((root / folder).rglob("*.py")):
             parts = path.relative_to(root).with_suffix("").parts
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path

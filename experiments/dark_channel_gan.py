@@ -19,6 +19,7 @@ from functools import partial
 from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Paper, Reported, Smaller, Training
 from gandeblur.data.degradations import SHRINK, gaussian_noise
 from gandeblur.evaluation import metrics
+from gandeblur.experiments import deblurgan
 from gandeblur.experiments.deblurgan import BLUR, PERCEPTUAL
 from gandeblur.losses import adversarial, dark_channel, pixel
 from gandeblur.models import dark_channel_gan
@@ -144,9 +145,16 @@ CPU_HOUR = dataclasses.replace(
     departures=QUICK.departures[:2],
 )
 
+PIXELS = dataclasses.replace(
+    QUICK,
+    description=deblurgan.PIXELS.description,
+    changes={**QUICK.changes, "generator_steps": 1, "dropout": 0.0, "epochs": 10, "steps_per_epoch": 100},
+    adversary=False,
+)
+
 EXPERIMENT = Experiment(
     {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},
-    {"quick": QUICK, "cpu_hour": CPU_HOUR},
+    {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS},
 )
 
 if __name__ == "__main__":

@@ -113,7 +113,15 @@ QUICK = Smaller(
     ),
 )
 
-EXPERIMENT = Experiment({"deblurgan": PAPER}, {"quick": QUICK})
+PIXELS = Smaller(
+    "the first of two phases, pixels alone, for --minutes; the other schedules go on from it with --start",
+    {**QUICK.changes, "batch_size": 4, "dropout": 0.0, "epochs": 10, "steps_per_epoch": 100},
+    losses=QUICK.losses,
+    adversary=False,
+    departures=QUICK.departures[:1],
+)
+
+EXPERIMENT = Experiment({"deblurgan": PAPER}, {"quick": QUICK, "pixels": PIXELS})
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main

@@ -14,15 +14,22 @@ def departures(paper: Paper, actual: Paper) -> list[str]:
         if ours != theirs:
             found.append(f"{name.replace('_', ' ')}: {_number(ours)} instead of {_number(theirs)}")
 
-    compare("generator steps", actual.training.all_generator_steps, paper.training.all_generator_steps)
+    alone = paper.discriminator and not actual.discriminator
+    if actual.training.minutes:
+        found.append(f"length: {actual.training.length} instead of {paper.training.length}")
+    else:
+        compare("generator steps", actual.training.all_generator_steps, paper.training.all_generator_steps)
     for part, reference in ((actual.training, paper.training), (actual.data, paper.data)):
         for one in dataclasses.fields(part):
-            if one.name not in ("epochs", "steps_per_epoch", "generator_steps"):
+            told = one.name in ("epochs", "steps_per_epoch", "generator_steps")  # by the number of steps
+            if not told and not (alone and one.name.startswith("discriminator")):
                 compare(one.name, getattr(part, one.name), getattr(reference, one.name))
     for name in ("value_range", "dropout_at_test"):
         compare(name, getattr(actual, name), getattr(paper, name))
     for name, width in actual.generator.widths.items():
         compare(f"generator's {name}", width, paper.generator.widths[name])
+    if alone:
+        found.append("no adversary: the generator's other losses train it alone")
     theirs = {term.name: term.description for term in paper.generator_terms}
     for term in actual.generator_terms:
         if term.description != theirs.get(term.name):

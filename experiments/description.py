@@ -17,11 +17,13 @@ from gandeblur.data.degradations import SHRINK, Step
 from gandeblur.errors import InputError
 from gandeblur.experiments.settings import RUN_FILE, Settings
 from gandeblur.files import replacing
+from gandeblur.training import checkpoint
+from gandeblur.weights import names
 
 FORMAT = 1
 # What may differ between a run and its continuation.
 _FREE = (
-    *("epochs", "generator_steps", "devices", "vgg_weights"),
+    *("epochs", "length", "devices", "vgg_weights"),
     *("versions", "commit", "created", "departures", "settings"),
 )
 
@@ -55,8 +57,7 @@ def describe(settings: Settings) -> dict:
             "batch_size": paper.training.batch_size,
             "steps_per_epoch": paper.training.steps_per_epoch,
             "epochs": paper.training.epochs,
-            "generator_steps": f"{paper.training.all_generator_steps:,} (the paper: "
-            f"{own.training.all_generator_steps:,})",
+            "length": f"{paper.training.length} (the paper: {own.training.length})",
             "steps_of_each_network_per_step": {
                 "discriminator": paper.training.discriminator_steps if paper.discriminator else 0,
                 "generator": paper.training.generator_steps,
@@ -76,6 +77,8 @@ def describe(settings: Settings) -> dict:
             "precision": settings.precision,
             "devices": settings.devices,
             "vgg_weights": settings.vgg_weights,
+            "start": settings.start_path
+            and f"{settings.start_path} ({checkpoint.file_sha256(settings.start_path)[:16]})",
         },
         "departures": settings.departures,
         "settings": _choices(settings),
@@ -96,14 +99,15 @@ def write(settings: Settings) -> dict:
 
 
 def read(path: Path) -> dict:
-    """The description in a run folder, or beside a weights file (`NAME.json` for `NAME.weights.h5`, or `run.json`).
+    """The description in a run folder, or beside a weights file (`NAME.json`, or `run.json`).
 
     Raises:
         InputError: there is none, or it cannot be read.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder; give a run's folder, or its weights file")
-    beside = path.with_name(path.name.removesuffix(".weights.h5") + ".json")
+        known = f", or one of {', '.join(names())}" if names() else ""
+        raise InputError(f"{path}: no such file or folder; give a run's folder, or its weights file{known}")
+    beside = path.with_name(path.name.removesuffix(".weights.h5").removesuffix(".npz") + ".json")
     places = [path / RUN_FILE] if path.is_dir() else [beside, path.parent / RUN_FILE]
     file = next((place for place in places if place.is_file()), None)
     if file is None:

@@ -50,14 +50,14 @@ def evaluate(
     for name, condition, source in sources.scored(settings, sets):
         started = time.monotonic()
         with pipeline.input_errors():
-            keep = _keeper(settings.image_folder, name)
-            scores[name] = scoring.score_set(methods, _pairs(source, condition), settings.paper.protocol, keep)
+            keep = keeper(settings.image_folder, name)
+            scores[name] = scoring.score_set(methods, pairs(source, condition), settings.paper.protocol, keep)
         conditions[name] = _in_words(condition, source)
         print(f"scored {name}: {len(source.images)} images in {time.monotonic() - started:.0f} s", flush=True)
     if detector:
         shown = ("input", next(iter(trained)), "sharp")
         for name in scores:
-            found[name] = detection.evaluate(detector, _stored(settings.image_folder, name, scores[name], shown))
+            found[name] = detection.evaluate(detector, stored(settings.image_folder, name, scores[name], shown))
             print(f"detected objects in {name}", flush=True)
 
     results = results_of(settings, sets, networks, list(methods), metas, scores, conditions, found)
@@ -108,14 +108,14 @@ def _meta(settings: Settings) -> dict:
     return checkpoint.read_meta(settings.checkpoint_path)
 
 
-def _pairs(source: pipeline.Source, condition: Condition) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def pairs(source: pipeline.Source, condition: Condition) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """(name, degraded, sharp) as 8-bit arrays, one image at a time."""
     stream = pipeline.evaluation_stream(source, size_px=condition.size_px, batch_size=1, seed=TEST_SEED)
     for name, (degraded, sharp) in zip(source.images.names, stream.as_numpy_iterator(), strict=True):
         yield name, to_uint8(degraded[0], (0, 1)), to_uint8(sharp[0], (0, 1))
 
 
-def _keeper(folder: Path, set_name: str) -> Callable[[str, str, np.ndarray], None]:
+def keeper(folder: Path, set_name: str) -> Callable[[str, str, np.ndarray], None]:
     def keep(name, method, restored):
         path = pictures.image_path(folder, set_name, name, method)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def _keeper(folder: Path, set_name: str) -> Callable[[str, str, np.ndarray], Non
     return keep
 
 
-def _stored(folder: Path, set_name: str, scores: dict, methods: Sequence[str]) -> Iterator[tuple[str, dict]]:
+def stored(folder: Path, set_name: str, scores: dict, methods: Sequence[str]) -> Iterator[tuple[str, dict]]:
     """(image name, method -> stored image) of a scored set."""
     for image in scores["images"]:
         paths = {method: pictures.image_path(folder, set_name, image["name"], method) for method in methods}

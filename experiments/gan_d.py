@@ -162,8 +162,16 @@ CPU_HOUR = dataclasses.replace(
     description="a folder of photographs, at most an hour on 2 CPU cores",
     changes={**QUICK.changes, "epochs": 16, "steps_per_epoch": 100},
 )
+PIXELS = dataclasses.replace(
+    QUICK,
+    description="the first of two phases, pixels alone, for --minutes; the other schedules go on from it with --start",
+    adversary=False,
+)
 
-EXPERIMENT = Experiment({"combined": PAPER, "eq3": EQ3, "odcnn": ODCNN}, {"quick": QUICK, "cpu_hour": CPU_HOUR})
+EXPERIMENT = Experiment(
+    {"combined": PAPER, "eq3": EQ3, "odcnn": ODCNN},
+    {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS},
+)
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main

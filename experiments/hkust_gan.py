@@ -16,6 +16,7 @@ from gandeblur.data.degradations import enlarge
 from gandeblur.evaluation import metrics
 
 # The paper has no synthetic blur of its own: DeblurGAN's, as the related papers. Its loss is Wasserstein's as well.
+from gandeblur.experiments import deblurgan
 from gandeblur.experiments.deblurgan import BLUR, GAP, WASSERSTEIN
 from gandeblur.losses import pixel
 from gandeblur.losses.perceptual import Perceptual
@@ -147,8 +148,15 @@ CPU_HOUR = Smaller(
     terms=(Term("pixel", between_images(pixel.mean_absolute_error), 20_000.0),),
     departures=(*QUICK.departures[:3], "the pixel term: VGG hardly sees a shift of brightness"),
 )
+PIXELS = Smaller(
+    deblurgan.PIXELS.description,
+    {**QUICK.changes, "batch_size": 4, "epochs": 10, "steps_per_epoch": 100},
+    losses=QUICK.losses,
+    adversary=False,
+    departures=QUICK.departures[1:3],
+)
 
-EXPERIMENT = Experiment({"hkust": PAPER}, {"quick": QUICK, "cpu_hour": CPU_HOUR})
+EXPERIMENT = Experiment({"hkust": PAPER}, {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS})
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main

@@ -9,14 +9,17 @@ from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.experiments.settings import WEIGHTS_FILE, Settings, choose
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.training import checkpoint
+from gandeblur.weights import file, names
 
 
 def deblurrer(path: Path) -> Deblurrer:
-    """The generator in a run folder, or in a weights file with a description beside it.
+    """The generator in a run folder, or in a weights file with a description beside it, or a name in `weights/`.
 
     Raises:
         InputError: there is no description or no generator, or the two do not fit.
     """
+    if not path.exists() and str(path) in names():
+        path = file(str(path))
     told = description.read(path)
     network = told["generator"]
     variant = _experiment(path, told).variants.get(told["settings"]["variant"])

@@ -23,8 +23,8 @@ import numpy as np
 
 from gandeblur.data.degradations import Step
 from gandeblur.evaluation.metrics import Protocol
-from gandeblur.training.gan import Term
-from gandeblur.training.schedules import Constant
+from gandeblur.training.gan import Term, of_restored_logits
+from gandeblur.training.schedules import Constant, OverTime
 from gandeblur.training.spectral_adam import SpectralAdam
 
 PAPERS_OWN = "paper"  # the schedule without differences
@@ -122,6 +122,16 @@ class Training:
     def all_generator_steps(self) -> int:
         return self.epochs * self.steps_per_epoch * self.generator_steps
 
+    @property
+    def minutes(self) -> float | None:
+        """What ends the training, where it is not the number of epochs."""
+        return self.schedule.minutes if isinstance(self.schedule, OverTime) else None
+
+    @property
+    def length(self) -> str:
+        """In words: "1,000 generator steps", or the minutes."""
+        return f"{self.minutes:g} minutes" if self.minutes else f"{self.all_generator_steps:,} generator steps"
+
     def optimizer(self, network: str) -> keras.optimizers.Optimizer:
         """Adam for the "generator" or the "discriminator"."""
         generator = network == "generator"
@@ -196,6 +206,7 @@ class Smaller:
         changes: field of `Data` or `Training`, `value_range`, `dropout_at_test`, or width of the generator -> value.
         losses: name of a term of the generator -> the term in its place; a paper without it stays as it is.
         terms: further terms of the generator.
+        adversary: whether there is one; without, the generator's other terms train it alone.
         departures: reasons, and what numbers do not say.
     """
 
@@ -203,6 +214,7 @@ class Smaller:
     changes: Mapping[str, Any] = field(default_factory=dict)
     losses: Mapping[str, Term] = field(default_factory=dict)
     terms: Sequence[Term] = ()
+    adversary: bool = True
     departures: Sequence[str] = ()
 
     def of(self, paper: Paper) -> Paper:
@@ -210,6 +222,11 @@ class Smaller:
         smaller = changed(paper, **self.changes)
         terms = [self.losses.get(term.name, term) for term in paper.generator_terms]
         smaller = dataclasses.replace(smaller, generator_terms=(*terms, *self.terms))
+        if not self.adversary:
+            alone = [term for term in smaller.generator_terms if not isinstance(term.loss, of_restored_logits)]
+            smaller = dataclasses.replace(
+                smaller, generator_terms=tuple(alone), discriminator=None, discriminator_terms=()
+            )
         return dataclasses.replace(smaller, departures=(*paper.departures, *self.departures))
 
 

@@ -36,6 +36,8 @@ _DEFINED = [
         "batch_size", None, "images per step over all devices; the preset's if left out", lower_bound=1
     ),
     flags.DEFINE_integer("epochs", None, "the preset's if left out", lower_bound=1),
+    flags.DEFINE_float("minutes", None, "of training, instead of epochs: a cosine laid over them", lower_bound=0.01),
+    flags.DEFINE_string("start", None, "generator weights (.weights.h5) or run folder to begin the training with"),
     flags.DEFINE_boolean("resume", True, "continue the run that the work folder holds"),
     flags.DEFINE_string("weights", None, "generator weights (.weights.h5) to evaluate instead of training"),
 ]

@@ -9,11 +9,13 @@ from typing import Any
 from gandeblur.experiments.paper import Experiment, Paper, changed
 from gandeblur.errors import InputError
 from gandeblur.experiments.departures import departures
+from gandeblur.training.schedules import OverTime
 
 ALL_VARIANTS = "all"
 QUICK = "quick"  # the schedule unless told otherwise
 RUN_FILE = "run.json"
 WEIGHTS_FILE = "generator.weights.h5"
+MOST_EPOCHS = 1_000_000  # of a training that ends by the clock
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,12 @@ class Settings:
         benchmarks: folder that holds set5, set14, bsd100, in place of `test_data`.
         blurred: "blur" or "blur_gamma": which blurred images, where a folder holds both.
         downsample, batch_size, epochs: in place of the schedule's; None: as it says.
+        minutes: of training, in place of the schedule's epochs and its course of the learning rate.
         vgg_weights: file of VGG's weights; None: Keras downloads them.
         detector: SavedModel folder or LiteRT file that judges the restored images; None: no such judge.
         beside: run folders or weights files of other generators, scored beside this one.
         weights: generator weights to score, in place of a training.
+        start: weights file or run folder whose generator the training begins with, in place of random weights.
         seed: of initial weights, crops, order and the training images' degradations.
         devices: "all" (every GPU, else the CPU) or "cpu:N".
         precision: "float32" or "bfloat16", of the layers' arithmetic.
@@ -50,10 +54,12 @@ class Settings:
     downsample: int | None = None
     batch_size: int | None = None
     epochs: int | None = None
+    minutes: float | None = None
     vgg_weights: str | None = None
     detector: str | None = None
     beside: tuple[str, ...] = ()
     weights: str | None = None
+    start: str | None = None
     seed: int = 0
     devices: str = "all"
     precision: str = "float32"
@@ -64,6 +70,8 @@ class Settings:
         """The variant at this run's size (of several variants, the first one)."""
         smaller = self.experiment.presets[self.preset].of(self.papers_own)
         changes = {name: getattr(self, name) for name in ("downsample", "batch_size", "epochs") if getattr(self, name)}
+        if self.minutes:
+            changes |= {"schedule": OverTime(self.minutes), "epochs": MOST_EPOCHS}
         return changed(smaller, **changes)
 
     @property
@@ -99,6 +107,12 @@ class Settings:
     def weights_path(self) -> Path:
         """The generator's weights: those named, or those that the training leaves."""
         return Path(self.weights) if self.weights else self.workdir / WEIGHTS_FILE
+
+    @property
+    def start_path(self) -> Path | None:
+        """The weights file that the training begins with."""
+        start = Path(self.start) if self.start else None
+        return start / WEIGHTS_FILE if start and start.is_dir() else start
 
     @property
     def image_folder(self) -> Path:

@@ -52,7 +52,9 @@ CPU_HOUR = Smaller(
     ),
 )
 
-EXPERIMENT = Experiment({"sharingan": PAPER}, {"quick": deblurgan.QUICK, "cpu_hour": CPU_HOUR})
+EXPERIMENT = Experiment(
+    {"sharingan": PAPER}, {"quick": deblurgan.QUICK, "cpu_hour": CPU_HOUR, "pixels": deblurgan.PIXELS}
+)
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main

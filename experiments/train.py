@@ -33,20 +33,22 @@ def train(settings: Settings, strategy: Any = None) -> None:
             f"--batch_size={training.batch_size}: not a multiple of the {devices} devices; choose one that is"
         )
     done = finished_epochs(settings)
-    if done >= training.epochs:
+    if done >= training.epochs or (
+        done and training.schedule.over(checkpoint.read_meta(settings.checkpoint_path)["schedule"])
+    ):
         print(f"{settings.checkpoint_path}: already trained for {done} epochs; nothing to do")
         return
     train_sets, validation_sets = zip(*sources.training_images(settings), strict=True)
     stream = sources.training_batches(settings, train_sets, done)
     validation = sources.validation_batches(settings, validation_sets, devices)
     model = build(settings, strategy)
-    plateau = training.schedule.callback(list(model.optimizers.values()))
+    rates = training.schedule.callback(list(model.optimizers.values()))
     history: dict[str, list[float]] = {}
     if done:
         meta = checkpoint.restore(settings.checkpoint_path, model)
         backend.separate_seeds(model)
-        if plateau:
-            plateau.set_state(meta["schedule"])
+        if rates:
+            rates.set_state(meta["schedule"])
         history = meta["history"]
         print(f"resuming {settings.checkpoint_path} after epoch {done}")
 
@@ -56,10 +58,10 @@ def train(settings: Settings, strategy: Any = None) -> None:
     callbacks = [
         progress.StopAtInterrupt(),
         progress.StopAtNonFinite(training.steps_per_epoch, settings.checkpoint_path),
-        *([plateau] if plateau else []),
+        *([rates] if rates else []),
         summaries.TensorBoard(settings.workdir / "tensorboard", summaries.markdown(described), shown, images),
-        progress.Progress(training.epochs, training.steps_per_epoch),
-        checkpoint.Checkpoint(settings.workdir, described, history, plateau),
+        progress.Progress(training.epochs, training.steps_per_epoch, rates),
+        checkpoint.Checkpoint(settings.workdir, described, history, rates),
     ]
     print(f"training on {sources.named(train_sets)}, work folder {settings.workdir}", flush=True)
     with pipeline.input_errors():
@@ -99,6 +101,8 @@ def build(settings: Settings, strategy: Any = None) -> GAN:
         generator_terms = loaded_terms(settings)
         keras.utils.set_random_seed(settings.seed)  # here, so that nothing earlier has drawn from it
         networks = {name: network.build(paper.data.crop_px) for name, network in paper.networks.items()}
+        if settings.start_path:
+            checkpoint.load_weights(settings.start_path, networks["generator"])
         model = GAN(
             networks["generator"],
             networks.get("discriminator"),

@@ -46,6 +46,11 @@ def _parser():
     evaluate.add_argument("test", nargs="*", metavar="TEST", help="folders; photographs of scikit-image if left out")
     evaluate.add_argument("--beside", action="append", metavar="RUN", help="another run, scored beside this one")
 
+    publish = command(_publish, "publish", "Write a trained run's generator to a small file, and its card beside it.")
+    publish.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run")
+    publish.add_argument("out", type=Path, metavar="NAME.npz", help="file to write; the card is NAME.json")
+    publish.add_argument("--bits", type=int, choices=[8, 16], default=8, help="per number of a kernel (default: 8)")
+
     build = command(
         _build_pairs, "build-pairs", "Average high-frame-rate frames: blurred mean and sharp middle frame, as GoPro."
     )
@@ -131,6 +136,13 @@ def _evaluate(options):
 
     found = gandeblur.evaluate(options.run_folder, options.test, beside=tuple(options.beside or ()))
     print(f"report: {found.report().resolve()}")
+
+
+def _publish(options):
+    from gandeblur.experiments.publish import publish
+
+    publish(options.run_folder, options.out, options.bits)
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 
 def _build_pairs(options):

@@ -13,9 +13,10 @@ from PIL import Image
 from tiny_experiments import tiny
 
 import gandeblur
-from gandeblur import cli
+from gandeblur import cli, weights
 from gandeblur.experiments import description
 from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.training import checkpoint
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -72,13 +73,13 @@ def test_a_picture_comes_back_as_it_came(trained, tmp_path):
 
 
 def test_a_weights_file_with_its_description_is_a_model(trained, tmp_path):
-    weights = tmp_path / "mine.weights.h5"
-    weights.write_bytes((trained.folder / "generator.weights.h5").read_bytes())
+    file = tmp_path / "mine.weights.h5"
+    file.write_bytes((trained.folder / "generator.weights.h5").read_bytes())
     with pytest.raises(gandeblur.InputError, match=r"mine.weights.h5: is not described; it needs a run.json"):
-        gandeblur.load(weights)
+        gandeblur.load(file)
     (tmp_path / "mine.json").write_text((trained.folder / "run.json").read_text())
     pixels = np.full((40, 40, 3), 90, np.uint8)
-    np.testing.assert_array_equal(gandeblur.load(weights)(pixels), gandeblur.load(trained.folder)(pixels))
+    np.testing.assert_array_equal(gandeblur.load(file)(pixels), gandeblur.load(trained.folder)(pixels))
 
 
 def test_the_folder_alone_is_enough_to_score_it(trained):
@@ -161,3 +162,25 @@ def test_importing_it_imports_no_tensorflow():
     subprocess.run([sys.executable, "-c", script], check=True)
     with pytest.raises(AttributeError, match="no attribute 'nonesuch'"):
         gandeblur.nonesuch  # noqa: B018
+
+
+def test_a_published_network_opens_by_its_name_and_tells_what_it_is(trained, tmp_path, monkeypatch, capsys):
+    second = gandeblur.train("gan_d", workdir=tmp_path / "second", epochs=1, start=str(trained.folder))
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    arguments = ["publish", str(second.folder), str(tmp_path / "mine.npz"), "--bits", "16"]
+    assert cli.main(arguments) == 0
+    assert re.search(r"mine.npz: \d\.\d MB", capsys.readouterr().out)
+    deblur = gandeblur.load("mine")
+    pixels = np.random.default_rng(1).integers(0, 256, (50, 61, 3), dtype=np.uint8)
+    np.testing.assert_allclose(deblur(pixels).astype(int), gandeblur.load(second.folder)(pixels).astype(int), atol=1)
+
+    card = deblur.description
+    assert [phase["steps"] for phase in card["weights"]["phases"]] == [3, 3]
+    assert card["weights"]["sha256"] == checkpoint.weights_sha256(deblur.generator)
+    assert str(tmp_path) not in (tmp_path / "mine.json").read_text()
+    assert str(trained.folder) not in (tmp_path / "mine.json").read_text()
+
+    assert cli.main(arguments) == 2
+    assert "mine.npz: would be overwritten" in capsys.readouterr().err
+    with pytest.raises(gandeblur.InputError, match="yours: no such file or folder; .*, or one of mine"):
+        gandeblur.load("yours")

@@ -83,21 +83,78 @@ def save_weights(path: Path, network: keras.Model) -> None:
         network.save_weights(temporary)
 
 
+def save_small_weights(path: Path, network: keras.Model, bits: int) -> None:
+    """Writes a network's weights to a small NumPy archive, atomically.
+
+    Kernels, that is weights of rank 2 and more, in 8 bits: W = q s with whole numbers q from -127 to 127 and a scale s
+    for each index of the last axis. Or in 16 bits: as float16. Weights of rank 0 and 1 stay float32.
+
+    Args:
+        path: `NAME.npz`.
+        network: any model.
+        bits: 8 or 16, per number of a kernel.
+    """
+    arrays = {}
+    for index, weight in enumerate(network.weights):
+        values = keras.ops.convert_to_numpy(weight)
+        key = f"{index:04d}"
+        if values.ndim < 2:
+            arrays[key] = values.astype(np.float32)
+        elif bits == 16:
+            arrays[key] = values.astype(np.float16)
+        else:
+            scale = np.max(np.abs(values), axis=tuple(range(values.ndim - 1))).astype(np.float32) / 127
+            arrays[key] = np.round(values / np.maximum(scale, np.finfo(np.float32).tiny)).astype(np.int8)
+            arrays[f"{key}_scale"] = scale
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _load_small_weights(path, network):
+    with np.load(path) as archive:  # without pickle: what is loaded is data
+        keys = [key for key in archive.files if not key.endswith("_scale")]
+        if len(keys) != len(network.weights):
+            raise ValueError(f"{len(keys)} weights, the network has {len(network.weights)}")
+        values = []
+        for key, weight in zip(keys, network.weights, strict=True):
+            array = archive[key].astype(np.float32)
+            if array.shape != tuple(weight.shape):
+                raise ValueError(f"weight {key} is {array.shape}, the network's {weight.path} {tuple(weight.shape)}")
+            values.append(array * archive[f"{key}_scale"] if f"{key}_scale" in archive.files else array)
+    for weight, array in zip(network.weights, values, strict=True):
+        weight.assign(array)
+
+
 def load_weights(path: Path, network: keras.Model) -> None:
-    """Loads `.weights.h5` weights.
+    """Loads what `save_weights` (`.weights.h5`) or `save_small_weights` (`.npz`) wrote.
 
     Raises:
         InputError: no such file, not a weights file, or of another architecture.
     """
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; give the .weights.h5 file of a trained generator")
+        raise InputError(f"{path}: no such file; give the .weights.h5 or .npz file of a trained generator")
     try:
-        network.load_weights(path)
-    except Exception as error:  # h5py and Keras raise many kinds
+        if Path(path).suffix == ".npz":
+            _load_small_weights(path, network)
+        else:
+            network.load_weights(path)
+    except Exception as error:  # h5py, NumPy and Keras raise many kinds
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{path}: does not fit {network.name} ({reason}); use the --variant the weights were trained with"
         ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the .weights.h5 file of a trained generator, or its run's folder")
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_sha256(network: keras.Model) -> str:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from gandeblur.errors import InputError
+from gandeblur.training.schedules import OverTimeCallback
 
 
 class Progress(keras.callbacks.Callback):
@@ -20,11 +21,18 @@ class Progress(keras.callbacks.Callback):
 
         epoch 3/10  loss 0.0123  validation 24.51 dB  12.3 images/s  4 min left
 
-    The loss is the generator's weighted sum. All else goes to TensorBoard, which must come before in the callbacks.
+    The loss is the generator's weighted sum. All else goes to TensorBoard, which must come before in the callbacks, as
+    what sets the rates must.
+
+    Args:
+        epochs: of the whole training.
+        steps_per_epoch: calls of the train step.
+        rates: what sets the learning rates; one that lays them over time says how much is left, not the epochs.
     """
 
-    def __init__(self, epochs: int, steps_per_epoch: int):
+    def __init__(self, epochs: int, steps_per_epoch: int, rates: keras.callbacks.Callback | None = None):
         super().__init__()
+        self.timed = rates if isinstance(rates, OverTimeCallback) else None
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
         self.first: int | None = None
@@ -34,7 +42,8 @@ class Progress(keras.callbacks.Callback):
             self.first, self.started = epoch, time.monotonic()
             columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self.bar = Bar(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-            self.task = self.bar.add_task("steps", total=(self.epochs - epoch) * self.steps_per_epoch)
+            total = None if self.timed else (self.epochs - epoch) * self.steps_per_epoch
+            self.task = self.bar.add_task("steps", total=total)
             self.bar.start()
 
     def on_train_batch_end(self, batch, logs=None):
@@ -43,10 +52,14 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         terms = self.model.generator_terms
         loss = sum(logs[f"{term.name}_weighted" if term.weight != 1 else term.name] for term in terms)
-        left_s = (time.monotonic() - self.started) / (epoch + 1 - self.first) * (self.epochs - epoch - 1)
-        left = f"{max(1, round(left_s / 60))} min left" if epoch + 1 < self.epochs else "done"
+        if self.timed:
+            number, last, left_s = f"{epoch + 1}", self.model.stop_training, self.timed.left_s
+        else:
+            number, last = f"{epoch + 1}/{self.epochs}", epoch + 1 == self.epochs
+            left_s = (time.monotonic() - self.started) / (epoch + 1 - self.first) * (self.epochs - epoch - 1)
+        left = "done" if last else f"{max(1, round(left_s / 60))} min left"
         print(
-            f"epoch {epoch + 1}/{self.epochs}  loss {loss:.4g}  validation {logs['val_psnr_db']:.2f} dB  "
+            f"epoch {number}  loss {loss:.4g}  validation {logs['val_psnr_db']:.2f} dB  "
             f"{logs['images_per_s']:.3g} images/s  {left}",
             flush=True,
         )

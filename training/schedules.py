@@ -4,6 +4,8 @@ A schedule is stated by a frozen, printable object that answers two questions: t
 number or a function of the optimizer's own steps, and the callback that changes it by what happens in training.
 """
 
+import math
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,9 +32,13 @@ class Constant:
         """
         return first
 
-    def callback(self, optimizers: list[keras.optimizers.Optimizer]) -> "PlateauCallback | None":
-        """What changes the rate of the optimizers by the validation loss, with a state to keep; None: nothing."""
+    def callback(self, optimizers: list[keras.optimizers.Optimizer]) -> "StatefulCallback | None":
+        """What changes the rate of the optimizers as the training goes, with a state to keep; None: nothing."""
         return None
+
+    def over(self, state: dict) -> bool:
+        """Whether a training with this state of the callback has come to its end, whatever its epochs."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,28 @@ class Cosine(Constant):
 
     def rate(self, first: float, epochs: int, steps_per_epoch: int) -> keras.optimizers.schedules.CosineDecay:
         return keras.optimizers.schedules.CosineDecay(first, epochs * steps_per_epoch, alpha=self.floor)
+
+
+@dataclass(frozen=True)
+class OverTime(Constant):
+    """Half a cosine from the full rate to `floor` times it, laid over minutes of training, set at each epoch's start.
+
+    How many steps fit into the minutes, the machine decides: stopped and resumed, or slowed down by other work, the
+    training ends at the lowest rate and in time.
+
+    Attributes:
+        minutes: of all sittings together; the epoch that would end nearest to them is the last.
+        floor: last rate, as a fraction of the first.
+    """
+
+    minutes: float = field(repr=False)  # not what makes a run this run: it may be given more time
+    floor: float = 0.02
+
+    def callback(self, optimizers: list[keras.optimizers.Optimizer]) -> "OverTimeCallback":
+        return OverTimeCallback(self, optimizers)
+
+    def over(self, state: dict) -> bool:
+        return state["spent_s"] + state["epoch_s"] / 2 > 60 * self.minutes
 
 
 @dataclass(frozen=True)
@@ -109,7 +137,54 @@ class LinearToZeroSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return dict(vars(self))
 
 
-class PlateauCallback(keras.callbacks.Callback):
+class StatefulCallback(keras.callbacks.Callback):
+    """A callback whose state, JSON-able, travels in the checkpoint."""
+
+    def get_state(self) -> dict:
+        raise NotImplementedError
+
+    def set_state(self, state: dict) -> None:
+        raise NotImplementedError
+
+
+class OverTimeCallback(StatefulCallback):
+    """`OverTime` at work: sets the rates, and ends the training when its time is over."""
+
+    def __init__(self, schedule: OverTime, optimizers: list[keras.optimizers.Optimizer]):
+        super().__init__()
+        self.schedule = schedule
+        self.optimizers = optimizers
+        self.first = [rate(optimizer) for optimizer in optimizers]
+        self.state = {"spent_s": 0.0, "epoch_s": 0.0}  # of all epochs, of the last one
+
+    def get_state(self) -> dict:
+        return dict(self.state)
+
+    def set_state(self, state: dict) -> None:
+        self.state = dict(state)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds of training that are left."""
+        return max(0.0, 60 * self.schedule.minutes - self.state["spent_s"])
+
+    def on_train_begin(self, logs=None):
+        self.before = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        share = min(1.0, self.state["spent_s"] / (60 * self.schedule.minutes))
+        factor = self.schedule.floor + (1 - self.schedule.floor) * (1 + math.cos(math.pi * share)) / 2
+        for optimizer, first in zip(self.optimizers, self.first, strict=True):
+            optimizer.learning_rate = factor * first
+
+    def on_epoch_end(self, epoch, logs=None):
+        now = time.monotonic()
+        epoch_s, self.before = now - self.before, now
+        self.state = {"spent_s": self.state["spent_s"] + epoch_s, "epoch_s": epoch_s}
+        self.model.stop_training = self.schedule.over(self.state)
+
+
+class PlateauCallback(StatefulCallback):
     """`Plateau` at work: must see the validation loss, and its state travels in the checkpoint."""
 
     def __init__(self, schedule: Plateau, optimizers: list[keras.optimizers.Optimizer]):

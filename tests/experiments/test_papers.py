@@ -11,6 +11,7 @@ from gandeblur.experiments import audit, dark_channel_gan, gan_d, hkust_gan, scr
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.losses.perceptual import Perceptual
 from gandeblur.models import gan_d as networks
+from gandeblur.training.gan import of_restored_logits
 
 VARIANTS = [(name, variant) for name, experiment in EXPERIMENTS.items() for variant in experiment.variants]
 
@@ -194,3 +195,25 @@ def test_a_change_of_what_is_not_there_is_refused():
 
     with pytest.raises(ValueError, match="gan_d has no depth"):
         changed(gan_d.PAPER, depth=3)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_first_phase_has_no_adversary_and_its_weights_fit_the_second(name):
+    from gandeblur.experiments.settings import choose
+
+    first, second = (choose(EXPERIMENTS[name], preset=preset) for preset in ("pixels", "quick"))
+    assert first.paper.discriminator is None and not first.paper.discriminator_terms
+    assert not any(isinstance(term.loss, of_restored_logits) for term in first.paper.generator_terms)
+    assert "no adversary: the generator's other losses train it alone" in first.departures
+    assert not any(line.startswith("discriminator") for line in first.departures)
+    # Dropout apart, the networks are the same.
+    widths = [{**one.paper.generator.widths, "dropout": None} for one in (first, second)]
+    assert widths[0] == widths[1]
+
+
+def test_minutes_take_the_place_of_epochs():
+    from gandeblur.experiments.settings import choose
+
+    listed = choose(EXPERIMENTS["gan_d"], minutes=90.0).departures
+    assert listed[0] == "length: 90 minutes instead of 125,000 generator steps"
+    assert "schedule: OverTime(floor=0.02) instead of Plateau(factor=0.5, patience=5)" in listed

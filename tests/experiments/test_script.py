@@ -3,6 +3,7 @@ import errno
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -328,3 +329,32 @@ def test_full_disk_keeps_the_last_checkpoint(capfd, tmp_path, monkeypatch):
 def test_batch_that_devices_cannot_share(capfd, tmp_path):
     error = refused(capfd, "--devices=cpu:2", "--batch_size=3", f"--workdir={tmp_path}/run")
     assert "not a multiple of the 2 devices" in error
+
+
+def test_minutes_end_a_training_which_may_then_be_given_more(capfd, tmp_path):
+    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.05") == 0
+    out = capfd.readouterr().out
+    assert re.search(r"epoch \d+  loss .*  done$", out, re.MULTILINE)
+    epochs = checkpoint.read_meta(tmp_path / "checkpoint.npz")["epoch"]
+    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.05") == 0
+    assert "already trained" in capfd.readouterr().out
+    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.2") == 0
+    assert f"resuming {tmp_path / 'checkpoint.npz'} after epoch {epochs}" in capfd.readouterr().out
+    meta = checkpoint.read_meta(tmp_path / "checkpoint.npz")
+    assert meta["epoch"] > epochs and meta["schedule"]["spent_s"] > 6
+
+
+def test_a_training_starts_with_the_weights_of_another(finished, capfd, tmp_path):
+    flags = ["--stage=train", "--epochs=1", f"--workdir={tmp_path / 'second'}"]
+    assert call(*flags, f"--start={finished}") == 0
+    started = json.loads((tmp_path / "second/run.json").read_text())["run"]["start"]
+    assert re.fullmatch(rf"{finished}/generator.weights.h5 \([0-9a-f]{{16}}\)", started)
+    # With a rate of 0 it would stay what it was: after three steps at 1e-4 it is near, and nearer than a fresh one.
+    weights = [arrays(folder / "checkpoint.npz")["0000"] for folder in (finished, tmp_path / "second")]
+    assert 0 < np.abs(weights[0] - weights[1]).max() < 3 * 3e-4
+    capfd.readouterr()
+    assert call(*flags) == 2
+    assert "holds a run with run.start=" in capfd.readouterr().err
+    assert call("--stage=train", f"--workdir={tmp_path / 'third'}", "--start=none.weights.h5") == 2
+    assert capfd.readouterr().err.startswith("error: none.weights.h5: no such file; give ")
+    assert not (tmp_path / "third").exists()

@@ -7,7 +7,7 @@ import pytest
 import tiny_gan as tiny
 
 from gandeblur.errors import InputError
-from gandeblur.models import gan_d
+from gandeblur.models import gan_d, hkust_gan
 from gandeblur.training import checkpoint
 
 
@@ -131,3 +131,43 @@ def test_callback_writes_each_epoch_and_continues_the_history(tmp_path):
     other.generator.load_weights(tmp_path / "generator.weights.h5")
     for ours, theirs in zip(other.generator.get_weights(), model.generator.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(("bits", "largest"), [(8, 0.5 / 127), (16, 2.0**-11)])
+def test_small_weights_are_the_weights_but_for_their_rounding(bits, largest, tmp_path):
+    network = hkust_gan.generator(maps=3, blocks=1)  # batch normalisation's moving averages are weights as well
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.normal(size=weight.shape) ** 2 for weight in network.weights])
+    checkpoint.save_small_weights(tmp_path / "g.npz", network, bits)
+    again = hkust_gan.generator(maps=3, blocks=1)
+    checkpoint.load_weights(tmp_path / "g.npz", again)
+    for weight, loaded in zip(network.get_weights(), again.get_weights(), strict=True):
+        scale = np.abs(weight).max(axis=tuple(range(weight.ndim - 1)))
+        assert np.all(np.abs(loaded - weight) <= 1.001 * largest * scale * (weight.ndim > 1))
+
+
+def test_small_weights_of_zeros_stay_zeros(tmp_path):
+    network = gan_d.generator(maps=3, wide_maps=4)
+    network.set_weights([np.zeros(weight.shape) for weight in network.weights])
+    checkpoint.save_small_weights(tmp_path / "g.npz", network, 8)
+    again = gan_d.generator(maps=3, wide_maps=4)
+    checkpoint.load_weights(tmp_path / "g.npz", again)
+    assert all(not np.any(weight) for weight in again.get_weights())
+
+
+def test_small_weights_of_another_network_damaged_or_pickled_are_refused(tmp_path):
+    path = tmp_path / "g.npz"
+    checkpoint.save_small_weights(path, gan_d.generator(maps=3, wide_maps=4), 8)
+    for other in (
+        gan_d.generator(maps=4, wide_maps=4),
+        gan_d.discriminator(block_maps=(3,), dense_units=(), image_px=8),
+    ):
+        with pytest.raises(InputError, match="g.npz: does not fit .*; use the --variant"):
+            checkpoint.load_weights(path, other)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="g.npz: does not fit"):
+        checkpoint.load_weights(path, gan_d.generator(maps=3, wide_maps=4))
+    same = gan_d.generator(maps=3, wide_maps=4)
+    np.savez(path, **{f"{index:04d}": np.array({}, dtype=object) for index in range(len(same.weights))})
+    with pytest.raises(InputError, match="g.npz: does not fit .*allow_pickle=False"):
+        checkpoint.load_weights(path, same)

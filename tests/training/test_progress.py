@@ -4,6 +4,7 @@ import tiny_gan as tiny
 
 from gandeblur.errors import InputError
 from gandeblur.training import progress
+from gandeblur.training.schedules import OverTime
 
 
 def test_stops_at_the_first_loss_that_is_not_finite(tmp_path):
@@ -35,4 +36,21 @@ def test_an_epoch_is_one_line(capsys):
     assert capsys.readouterr().out.splitlines() == [
         "epoch 2/3  loss 0.012  validation 24.51 dB  3.21 images/s  1 min left",
         "epoch 3/3  loss 0.012  validation 24.51 dB  3.21 images/s  done",
+    ]
+
+
+def test_a_training_over_time_counts_minutes_not_epochs(capsys):
+    timed = OverTime(minutes=10).callback([])
+    timed.set_state({"spent_s": 170.0, "epoch_s": 80.0})
+    shown = progress.Progress(epochs=1000, steps_per_epoch=4, rates=timed)
+    shown.set_model(tiny.gan())
+    logs = {"mse": 0.01, "adversarial": 7.0, "adversarial_weighted": 0.002, "val_psnr_db": 24.512, "images_per_s": 3.21}
+    shown.on_epoch_begin(2)
+    shown.on_epoch_end(2, logs)
+    shown.model.stop_training = True
+    shown.on_epoch_end(3, logs)
+    shown.on_train_end()
+    assert capsys.readouterr().out.splitlines() == [
+        "epoch 3  loss 0.012  validation 24.51 dB  3.21 images/s  7 min left",
+        "epoch 4  loss 0.012  validation 24.51 dB  3.21 images/s  done",
     ]

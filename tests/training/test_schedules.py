@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from gandeblur.training.schedules import Constant, Cosine, LinearToZero, Plateau, rate
+from gandeblur.training.schedules import Constant, Cosine, LinearToZero, OverTime, Plateau, rate
 
 
 def rates(losses, callback, optimizers):
@@ -65,3 +65,46 @@ def test_half_a_cosine_down_to_its_floor():
 def test_schedules_are_printed_by_their_numbers():
     assert str(LinearToZero(constant_share=0.5)) == "LinearToZero(constant_share=0.5)"
     assert str(Plateau(factor=0.5, patience=2)) == "Plateau(factor=0.5, patience=2)"
+
+
+def clocked(monkeypatch, minutes, seconds_per_epoch, state=None, epochs=100):
+    """(rates, state, whether it ended) of a training whose every epoch takes so long, at most so many epochs."""
+    now = [0.0]
+    monkeypatch.setattr("gandeblur.training.schedules.time.monotonic", lambda: now[0])
+    optimizer = keras.optimizers.SGD(0.5)
+    callback = OverTime(minutes, floor=0.1).callback([optimizer])
+    if state:
+        callback.set_state(state)
+    callback.set_model(keras.Sequential())
+    callback.on_train_begin()
+    seen = []
+    for epoch in range(epochs):
+        callback.on_epoch_begin(epoch)
+        seen.append(rate(optimizer))
+        now[0] += seconds_per_epoch
+        callback.on_epoch_end(epoch, {})
+        if callback.model.stop_training:
+            return seen, callback.get_state(), True
+    return seen, callback.get_state(), False
+
+
+def test_a_cosine_laid_over_minutes_ends_in_time(monkeypatch):
+    seen, state, ended = clocked(monkeypatch, minutes=2, seconds_per_epoch=30)
+    assert ended and seen == pytest.approx([0.5 * (0.1 + 0.9 * (1 + np.cos(np.pi * e / 4)) / 2) for e in range(4)])
+    assert OverTime(2).over(state) and not OverTime(3).over(state)
+    assert len(clocked(monkeypatch, minutes=2, seconds_per_epoch=70)[0]) == 2  # 140 s are nearer to 120 s than 70 s
+    assert len(clocked(monkeypatch, minutes=2, seconds_per_epoch=50)[0]) == 2  # 100 s nearer than 150 s
+
+
+def test_stopped_and_slowed_down_it_goes_on_by_the_time_spent(monkeypatch):
+    whole, _, _ = clocked(monkeypatch, minutes=2, seconds_per_epoch=30)
+    first, state, ended = clocked(monkeypatch, minutes=2, seconds_per_epoch=30, epochs=2)
+    assert not ended and state == {"spent_s": 60.0, "epoch_s": 30.0}
+    second, _, ended = clocked(monkeypatch, minutes=2, seconds_per_epoch=30, state=state)
+    assert ended and first + second == whole
+    slow, _, _ = clocked(monkeypatch, minutes=2, seconds_per_epoch=60, state=state)
+    assert slow == whole[2:3]
+
+
+def test_given_more_time_it_is_the_same_run():
+    assert str(OverTime(5.0)) == str(OverTime(60.0)) == "OverTime(floor=0.02)"

@@ -1,0 +1,178 @@
+"""One table for all: every network on the same test images under one protocol.
+
+python experiments/compare.py --test_data=PAIRS [--detector=FILE]   the networks in weights/ on blurred and sharp pairs
+python experiments/compare.py --conditions=gan_d --benchmarks=FOLDER
+                                                                    on photographs degraded as GAN-D's test images
+python experiments/compare.py --models=runs/sharingan/quick-sharingan,deblurgan
+                                                                    run folders, weights files, names
+Writes comparison.json, with the score of every image, and the restored pictures beside it.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags
+from rich.console import Console
+from rich.table import Table
+
+from gandeblur.data import pipeline
+from gandeblur.errors import InputError, guarded
+from gandeblur.evaluation import detection, scoring
+from gandeblur.evaluation.detectors import load_detector
+from gandeblur.experiments import description, opening, publish, sources
+from gandeblur.experiments.evaluate import keeper, pairs, stored
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments.script import FLAGS
+from gandeblur.experiments.settings import Settings, choose
+from gandeblur.files import replacing
+from gandeblur.inference.restore import Deblurrer
+from gandeblur.training import checkpoint
+from gandeblur.weights import names
+
+FILE = "comparison.json"
+
+
+def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) -> dict:
+    """Scores the networks, and the degraded input, on the settings' test images under its conditions and protocol.
+
+    Args:
+        settings: what is restored, and the detector.
+        networks: name -> network.
+        out: folder for `comparison.json` and the pictures.
+
+    Returns:
+        What the file holds: "protocol"; "networks", name -> parameters, seconds_per_megapixel (all images but the
+        first, which compiles; alone on the machine, if it is to mean anything), hash of the weights, phases of the
+        training; "sets", "detection": as in `evaluation.results.Results`.
+
+    Raises:
+        InputError: no test image, or a bad one.
+    """
+    detector = load_detector(settings.detector) if settings.detector else None
+    clocks = {name: _Clock(network.restore) for name, network in networks.items()}
+    methods: dict[str, Callable[[np.ndarray], np.ndarray]] = {"input": lambda image: image, **clocks}
+    scores, found = {}, {}
+    for name, condition, source in sources.scored(settings, sources.test_images(settings)):
+        with pipeline.input_errors():
+            keep = keeper(out / "images", name)
+            scores[name] = scoring.score_set(methods, pairs(source, condition), settings.paper.protocol, keep)
+        if detector:
+            shown = (*methods, "sharp")
+            found[name] = detection.evaluate(detector, stored(out / "images", name, scores[name], shown))
+        print(f"scored {name}: {len(source.images)} images", flush=True)
+    results = {
+        "protocol": str(settings.paper.protocol),
+        "commit": description.commit(),
+        "networks": {
+            name: {
+                "title": network.description["paper"]["title"],
+                "parameters": network.generator.count_params(),
+                "seconds_per_megapixel": clocks[name].seconds_per_megapixel,
+                "sha256": checkpoint.weights_sha256(network.generator),
+                "phases": network.description.get("weights", {}).get("phases", []),
+            }
+            for name, network in networks.items()
+        },
+        "sets": scores,
+        "detection": found,
+    }
+    with replacing(out / FILE) as temporary:
+        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return results
+
+
+def rows(results: Mapping) -> list[list[str]]:
+    """The table: a head, and a row for the input and for each network."""
+    head = ["network", "parameters", "training, minutes", "s / megapixel"]
+    for name in results["sets"]:
+        head += [f"{name}: PSNR dB / SSIM", "gain, dB", "2 px grid, dB"]
+        head += ["F1 of detections"] * (name in results["detection"])
+    table = [head]
+    for method in ("input", *results["networks"]):
+        row = [method, "", "", ""]
+        if method in results["networks"]:
+            network = results["networks"][method]
+            seconds = sum(phase["seconds"] for phase in network["phases"])
+            speed = network["seconds_per_megapixel"]
+            row[1:] = [f"{network['parameters'] / 1e6:.2f} M", f"{seconds / 60:.0f}", f"{speed:.1f}" if speed else "-"]
+        for name, scored in results["sets"].items():
+            own, blurred = scored["methods"][method], scored["methods"]["input"]
+            psnr, gain = own["psnr_db"]["mean"], own["psnr_db"]["mean"] - blurred["psnr_db"]["mean"]
+            grid = own["grid_2px_db"]["mean"]
+            row += [f"{psnr:.2f} / {own['ssim']['mean']:.3f}", f"{gain:+.2f}" if method != "input" else ""]
+            row += ["-" if grid is None else f"{grid:.1f}"]
+            if name in results["detection"]:
+                f1 = results["detection"][name]["methods"][method]["f1"]
+                row += ["-" if f1 is None else f"{f1:.3f}"]
+        table.append(row)
+    return table
+
+
+class _Clock:
+    """Calls a function and sums up the time and the megapixels, but for the first call."""
+
+    def __init__(self, restore: Callable[[np.ndarray], np.ndarray]):
+        self.restore = restore
+        self.calls, self.seconds, self.megapixels = 0, 0.0, 0.0
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        started = time.perf_counter()
+        restored = self.restore(image)
+        if self.calls:
+            self.seconds += time.perf_counter() - started
+            self.megapixels += image.shape[0] * image.shape[1] / 1e6
+        self.calls += 1
+        return restored
+
+    @property
+    def seconds_per_megapixel(self) -> float | None:
+        return self.seconds / self.megapixels if self.megapixels else None
+
+
+def _open(models: list[str]) -> dict[str, Deblurrer]:
+    networks = {}
+    for model in models:
+        path = Path(model)
+        network = opening.deblurrer(path)
+        if path.is_dir():
+            network.description["weights"] = {"phases": publish.phases(path)}
+        name = path.name.removesuffix(".npz").removesuffix(".weights.h5")
+        networks[name if name not in networks else model] = network
+    return networks
+
+
+def main(argv: list[str]) -> int:
+    def work():
+        if len(argv) > 1:
+            raise InputError(f"{argv[1]}: unexpected argument; every option is a --flag=value, see --help")
+        if FLAGS.conditions not in EXPERIMENTS:
+            raise InputError(f"--conditions={FLAGS.conditions}: unknown; use one of {', '.join(EXPERIMENTS)}")
+        networks = _open(FLAGS.models or names())
+        if not networks:
+            raise InputError("weights/: holds no network; name run folders with --models")
+        given = {name: FLAGS[name].value for name in ("test_data", "benchmarks", "blurred", "detector")}
+        settings = choose(EXPERIMENTS[FLAGS.conditions], workdir=FLAGS.out, **given)
+        results = compare(settings, networks, Path(FLAGS.out))
+        head, *body = rows(results)
+        table = Table(*head, title=results["protocol"].split(":")[0])
+        for row in body:
+            table.add_row(*row)
+        Console(width=max(120, Console().width)).print(table)
+        print(Path(FLAGS.out) / FILE)
+
+    return guarded(work, FLAGS.out, "run the same command again", "--out")
+
+
+def define_flags() -> None:
+    flags.DEFINE_list("models", None, "names, run folders or weights files; all in weights/ if left out")
+    flags.DEFINE_string("conditions", "deblurgan", "experiment whose degradations and protocol are used")
+    flags.DEFINE_string("out", "runs/comparison", "folder for comparison.json and the restored pictures")
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(lambda argv: sys.exit(main(argv)))

@@ -1,0 +1,65 @@
+"""Makes of a finished run two small files to pass on: the generator's weights, and a card that says what they are."""
+
+import json
+from pathlib import Path
+
+from gandeblur.errors import InputError
+from gandeblur.experiments import description, opening
+from gandeblur.files import replacing
+from gandeblur.training import checkpoint
+
+
+def publish(run: Path, target: Path, bits: int) -> None:
+    """Writes `NAME.npz`, see `checkpoint.save_small_weights`, and `NAME.json`, the run's description, to be opened by
+    `gandeblur.load`.
+
+    The card holds no path of this machine: data are named by their folders' names. Its part "weights" holds the hash of
+    the weights as they are loaded, and of each phase of the training (`--start`) the schedule, data, steps, seconds,
+    crops and commit.
+
+    Args:
+        run: folder of a run.
+        target: `NAME.npz`, which must not exist, nor `NAME.json`.
+        bits: 8 or 16, per number of a kernel.
+
+    Raises:
+        InputError: there is no trained run, or a target exists.
+    """
+    card_path = target.with_suffix(".json")
+    if target.suffix != ".npz":
+        raise InputError(f"{target}: must end in .npz")
+    for path in (target, card_path):
+        if path.exists():
+            raise InputError(f"{path}: would be overwritten; delete it, or choose another name")
+    network = opening.deblurrer(run)
+    card = network.description
+    card["weights"] = {"bits": bits, "phases": phases(run)}
+    card["data"]["train"] = card["weights"]["phases"][-1]["data"]
+    card["settings"] = {name: card["settings"][name] for name in ("variant", "preset", "precision", "seed")}
+    for name in ("vgg_weights", "start"):
+        card["run"][name] = card["run"][name] and Path(card["run"][name]).name
+    checkpoint.save_small_weights(target, network.generator, bits)
+    checkpoint.load_weights(target, network.generator)  # as they will be
+    card["weights"]["sha256"] = checkpoint.weights_sha256(network.generator)
+    with replacing(card_path) as temporary:
+        temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def phases(run):
+    """Of the training with which the run's began, and of its own."""
+    told = description.read(run)
+    meta = checkpoint.read_meta(run / "checkpoint.npz")
+    training = told["training"]
+    per_step = training["steps_of_each_network_per_step"]
+    steps = meta["epoch"] * training["steps_per_epoch"]
+    start = told["settings"].get("start")
+    own = {
+        "preset": told["settings"]["preset"],
+        "losses": told["losses"]["generator"],
+        "data": [Path(folder).name for folder in told["data"]["train"]],
+        "steps": steps * per_step["generator"],
+        "seconds": round(sum(meta["history"]["epoch_s"])),
+        "images": steps * training["batch_size"] * max(1, per_step["discriminator"]),
+        "commit": told["commit"],
+    }
+    return [*(phases(Path(start)) if start and Path(start).is_dir() else []), own]

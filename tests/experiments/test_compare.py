@@ -1,0 +1,67 @@
+import json
+
+import numpy as np
+import pytest
+import tiny_experiment
+from absl import flags
+from absl.testing import flagsaver
+
+import gandeblur
+from gandeblur.experiments import compare
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.training import checkpoint
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setitem(EXPERIMENTS, "gan_d", tiny_experiment.EXPERIMENT)
+
+
+@pytest.fixture
+def parsed():
+    """`compare.main` with these flags."""
+    if "conditions" not in flags.FLAGS:
+        compare.define_flags()
+
+    def call(*arguments):
+        with flagsaver.flagsaver():
+            flags.FLAGS.unparse_flags()
+            return compare.main(flags.FLAGS(["compare", *map(str, arguments)]))
+
+    return call
+
+
+def test_one_table_of_all_networks(parsed, tmp_path, capfd):
+    runs = [gandeblur.train("gan_d", workdir=tmp_path / name, epochs=1, seed=n).folder for n, name in enumerate("ab")]
+    out = tmp_path / "out"
+    assert parsed(f"--models={runs[0]},{runs[1]}", "--conditions=gan_d", f"--out={out}") == 0
+    assert str(out / "comparison.json") in capfd.readouterr().out
+    results = json.loads((out / "comparison.json").read_text())
+    (scored,) = results["sets"].values()
+    assert list(scored["methods"]) == ["input", "a", "b"]
+    # The same scores as the run's own evaluation finds.
+    own = gandeblur.evaluate(runs[1]).results
+    assert next(iter(own.sets.values()))["methods"]["GAN-D"] == scored["methods"]["b"]
+    network = results["networks"]["a"]
+    assert network["sha256"] == checkpoint.weights_sha256(gandeblur.load(runs[0]).generator)
+    assert network["phases"][0]["steps"] == 3 and network["seconds_per_megapixel"] > 0
+
+    head, blurred, *restored = compare.rows(results)
+    assert [row[0] for row in (blurred, *restored)] == ["input", "a", "b"] and len({len(row) for row in restored}) == 1
+    gain = head.index("gain, dB")
+    means = [scored["methods"][name]["psnr_db"]["mean"] for name in ("input", "b")]
+    assert blurred[gain] == "" and float(restored[1][gain]) == pytest.approx(np.diff(means)[0], abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--conditions=x"], "--conditions=x: unknown; use one of gan_d, "),
+        (["--models=none"], "none: no such file or folder"),
+        (["stray"], "stray: unexpected argument"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_one_line(arguments, line, parsed, tmp_path, capfd):
+    assert parsed(*arguments, f"--out={tmp_path / 'out'}") == 2
+    assert capfd.readouterr().err.startswith(f"error: {line}")
+    assert not (tmp_path / "out").exists()
