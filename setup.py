@@ -22,5 +22,9 @@ setup(
         "gandeblur": "gandeblur",
         **{f"gandeblur.{folder}": folder.replace(".", "/") for folder in FOLDERS},
     },
-    package_data={"gandeblur.evaluation": ["report.html.j2"], "gandeblur.weights": ["*.npz", "*.json"]},
+    package_data={
+        "gandeblur.evaluation": ["report.html.j2"],
+        "gandeblur.inference": ["page.html.j2"],
+        "gandeblur.weights": ["*.npz", "*.json"],
+    },
 )

@@ -40,6 +40,7 @@ PAPER = Paper(
     title="GAN Based Image Deblurring Using Dark Channel Prior",
     citation="S. Zhang, A. Zhen, R. L. Stevenson. University of Notre Dame, 2019.",
     description="adversarial, L1 and dark-channel loss (equation 5)",
+    undoes="motion blur, of the camera and of what moves, up to some 20 pixels, also with noise",
     ours="dc250",
     generator=Network(
         dark_channel_gan.generator,

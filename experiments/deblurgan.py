@@ -60,6 +60,7 @@ PAPER = Paper(
     title="DeblurGAN: Blind Motion Deblurring Using Conditional Adversarial Networks",
     citation="O. Kupyn, V. Budzan, M. Mykhailych, D. Mishkin, J. Matas. CVPR 2018.",
     description="WGAN-GP with penalty weight 10 and perceptual loss",
+    undoes="motion blur, of the camera and of what moves, up to some 20 pixels",
     ours="DeblurGAN Comb",
     generator=GENERATOR,
     discriminator=CRITIC,

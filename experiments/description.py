@@ -23,6 +23,7 @@ from gandeblur.weights import names
 FORMAT = 1
 # What may differ between a run and its continuation.
 _FREE = (
+    "undoes",
     *("epochs", "length", "devices", "vgg_weights"),
     *("versions", "commit", "created", "departures", "settings"),
 )
@@ -37,6 +38,7 @@ def describe(settings: Settings) -> dict:
             "experiment": paper.name,
             "title": paper.title,
             "citation": paper.citation,
+            "undoes": paper.undoes,
             "variant": f"{settings.variant}: {paper.description}",
             "preset": f"{settings.preset}: {settings.experiment.presets[settings.preset].description}",
         },

@@ -62,6 +62,7 @@ PAPER = Paper(
     title="Image Deblurring using GAN (HKUST)",
     citation="Z. Li. Department of Electronic and Computer Engineering, HKUST.",
     description="ResNet generator, Wasserstein and perceptual loss",
+    undoes="motion blur, of the camera and of what moves, up to some 20 pixels",
     ours="HKUST",
     generator=GENERATOR,
     discriminator=DISCRIMINATOR,

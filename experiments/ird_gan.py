@@ -29,6 +29,7 @@ PAPER = Paper(
     title="IRD-GAN: Blind Motion Deblurring via InceptionResDenseNet by Using GAN Model",
     citation="Z.-M. Chen, L.-W. Chang. National Tsing Hua University.",
     description="the whole network, WGAN-GP, perceptual and L1 loss (equation 7)",
+    undoes="motion blur, of the camera and of what moves, up to some 20 pixels",
     ours="IRD-GAN",
     # Section 3.1: N = 64, nine blocks, "dropout [...] 0.2".
     generator=Network(

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import keras
+
 from gandeblur.experiments.paper import Experiment
 from gandeblur.errors import InputError
 from gandeblur.experiments import description
@@ -12,8 +14,12 @@ from gandeblur.training import checkpoint
 from gandeblur.weights import file, names
 
 
-def deblurrer(path: Path) -> Deblurrer:
+def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     """The generator in a run folder, or in a weights file with a description beside it, or a name in `weights/`.
+
+    Args:
+        path: where it is.
+        precision: "float32" or "bfloat16", of the layers' arithmetic; None: Keras' present policy.
 
     Raises:
         InputError: there is no description or no generator, or the two do not fit.
@@ -25,7 +31,13 @@ def deblurrer(path: Path) -> Deblurrer:
     variant = _experiment(path, told).variants.get(told["settings"]["variant"])
     if variant is None:
         raise InputError(f"{path}: is of a variant unknown here; use the version that wrote it")
-    generator = variant.generator.builder(**network["widths"])
+    policy = keras.config.dtype_policy()
+    try:
+        if precision:
+            keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+        generator = variant.generator.builder(**network["widths"])
+    finally:
+        keras.config.set_dtype_policy(policy)
     checkpoint.load_weights(path / WEIGHTS_FILE if path.is_dir() else path, generator)
     black, white = network["value_range"]
     return Deblurrer(generator, (black, white), network["size_multiple"], network["dropout_at_test"], told)

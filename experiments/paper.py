@@ -166,6 +166,7 @@ class Paper:
 
     Attributes:
         description: what tells this variant from the others.
+        undoes: one line for a photographer: which blur it is trained for.
         ours: its column in the paper's table, or the name it would have there.
         value_range: (black, white) of the networks' images.
         generator_terms: the first one, unweighted, is also the validation loss.
@@ -177,6 +178,7 @@ class Paper:
     title: str
     citation: str
     description: str
+    undoes: str
     ours: str
     generator: Network
     discriminator: Network | None

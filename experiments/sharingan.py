@@ -23,6 +23,7 @@ PAPER = Paper(
     title="SharinGAN: Image DeBlurring with Conditional GANs",
     citation="D. Chatterjee, R. JV, K. Buddha, V. Vaidyanathan. University of Minnesota.",
     description="WGAN-GP with penalty weight 100 (section 2.5.2) and perceptual loss",
+    undoes="motion blur, of the camera and of what moves, up to some 20 pixels",
     ours="SharinGAN",
     generator=deblurgan.GENERATOR,  # section 3.1 and figure 4
     discriminator=deblurgan.CRITIC,

@@ -1,10 +1,10 @@
 """The command `gandeblur`: restores pictures, trains and scores, and makes, checks and packs training data."""
 
 import argparse
+import sys
 from pathlib import Path
 
-from gandeblur.errors import InputError, guarded
-from gandeblur.files import replacing
+from gandeblur.errors import guarded
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,12 +27,25 @@ def _parser():
         options.set_defaults(run=run)
         return options
 
-    restore = command(_restore, "restore", "Restore pictures by a trained generator; nothing is overwritten.")
-    restore.add_argument("pictures", type=Path, nargs="+", metavar="PICTURE", help="image file")
-    restore.add_argument("--model", type=Path, required=True, metavar="RUN", help="a run's folder, or its weights file")
+    restore = command(_restore, "restore", "Restore photographs: of any size, each in its own kind of file.")
+    restore.add_argument("inputs", nargs="+", metavar="INPUT", help="image files, folders of them, patterns")
+    restore.add_argument("-o", "--out", type=Path, required=True, help="folder for the restored pictures")
+    _add_model(restore)
+    restore.add_argument("--force", action="store_true", help="replace pictures that are in OUT already")
     restore.add_argument(
-        "-o", "--out", type=Path, required=True, help="folder for the restored pictures, PNG files of the same names"
+        "--tile", type=_tile, default="auto", help="side of the tiles in pixels; none: whole; auto: as --memory allows"
     )
+    restore.add_argument(
+        "--memory", type=_memory, default=_memory("4GiB"), help="what it may take, such as 800MiB (default: 4GiB)"
+    )
+    restore.add_argument(
+        "--self_ensemble", action="store_true", help="mean over the 8 flips and turns: a little better, 8 times slower"
+    )
+
+    restore.add_argument("--compare", action="store_true", help="also write OUT/compare.html, before and after")
+
+    models = command(_models, "models", "List the trained networks that are here, and what each undoes.")
+    models.set_defaults(out=None)
 
     train = command(_train, "train", "Train an experiment, or go on with the run that the work folder holds.")
     train.add_argument("experiment", help="gan_d, hkust_gan, ird_gan, dark_channel_gan, sharingan")
@@ -89,6 +102,34 @@ def _add_choice_of_images(options):
     options.add_argument("--layout", choices=["side_by_side"], help="side_by_side: each file holds blurred|sharp")
 
 
+def _add_model(options):
+    options.add_argument(
+        "--model", required=True, help="a name that `gandeblur models` lists, a run's folder, or its weights file"
+    )
+    options.add_argument(
+        "--precision", choices=["float32", "bfloat16"], default="float32", help="of the arithmetic (default: float32)"
+    )
+
+
+def _tile(text):
+    if text == "auto":
+        return "auto"
+    if text == "none":
+        return None
+    if not text.isdecimal() or int(text) < 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto, none nor a number from 64 on")
+    return int(text)
+
+
+def _memory(text):
+    number = text.removesuffix("B").removesuffix("i")
+    unit = {"K": 2**10, "M": 2**20, "G": 2**30}.get(number[-1:], 1)
+    try:
+        return float(number.rstrip("KMG")) * unit
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 4GiB or 800MiB") from None
+
+
 def _window(text):
     smallest, dash, largest = text.partition("-")
     try:
@@ -110,18 +151,41 @@ def _gamma(text):
 
 
 def _restore(options):
+    from gandeblur.inference.files import jobs, restore_files, write_page
+
+    todo = jobs(options.inputs, options.out, options.force)  # first: what is wrong there shows at once
+    deblur = _load(options)
+    failed = restore_files(
+        deblur.restore,
+        todo,
+        tile=options.tile,
+        memory_bytes=options.memory,
+        self_ensemble=options.self_ensemble,
+    )
+    done = [job for job in todo if job.target.exists()]
+    if options.compare and done:
+        write_page(options.out / "compare.html", done, str(options.model), deblur.purpose)
+        print(options.out / "compare.html")
+    if failed:
+        print(f"\n{len(failed)} of {len(todo)} failed:", *failed, sep="\n", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _load(options):
     import gandeblur
 
-    deblur = gandeblur.load(options.model)
-    targets = [options.out / f"{picture.stem}.png" for picture in options.pictures]
-    for target in targets:
-        if target.exists() or targets.count(target) > 1:
-            raise InputError(f"{target}: would be overwritten; choose another folder, or rename a picture")
-    options.out.mkdir(parents=True, exist_ok=True)
-    for picture, target in zip(options.pictures, targets, strict=True):
-        with replacing(target) as temporary:
-            deblur(picture).save(temporary)
-        print(target)
+    deblur = gandeblur.load(options.model, precision=options.precision)
+    print(f"{options.model}: for {deblur.purpose}", file=sys.stderr, flush=True)
+    return deblur
+
+
+def _models(options):
+    from gandeblur.experiments import description
+    from gandeblur.weights import file, names
+
+    for name in names():
+        print(f"{name:18} {description.read(file(name))['paper']['undoes']}")
 
 
 def _train(options):

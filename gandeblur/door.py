@@ -49,11 +49,13 @@ class Evaluation:
         return stages.report(self.settings)
 
 
-def load(path: str | Path) -> Deblurrer:
+def load(path: str | Path, *, precision: str | None = None) -> Deblurrer:
     """Opens a trained generator.
 
     Args:
-        path: a run's folder, or a weights file with its description beside it (`NAME.json` for `NAME.weights.h5`).
+        path: a name that `gandeblur models` lists, a run's folder, or a weights file with its description beside it
+            (`NAME.json` for `NAME.weights.h5`).
+        precision: "float32" (Keras' policy, if left out) or "bfloat16", which some processors compute twice as fast.
 
     Returns:
         A function from a picture to the restored picture, see `inference.restore.Deblurrer`.
@@ -63,7 +65,7 @@ def load(path: str | Path) -> Deblurrer:
     """
     from gandeblur.experiments import opening
 
-    return opening.deblurrer(Path(path))
+    return opening.deblurrer(Path(path), precision)
 
 
 def train(

@@ -1,5 +1,6 @@
-"""Restoring pictures with a trained generator."""
+"""Restoring pictures with a trained generator: of any size, whole or in tiles."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,7 +8,14 @@ import keras
 import numpy as np
 from PIL import Image
 
-from gandeblur.data.images import read_image, to_uint8
+from gandeblur.data.images import read_image
+from gandeblur.errors import InputError
+from gandeblur.inference import tiles
+from gandeblur.models.layers import own_statistics
+
+MARGIN_PX = 32  # see `tiles.windows`; docs/using.md measures what a wider one would change
+LEAST_PX = 32  # smaller pictures are mirrored up to it: a network cannot mirror more than there is
+SAMPLED = 8  # of so many tiles, one is looked at for the statistics; at least four are
 
 
 class Deblurrer:
@@ -39,37 +47,149 @@ class Deblurrer:
         self.description = description or {}
         probe = 256
         self._shrink = probe - generator.compute_output_shape((1, probe, probe, 3))[1]
+        self._forward = self._run if dropout else _compiled(self._run)
 
-    def __call__(self, picture: str | Path | Image.Image | np.ndarray) -> Any:
+    @property
+    def purpose(self) -> str:
+        """Which blur it was trained for, in words."""
+        return self.description.get("paper", {}).get("undoes", "what its training undid")
+
+    def __call__(self, picture: str | Path | Image.Image | np.ndarray, **options: Any) -> Any:
         """Restores one picture.
 
         Args:
             picture: the path of an image file (see `data.images.read_image`), a Pillow image, which becomes RGB, or
-                an array, uint8 `[H, W, 3]`.
+                an array, uint8 or uint16 `[H, W, 3]`.
+            options: of `restore`.
 
         Returns:
-            A Pillow image for a path or a Pillow image; an array, uint8 `[H, W, 3]`, for an array.
+            A Pillow image for a path or a Pillow image; for an array an array of its type, `[H, W, 3]`.
 
         Raises:
             InputError: the file is missing, truncated or no image.
-            ValueError: the array is not uint8 `[H, W, 3]`.
+            ValueError: the array is neither uint8 nor uint16 `[H, W, 3]`.
         """
         if isinstance(picture, np.ndarray):
-            return self.restore(picture)
+            return self.restore(picture, **options)
         pixels = np.asarray(picture.convert("RGB")) if isinstance(picture, Image.Image) else read_image(picture)
-        return Image.fromarray(self.restore(pixels))
+        return Image.fromarray(self.restore(pixels, **options))
 
-    def restore(self, image: np.ndarray) -> np.ndarray:
-        """uint8 `[H, W, 3]` -> uint8 `[H, W, 3]`; see `__call__`."""
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
-            raise ValueError(f"the picture is {image.dtype} {image.shape}; give uint8 [H, W, 3]")
-        black, white = self.value_range
-        before, after = self._shrink // 2, self._shrink - self._shrink // 2
+    def restore(
+        self,
+        image: np.ndarray,
+        *,
+        tile: int | Literal["auto"] | None = "auto",
+        memory_bytes: float = 4 * tiles.GIB,
+        self_ensemble: bool = False,
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> np.ndarray:
+        """Restores an array.
+
+        In tiles, all are normalised by the same statistics, those of a sample of the tiles together, and blend into
+        one another where they overlap.
+
+        Args:
+            image: uint8 or uint16 `[H, W, 3]`.
+            tile: side of the square tiles in pixels; "auto": as large as the memory allows, and none where the whole
+                image fits; None: the whole image at once.
+            memory_bytes: of the whole process, about.
+            self_ensemble: whether to take the mean over the eight flips and turns of the image: eight times the work.
+            progress: called with the share of the work that is done.
+
+        Returns:
+            An array of the same type and shape.
+
+        Raises:
+            InputError: the image does not fit into the memory.
+            ValueError: the array has another type or shape.
+        """
+        if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[-1] != 3:
+            raise ValueError(f"the picture is {image.dtype} {image.shape}; give uint8 or uint16 [H, W, 3]")
+        turns = [(turn, flip) for flip in (False, True) for turn in range(4)] if self_ensemble else [(0, False)]
+        total: Any = 0.0
+        for number, (turn, flip) in enumerate(turns):
+
+            def part_done(share: float, number: int = number) -> None:
+                progress((number + share) / len(turns))
+
+            turned = np.rot90(image[:, ::-1] if flip else image, turn)
+            restored = np.rot90(self._restore(turned, tile, memory_bytes, part_done), -turn)
+            total = total + (restored[:, ::-1] if flip else restored) / np.float32(len(turns))
+        if not np.isfinite(total).all():
+            raise ValueError("the generator returned NaN or infinite values")
+        return np.rint(np.clip(total, 0, 1) * np.float32(np.iinfo(image.dtype).max)).astype(image.dtype)
+
+    def _restore(self, image, tile, memory_bytes, progress):
+        """`[H, W, 3]` of whole numbers -> float32 `[H, W, 3]`, [0, 1] if it is in the value range."""
         height, width = image.shape[:2]
-        bottom, right = (after + -side % self.size_multiple for side in (height, width))
+        bottom, right = (
+            max(LEAST_PX - side, 0) + -max(LEAST_PX, side) % self.size_multiple for side in (height, width)
+        )
+        before, after = self._shrink // 2, self._shrink - self._shrink // 2
         # "symmetric" repeats the border pixel, and so can pad by more than the image's side.
         mode: Literal["reflect", "symmetric"] = "reflect" if self._shrink else "symmetric"
-        padded = np.pad(image, [(before, bottom), (before, right), (0, 0)], mode=mode)
-        images = black + padded[None].astype(np.float32) * ((white - black) / 255)
-        restored = keras.ops.convert_to_numpy(self.generator(images, training=self.dropout))[0, :height, :width]
-        return to_uint8(restored, self.value_range)
+        padded = np.pad(image, [(before, bottom + after), (before, right + after), (0, 0)], mode=mode)
+        places = self._places(height + bottom, width + right, tile, memory_bytes)
+
+        def cut(place: tuple[tiles.Window, tiles.Window]) -> np.ndarray:
+            rows, columns = place
+            part = padded[rows.start :, columns.start :]
+            part = part[: len(rows.weights) + self._shrink, : len(columns.weights) + self._shrink]
+            black, white = self.value_range
+            return black + part[None].astype(np.float32) * np.float32((white - black) / np.iinfo(image.dtype).max)
+
+        shared, sampled = None, []
+        if len(places) > 1 and own_statistics.own_statistics_layers(self.generator):
+            every = max(1, min(SAMPLED, len(places) // 4))
+            sampled = places[every // 2 :: every]
+        work = len(places) + len(sampled)
+        parts = []
+        for number, place in enumerate(sampled):
+            parts.append(self._forward(cut(place), None)[1])
+            progress((number + 1) / work)
+        if parts:
+            shared = own_statistics.pooled(parts)
+        result = np.zeros((height + bottom, width + right, 3), np.float32)
+        for number, (rows, columns) in enumerate(places):
+            restored = keras.ops.convert_to_numpy(self._forward(cut((rows, columns)), shared)[0])[0]
+            area = result[rows.start :, columns.start :][: len(rows.weights), : len(columns.weights)]
+            area += restored * (rows.weights[:, None, None] * columns.weights[:, None])
+            progress((len(sampled) + number + 1) / work)
+        black, white = self.value_range
+        return (result[:height, :width] - np.float32(black)) / np.float32(white - black)
+
+    def _places(self, height, width, tile, memory_bytes):
+        """The tiles as windows of rows and of columns; of the whole image, one."""
+        if tile == "auto":
+            try:
+                tile = tiles.largest_tile(self.generator, height, width, memory_bytes)
+            except ValueError as error:
+                raise InputError(f"{error}; give it, or a smaller image") from error
+        multiple = self.size_multiple
+        sides = [
+            length if tile is None else min(length, max(multiple, tile // multiple * multiple))
+            for length in (height, width)
+        ]
+        lines = [
+            tiles.windows(length, side, min(MARGIN_PX, side // 4), multiple)
+            for length, side in zip((height, width), sides, strict=True)
+        ]
+        return [(rows, columns) for rows in lines[0] for columns in lines[1]]
+
+    def _run(self, images, given):
+        with own_statistics.statistics(self.generator, given) as seen:
+            restored = self.generator(images, training=self.dropout)
+        return restored, seen
+
+
+def _compiled(function: Callable) -> Callable:
+    """The function as a graph: run layer by layer, a network keeps what every layer returns."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function

@@ -68,7 +68,7 @@ def test_a_picture_comes_back_as_it_came(trained, tmp_path):
     assert not np.array_equal(restored, pixels)
     for picture in (Image.fromarray(pixels), tmp_path / "photo.png", str(tmp_path / "photo.png")):
         np.testing.assert_array_equal(np.asarray(deblur(picture)), restored)
-    with pytest.raises(ValueError, match=r"float64 .* give uint8 \[H, W, 3\]"):
+    with pytest.raises(ValueError, match=r"float64 .* give uint8 or uint16 \[H, W, 3\]"):
         deblur(pixels / 255)
 
 
@@ -139,12 +139,24 @@ def test_the_command_restores_and_never_overwrites(trained, tmp_path, capsys):
     Image.fromarray(np.full((40, 50, 3), 90, np.uint8)).save(tmp_path / "photo.jpg")
     arguments = ["restore", str(tmp_path / "photo.jpg"), "--model", str(trained.folder), "-o", str(tmp_path / "out")]
     assert cli.main(arguments) == 0
-    assert Image.open(tmp_path / "out" / "photo.png").size == (50, 40)
-    before = (tmp_path / "out" / "photo.png").read_bytes()
-    capsys.readouterr()
+    out = tmp_path / "out" / "photo.jpg"
+    assert Image.open(out).size == (50, 40)
+    before = out.read_bytes()
+    said = capsys.readouterr()
+    assert said.out == f"{out}\n" and said.err.startswith(f"{trained.folder}: for a lens out of focus")
     assert cli.main(arguments) == 2
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'out' / 'photo.png'}: would be overwritten; ")
-    assert (tmp_path / "out" / "photo.png").read_bytes() == before
+    assert capsys.readouterr().err.startswith(f"error: {out}: exists; ")
+    assert out.read_bytes() == before
+
+    (tmp_path / "bad.jpg").write_text("x")
+    options = ["--force", "--compare", "--precision", "bfloat16"]
+    assert cli.main([*arguments[:1], str(tmp_path / "bad.jpg"), *arguments[1:], *options]) == 1
+    said = capsys.readouterr()
+    assert "1 of 2 failed:\n" in said.err and said.out.splitlines() == [str(out), str(out.with_name("compare.html"))]
+    page = out.with_name("compare.html").read_text()
+    for kind in ("before", "after"):
+        assert f'src="compare/0001_{kind}.png"' in page
+        assert Image.open(out.parent / f"compare/0001_{kind}.png").size == (50, 40)
 
 
 def test_the_command_trains_and_scores(small, tmp_path, capsys):

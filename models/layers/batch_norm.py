@@ -5,15 +5,17 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from gandeblur.models.layers.own_statistics import OwnStatistics
+
 
 @keras.saving.register_keras_serializable("gandeblur")
-class BatchNormalization(layers.BatchNormalization):
+class BatchNormalization(OwnStatistics, layers.BatchNormalization):
     """Keras' own (Ioffe & Szegedy 2015), trained with the statistics of all replicas' images.
 
     It has Keras' class name, under which Keras files weights.
 
     Args:
-        own_statistics: at test time, too, take the statistics of the batch at hand, as pix2pix does, in place of the
+        own_statistics: at test time, too, take the statistics of the image at hand, as pix2pix does, in place of the
             moving averages. A layer that sees one value per map in training (one image, one pixel) has a moving
             variance of 0: moving averages would magnify what another image has there by 1 / sqrt(epsilon).
     """
@@ -27,9 +29,9 @@ class BatchNormalization(layers.BatchNormalization):
         if training or not self.own_statistics:
             return super().call(inputs, training=training, mask=mask)
         x = ops.cast(inputs, "float32")
-        mean, variance = ops.moments(x, axes=(0, 1, 2))
+        mean, variance = self._moments(x)
         offset, scale = ops.cast(self.beta, "float32"), ops.cast(self.gamma, "float32")
-        return ops.cast(ops.batch_normalization(x, mean, variance, -1, offset, scale, self.epsilon), inputs.dtype)
+        return ops.cast((x - mean) * ops.rsqrt(variance + self.epsilon) * scale + offset, inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "own_statistics": self.own_statistics}

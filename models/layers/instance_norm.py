@@ -5,9 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from gandeblur.models.layers.own_statistics import OwnStatistics
+
 
 @keras.saving.register_keras_serializable("gandeblur")
-class InstanceNormalization(keras.layers.Layer):
+class InstanceNormalization(OwnStatistics, keras.layers.Layer):
     """Each channel of each image to mean 0 and variance 1 over its pixels (Ulyanov et al., 2016), without weights.
 
         y = (x - m) / sqrt(v + epsilon),    m = mean x, v = mean (x - m)^2 over height and width
@@ -27,9 +29,8 @@ class InstanceNormalization(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         x = ops.cast(inputs, "float64" if self.compute_dtype == "float64" else "float32")
-        x = x - ops.mean(x, axis=(1, 2), keepdims=True)
-        variance = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
-        return ops.cast(x * ops.rsqrt(variance + self.epsilon), self.compute_dtype)
+        mean, variance = self._moments(x)
+        return ops.cast((x - mean) * ops.rsqrt(variance + self.epsilon), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -27,5 +27,5 @@ def test_a_generator_without_padding_sees_the_mirrored_border():
 @pytest.mark.parametrize("wrong", [IMAGE / 255, IMAGE[..., 0], IMAGE[..., :2]])
 def test_other_arrays_are_refused(wrong):
     deblur = Deblurrer(gan_d.generator(maps=3, wide_maps=3, identity_noise=0.0), (0.0, 1.0))
-    with pytest.raises(ValueError, match=r"give uint8 \[H, W, 3\]"):
+    with pytest.raises(ValueError, match=r"give uint8 or uint16 \[H, W, 3\]"):
         deblur(wrong)

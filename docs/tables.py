@@ -1,0 +1,47 @@
+"""Fills the tables of README.md and docs/ from the results that `experiments/compare.py` wrote.
+
+    python docs/tables.py          fills them
+    python docs/tables.py --check  says which are stale, exit status 1
+
+A table stands between `<!-- FILE.json -->` and `<!-- end -->`; FILE.json lies in docs/results/.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from gandeblur.experiments.compare import rows
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "docs/results"
+PLACE = re.compile(r"(<!-- (\w+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(results: dict) -> str:
+    """The comparison as a Markdown table."""
+    head, *body = rows(results)
+    lines = [head, ["---"] * len(head), *body]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def filled(text: str) -> str:
+    """The page with its tables as the results say."""
+    return PLACE.sub(lambda m: m[1] + table(json.loads((RESULTS / m[2]).read_text("utf-8"))) + m[3], text)
+
+
+def main() -> int:
+    stale = []
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        text = page.read_text("utf-8")
+        if filled(text) != text:
+            stale.append(page.relative_to(ROOT))
+            if "--check" not in sys.argv:
+                page.write_text(filled(text), "utf-8")
+    for page in stale:
+        print(f"{page}: {'stale; run python docs/tables.py' if '--check' in sys.argv else 'filled'}")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

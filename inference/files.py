@@ -1,0 +1,139 @@
+"""Restoring files: which ones are meant, where the results go, and what is said while it lasts."""
+
+import glob
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from gandeblur.errors import InputError
+from gandeblur.files import replacing
+from gandeblur.inference import photographs
+
+Restore = Callable[..., np.ndarray]  # `Deblurrer.restore`
+
+
+class Job(NamedTuple):
+    """A file and where its restored picture goes."""
+
+    source: Path
+    target: Path
+
+
+def jobs(inputs: Sequence[str], out: Path, force: bool = False) -> list[Job]:
+    """The files that are meant by files, folders and patterns, each with its place in `out`.
+
+    A folder stands for the images in it and its sub-folders, which keep their places below `out`.
+
+    Raises:
+        InputError: something names no image, two results would have one name, or one exists and `force` is not set, or
+            would replace its own source.
+    """
+    found: list[Job] = []
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            images = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in photographs.SUFFIXES]
+            found += [Job(file, out / file.relative_to(path)) for file in images if out not in file.parents]
+            if not images:
+                raise InputError(f"{path}: holds no image ({', '.join(photographs.SUFFIXES)}); name another folder")
+        elif path.exists():
+            found.append(Job(path, out / path.name))
+        else:
+            matches = sorted(glob.glob(text, recursive=True))
+            if not matches:
+                raise InputError(f"{text}: no such file or folder; check its name")
+            found += [Job(Path(match), out / Path(match).name) for match in matches if Path(match).is_file()]
+    found = [job._replace(target=_target(job)) for job in found]
+    taken: dict[Path, Path] = {}
+    for source, target in found:
+        if target in taken:
+            raise InputError(f"{source}: would become {target}, as {taken[target]} would; restore them one by one")
+        taken[target] = source
+        if target.exists() and target.resolve() == source.resolve():
+            raise InputError(f"{source}: would be replaced by its restored picture; choose another folder with -o")
+        if target.exists() and not force:
+            raise InputError(f"{target}: exists; choose another folder with -o, or replace it with --force")
+    return found
+
+
+def restore_files(restore: Restore, todo: Iterable[Job], **options: Any) -> list[str]:
+    """Restores files one after the other, with a progress bar; a bad one does not stop the rest.
+
+    Args:
+        restore: array -> array, see `Deblurrer.restore`.
+        todo: see `jobs`.
+        options: of `restore`.
+
+    Returns:
+        A line for each file that failed.
+    """
+    todo = list(todo)
+    failed = []
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=len(todo))
+        for number, (source, target) in enumerate(todo):
+            bar.update(task, description=source.name, completed=number)
+
+            def part_done(share: float, number: int = number) -> None:
+                bar.update(task, completed=number + share)
+
+            try:
+                photograph = photographs.read(source)
+                restored = restore(photograph.pixels, progress=part_done, **options)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                photographs.write(target, restored, photograph)
+            except OSError:  # the disk is full, or the folder is not ours: so it will be for the next picture
+                raise
+            except Exception as error:
+                reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+                reason = reason.splitlines()[0]
+                failed.append(reason if reason.startswith(str(source)) else f"{source}: {reason}")
+                console.print(f"failed: {failed[-1]}", style="red", highlight=False, soft_wrap=True)
+                continue
+            notes = f" ({'; '.join(photograph.notes)})" if photograph.notes else ""
+            print(f"{target}{notes}", flush=True)
+    return failed
+
+
+def write_page(path: Path, done: Sequence[Job], model: str, purpose: str) -> None:
+    """Writes a page that shows each picture before and after, with a slider between the two.
+
+    The pictures are PNG copies in `compare/`: browsers do not show every kind of file, nor 16 bits.
+
+    Args:
+        path: HTML file, in the folder of the restored pictures.
+        done: what was restored.
+        model: name of the network.
+        purpose: what it undoes.
+    """
+    pairs = []
+    for number, (source, target) in enumerate(done, start=1):
+        before, after = (photographs.read(file) for file in (source, target))
+        names = {}
+        for kind, photograph in (("before", before), ("after", after)):
+            copy = path.parent / "compare" / f"{number:04d}_{kind}.png"
+            copy.parent.mkdir(exist_ok=True)
+            pixels = photograph.pixels
+            if pixels.dtype != np.uint8:
+                pixels = (pixels // 257).astype(np.uint8)
+            with replacing(copy) as temporary:
+                Image.fromarray(pixels).save(temporary)
+            names[kind] = f"compare/{copy.name}"
+        pairs.append({"name": target.relative_to(path.parent), **names})
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("gandeblur.inference", "."), autoescape=True)
+    with replacing(path) as temporary:
+        page = environment.get_template("page.html.j2").render(pairs=pairs, model=model, purpose=purpose)
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _target(job: Job) -> Path:
+    """A GIF file's picture becomes a PNG file."""
+    return job.target.with_suffix(".png") if job.source.suffix.lower() == ".gif" else job.target

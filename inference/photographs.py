@@ -1,0 +1,222 @@
+"""A photographer's files: pixels with all that belongs to them, kept from the blurred file to the restored one.
+
+Kept are the size, the kind of file, 8 or 16 bits, grey, transparency, the colour profile, EXIF and XMP data, the
+resolution, and a JPEG file's quantisation, that is, its quality. The EXIF orientation is applied to the pixels, once.
+"""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, JpegImagePlugin, UnidentifiedImageError
+
+from gandeblur.errors import InputError
+from gandeblur.files import replacing
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp")
+_TIFF_TAGS = (270, 271, 272, 306, 315, 33432)  # description, maker, model, date, artist, copyright
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """An image file, read.
+
+    Attributes:
+        pixels: uint8 or uint16 `[H, W, 3]`, upright; of a grey image, three times the same.
+        alpha: opacity, `[H, W]` of the same type; None where the file has none.
+        grey: whether the file has one channel.
+        format: Pillow's name of the file's kind.
+        extras: what `write` gives to the new file.
+        notes: what could not be kept, in words.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    grey: bool
+    format: str
+    extras: dict[str, Any] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def read(path: Path) -> Photograph:
+    """Reads a JPEG, PNG, TIFF, WebP or BMP file, told by its content; a GIF of one picture.
+
+    Raises:
+        InputError: the file is missing, no image, damaged, animated, too large, or of numbers that are no 8 or 16 bits.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as image:
+                return _read(path, image)
+    except InputError:
+        raise
+    except UnidentifiedImageError:
+        empty = path.is_file() and not path.stat().st_size
+        reason = "the file is empty" if empty else "not a JPEG, PNG, TIFF, WebP or BMP image"
+    except Image.DecompressionBombError:
+        reason = f"it says to have more than {2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6} million pixels"
+    except Exception as error:  # a damaged file makes decoders raise almost anything
+        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+    raise InputError(f"{path}: cannot be read ({reason}); replace the file or leave it out")
+
+
+def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
+    """Writes restored pixels as a file of the photograph's kind, whole or not at all.
+
+    Args:
+        path: file to write or replace.
+        restored: as the photograph's `pixels`.
+        photograph: whose alpha, kind and extras the file gets.
+    """
+    channels = [restored]
+    if photograph.grey:
+        channels = [np.rint(restored.mean(axis=2, keepdims=True)).astype(restored.dtype)]
+    if photograph.alpha is not None:
+        channels.append(photograph.alpha[..., None])
+    array = np.concatenate(channels, axis=2)
+    with replacing(path) as temporary:
+        if array.dtype == np.uint8:
+            image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+            image.save(temporary, format=photograph.format, **photograph.extras)
+        elif photograph.format == "PNG":
+            temporary.write_bytes(_png_16(array, photograph.extras))
+        else:
+            _write_tiff_16(temporary, array, photograph.extras)
+
+
+def _read(path, image):
+    if getattr(image, "n_frames", 1) > 1 and image.format not in ("MPO", "TIFF"):
+        raise InputError(f"{path}: holds {image.n_frames} pictures; restore them one by one, or as a video")
+    kind = {"MPO": "JPEG", "GIF": "PNG"}.get(image.format, image.format)  # a JPEG file with previews; a palette
+    notes = []
+    if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+        notes.append(f"the first of {image.n_frames} pages")
+    image.load()  # a PNG file's EXIF data may follow its pixels
+    turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+    extras = _extras(image, kind)
+    bits = _bits(path, image)
+    if bits > 16:
+        raise InputError(f"{path}: has {bits} bits per value; convert it to 8 or 16 first")
+    if bits == 16:
+        array = _sixteen_bits(path, image)
+        array = _upright(array, turn)
+        channels = array.shape[2]
+        grey = channels < 3
+        colours = np.repeat(array[..., :1], 3, axis=2) if grey else array[..., :3]
+        return Photograph(colours, array[..., -1] if channels in (2, 4) else None, grey, kind, extras, tuple(notes))
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.mode == "CMYK":
+        extras.pop("icc_profile", None)
+        notes.append("CMYK became RGB")
+    transparent = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
+    alpha = _upright(np.asarray(image.convert("RGBA"))[..., 3], turn) if transparent else None
+    return Photograph(_upright(np.asarray(image.convert("RGB")), turn), alpha, grey, kind, extras, tuple(notes))
+
+
+def _bits(path: Path, image: Image.Image) -> int:
+    """Of one value in the file; Pillow tells only for some kinds."""
+    if image.format == "PNG":
+        with open(path, "rb") as file:
+            return file.read(25)[24]  # in the IHDR chunk, always the first
+    if image.format == "TIFF":
+        return max(np.atleast_1d(image.tag_v2.get(258, 1)))  # type: ignore[attr-defined]
+    return 8
+
+
+def _sixteen_bits(path: Path, image: Image.Image) -> np.ndarray:
+    """uint16 `[H, W, channels]`, as it lies in the file: Pillow keeps only the upper bytes of colours."""
+    if image.format == "PNG":
+        import tensorflow as tf  # here: it takes seconds
+
+        return tf.io.decode_png(path.read_bytes(), dtype=tf.uint16).numpy()
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages.first
+        array, axes = page.asarray(), page.axes
+    if array.dtype != np.uint16 or not set(axes) <= set("YXS"):
+        raise InputError(f"{path}: holds {array.dtype} values along {axes}; convert it to RGB of 8 or 16 bits first")
+    array = array[..., None] if array.ndim == 2 else array
+    return np.moveaxis(array, axes.index("S"), -1) if "S" in axes else array
+
+
+def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """EXIF orientations: how the stored rows and columns lie in the upright picture."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array[::-1] if orientation in (3, 4, 7, 8) else array
+
+
+def _extras(image: Image.Image, kind: str) -> dict[str, Any]:
+    """What Pillow's `save` takes to keep what belongs to the file."""
+    exif = image.getexif()
+    exif.pop(ExifTags.Base.Orientation, None)
+    extras = {"icc_profile": image.info.get("icc_profile"), "dpi": image.info.get("dpi")}
+    if kind != "TIFF":  # a TIFF file's own tags describe its pixels, too: not those
+        extras |= {"exif": exif.tobytes() if len(exif) else None, "xmp": image.info.get("xmp")}
+    if kind == "JPEG" and hasattr(image, "quantization"):
+        extras |= {
+            "qtables": image.quantization,
+            "subsampling": JpegImagePlugin.get_sampling(image),
+            "progressive": "progressive" in image.info,
+        }
+    if kind == "WEBP":
+        extras |= {"quality": 95}
+    if kind == "TIFF":
+        told = {tag: image.tag_v2[tag] for tag in _TIFF_TAGS if tag in image.tag_v2}  # type: ignore[attr-defined]
+        extras |= {"compression": image.info.get("compression"), "tiffinfo": told}
+    if kind == "BMP":
+        extras = {"dpi": extras["dpi"]}
+    return {name: value for name, value in extras.items() if value is not None and value != -1}
+
+
+def _png_16(array: np.ndarray, extras: dict) -> bytes:
+    """A PNG file of 16 bits, which Pillow does not write, with the extras as chunks before the pixels."""
+    import tensorflow as tf
+
+    data = tf.io.encode_png(array).numpy()
+    chunks = []
+    if "icc_profile" in extras:
+        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(extras["icc_profile"])))
+    if "dpi" in extras:
+        per_metre = [round(float(value) / 0.0254) for value in extras["dpi"]]
+        chunks.append((b"pHYs", struct.pack(">IIB", *per_metre, 1)))
+    if "exif" in extras:
+        chunks.append((b"eXIf", extras["exif"].removeprefix(b"Exif\0\0")))
+    if "xmp" in extras:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + extras["xmp"]))
+    return data[:33] + b"".join(_png_chunks(chunks)) + data[33:]  # behind the signature and IHDR
+
+
+def _png_chunks(chunks: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    for name, content in chunks:
+        yield struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def _write_tiff_16(path: Path, array: np.ndarray, extras: dict) -> None:
+    import tifffile
+
+    channels = array.shape[2]
+    tifffile.imwrite(
+        path,
+        array[..., 0] if channels == 1 else array,
+        photometric="minisblack" if channels < 3 else "rgb",
+        extrasamples=["unassalpha"] if channels in (2, 4) else None,
+        planarconfig="contig" if channels > 1 else None,
+        compression="zlib",
+        iccprofile=extras.get("icc_profile"),
+        extratags=[(tag, "s", None, str(value), True) for tag, value in extras.get("tiffinfo", {}).items()],
+        description=None,
+        metadata=None,
+        resolution=extras.get("dpi"),
+        resolutionunit="INCH" if "dpi" in extras else None,
+    )

@@ -1,0 +1,214 @@
+"""What went in comes out: each kind of file by a "restoration" that inverts the colours."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tifffile
+from PIL import Image, ImageCms
+
+from gandeblur import cli
+from gandeblur.errors import InputError
+from gandeblur.inference import files, photographs
+
+RGB = np.random.default_rng(0).integers(0, 256, (24, 37, 3), dtype=np.uint8)
+RGB16 = np.random.default_rng(0).integers(0, 65536, (24, 37, 3), dtype=np.uint16)
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def inverted(pixels, progress=lambda share: None):
+    progress(1.0)
+    return np.iinfo(pixels.dtype).max - pixels
+
+
+def exif(orientation=1):
+    told = Image.Exif()
+    told[0x0112], told[0x010F] = orientation, "Maker"
+    return told.tobytes()
+
+
+def restored(path, tmp_path):
+    """The file after `restore_files`, opened by Pillow, and both as photographs."""
+    out = tmp_path / "out"
+    (job,) = files.jobs([str(path)], out)
+    assert files.restore_files(inverted, [job]) == []
+    before, after = photographs.read(path), photographs.read(job.target)
+    assert (after.format, after.grey, after.pixels.dtype) == (before.format, before.grey, before.pixels.dtype)
+    assert after.pixels.shape == before.pixels.shape
+    return Image.open(job.target), before, after
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.webp"])
+def test_lossless_files_and_their_profile_and_resolution(name, tmp_path):
+    options = {"lossless": True} if name == "a.webp" else {}
+    ramp = np.arange(24 * 37 * 3).reshape(24, 37, 3) // 12 % 256
+    colours = ramp.astype(np.uint8) if name == "a.webp" else RGB  # written at quality 95: WebP does not tell its own
+    Image.fromarray(colours).save(tmp_path / name, icc_profile=PROFILE, dpi=(300, 300), **options)
+    image, before, after = restored(tmp_path / name, tmp_path)
+    assert np.abs(after.pixels.astype(int) - (255 - colours)).mean() <= (3 if name == "a.webp" else 0)
+    if name != "a.bmp":  # which has none
+        assert image.info["icc_profile"] == PROFILE
+    if name != "a.webp":
+        assert [round(float(value)) for value in image.info["dpi"]] == [300, 300]
+
+
+def test_a_jpeg_file_keeps_its_quality_and_its_data(tmp_path):
+    options = {"quality": 71, "subsampling": 1, "progressive": True, "icc_profile": PROFILE, "dpi": (240, 240)}
+    Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif(), **options)
+    image, before, after = restored(tmp_path / "a.jpg", tmp_path)
+    old = Image.open(tmp_path / "a.jpg")
+    assert image.quantization == old.quantization and "progressive" in image.info
+    assert (image.layer, image.info["dpi"]) == (old.layer, (240, 240))
+    assert image.info["icc_profile"] == PROFILE and image.getexif()[0x010F] == "Maker"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "16.png"])
+def test_the_orientation_is_applied_once(name, orientation, tmp_path):
+    if name == "16.png":
+        data = tf.io.encode_png(RGB16).numpy()
+        content = exif(orientation).removeprefix(b"Exif\0\0")
+        chunk = struct.pack(">I", len(content)) + b"eXIf" + content + struct.pack(">I", zlib.crc32(b"eXIf" + content))
+        (tmp_path / name).write_bytes(data[:33] + chunk + data[33:])
+    else:
+        Image.fromarray(RGB).save(tmp_path / name, exif=exif(orientation))
+    image, before, after = restored(tmp_path / name, tmp_path)
+    stored = RGB16 if name == "16.png" else np.asarray(Image.open(tmp_path / name))
+    upright = {
+        1: stored,
+        2: stored[:, ::-1],
+        3: stored[::-1, ::-1],
+        4: stored[::-1],
+        5: stored.swapaxes(0, 1),
+        6: np.rot90(stored, -1),
+        7: stored[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(stored, 1),
+    }[orientation]
+    np.testing.assert_array_equal(before.pixels, upright)
+    assert image.getexif().get(0x0112, 1) == 1 and image.getexif()[0x010F] == "Maker"
+    if name != "a.jpg":
+        np.testing.assert_array_equal(after.pixels, np.iinfo(upright.dtype).max - upright)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_grey_alpha_and_sixteen_bits(bits, channels, suffix, tmp_path):
+    if (suffix, channels, bits) == ("tif", 2, 16):
+        pytest.skip("Pillow does not open a TIFF file of 16 bits with grey and alpha")
+    array = np.dstack([RGB16, RGB16[..., :1]]) if bits == 16 else np.dstack([RGB, RGB[..., :1]])
+    array = array[..., {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}[channels]]
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "png":
+        path.write_bytes(tf.io.encode_png(array).numpy())
+    else:
+        photometric, extra = ("rgb" if channels > 2 else "minisblack"), (["unassalpha"] if channels % 2 == 0 else None)
+        tifffile.imwrite(path, array.squeeze(), photometric=photometric, extrasamples=extra, planarconfig="contig")
+    _, before, after = restored(path, tmp_path)
+    assert before.grey == (channels < 3) and (before.alpha is not None) == (channels % 2 == 0)
+    np.testing.assert_array_equal(after.pixels, np.iinfo(array.dtype).max - before.pixels)
+    np.testing.assert_array_equal(before.pixels[..., 0], array[..., 0])
+    if before.alpha is not None:
+        np.testing.assert_array_equal(after.alpha, array[..., -1])
+
+
+def test_palettes_and_cmyk_become_rgb(tmp_path):
+    Image.fromarray(RGB).convert("P").save(tmp_path / "a.png")
+    Image.fromarray(RGB).convert("P").save(tmp_path / "one.gif")
+    Image.fromarray(RGB).convert("CMYK").save(tmp_path / "a.jpg")
+    assert restored(tmp_path / "a.png", tmp_path)[0].mode == "RGB"
+    assert restored(tmp_path / "one.gif", tmp_path)[0].filename.endswith("one.png")
+    image, before, _ = restored(tmp_path / "a.jpg", tmp_path)
+    assert image.mode == "RGB" and before.notes == ("CMYK became RGB",)
+
+
+def huge_header():
+    header = b"IHDR" + struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0)
+    chunks = [(13, header), (0, b"IEND")]
+    data = [struct.pack(">I", size) + chunk + struct.pack(">I", zlib.crc32(chunk)) for size, chunk in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(data)
+
+
+def truncated():
+    import io
+
+    file = io.BytesIO()
+    Image.fromarray(RGB).save(file, "JPEG")
+    return file.getvalue()[:-200]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("text.jpg", b"hello", "not a JPEG, PNG, TIFF, WebP or BMP image"),
+        ("empty.jpg", b"", "the file is empty"),
+        ("cut.jpg", truncated(), "truncated"),
+        ("huge.png", huge_header(), "it says to have more than 178 million pixels"),
+    ],
+)
+def test_a_bad_file_is_named_in_one_line(name, content, reason, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=reason) as error:
+        photographs.read(tmp_path / name)
+    assert str(error.value).startswith(f"{tmp_path / name}: cannot be read (") and "\n" not in str(error.value)
+
+
+def test_animations_and_floats_are_refused(tmp_path):
+    frames = [Image.fromarray(RGB).convert("P"), Image.fromarray(255 - RGB).convert("P")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match="a.gif: holds 2 pictures"):
+        photographs.read(tmp_path / "a.gif")
+    tifffile.imwrite(tmp_path / "f.tif", RGB[..., 0].astype(np.float32))
+    with pytest.raises(InputError, match="f.tif: has 32 bits per value; convert it"):
+        photographs.read(tmp_path / "f.tif")
+
+
+def test_the_rest_goes_on_and_nothing_is_half_written(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.png", "sub/c.png"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(RGB).save(tmp_path / "in" / name)
+    (tmp_path / "in/b.png").write_bytes(b"x")
+
+    def failing(pixels, progress):
+        if calls.append(1) or len(calls) == 2:
+            raise MemoryError("no room")
+        return pixels
+
+    calls = []
+    todo = files.jobs([str(tmp_path / "in")], tmp_path / "out")
+    failed = files.restore_files(failing, todo)
+    assert [line.split(": ")[1:][0][:20] for line in failed] == ["cannot be read (not ", "MemoryError"]
+    assert [path.name for path in sorted((tmp_path / "out").rglob("*")) if path.is_file()] == ["a.png"]
+    assert capsys.readouterr().out == f"{tmp_path / 'out/a.png'}\n"
+
+
+def test_what_is_meant_and_where_it_goes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("in/a.png", "in/sub/a.jpg", "other/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(RGB).save(name)
+    out = files.Path("out")
+    assert [str(job.target) for job in files.jobs(["in"], out)] == ["out/a.png", "out/sub/a.jpg"]
+    assert [str(job.target) for job in files.jobs(["in/*.png", "in/**/*.jpg"], out)] == ["out/a.png", "out/a.jpg"]
+    for inputs, place, line in (
+        (["in/a.png", "other/a.png"], out, "other/a.png: would become out/a.png, as in/a.png would"),
+        (["in/a.png"], files.Path("in"), "in/a.png: would be replaced by its restored picture"),
+        (["none.png"], out, "none.png: no such file or folder"),
+    ):
+        with pytest.raises(InputError, match=line):
+            files.jobs(inputs, place)
+    out.mkdir()
+    (out / "a.png").touch()
+    with pytest.raises(InputError, match="out/a.png: exists; choose another folder with -o"):
+        files.jobs(["in/a.png"], out)
+    assert files.jobs(["in/a.png"], out, force=True)
+
+
+@pytest.mark.parametrize("option", ["--tile=7", "--tile=x", "--memory=much"])
+def test_options_that_cannot_be_read(option, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["restore", "a.png", "-o", "out", "--model", "x", option])
+    assert option.partition("=")[2] in capsys.readouterr().err

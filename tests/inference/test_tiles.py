@@ -1,0 +1,116 @@
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gandeblur.errors import InputError
+from gandeblur.inference import restore, tiles
+from gandeblur.inference.restore import Deblurrer
+from gandeblur.models import deblurgan, gan_d, hkust_gan
+from gandeblur.models.layers import own_statistics
+
+NETWORKS = {
+    "instance": lambda: deblurgan.generator(maps=4, blocks=1, dropout=0.0, output_stddev=0.05),
+    "batch": lambda: hkust_gan.generator(maps=4, blocks=1, own_statistics=True),
+    "none": lambda: gan_d.generator(maps=3, wide_maps=4, identity_noise=0.01),
+}
+
+
+def photograph(height, width):
+    """Smooth, with another brightness at each end: tiles normalised each by its own statistics would differ."""
+    rng = np.random.default_rng(0)
+    noise = keras.ops.image.resize(rng.uniform(0, 80, (1, height // 4, width // 4, 3)), (height, width))
+    return (np.asarray(noise)[0] + np.linspace(0, 170, width)[:, None]).astype(np.uint8)
+
+
+def deblurrer(kind):
+    keras.utils.set_random_seed(1)
+    black = 0.0 if kind == "none" else -1.0
+    return Deblurrer(NETWORKS[kind](), (black, 1.0), size_multiple=1 if kind == "none" else 4)
+
+
+@given(
+    length=st.integers(1, 60).map(lambda n: 4 * n),
+    tile=st.integers(1, 60).map(lambda n: 4 * n),
+    margin=st.integers(0, 15),
+)
+def test_windows_cover_the_axis_and_their_weights_sum_up_to_one(length, tile, margin):
+    tile = min(tile, length)
+    found = tiles.windows(length, tile, min(margin, tile // 4), 4)
+    total = np.zeros(length)
+    for start, weights in found:
+        assert start % 4 == 0 and len(weights) == tile and np.all(weights >= 0)
+        total[start : start + tile] += weights
+    np.testing.assert_allclose(total, 1, rtol=1e-6)
+
+
+def test_a_window_counts_for_nothing_at_its_inner_edges():
+    first, second, *_ = tiles.windows(100, 40, 8, 4)
+    assert (first.start, second.start) == (0, 24)  # 40 - 2 x 8
+    assert first.weights[0] == 1 and np.all(first.weights[-4:] < 1e-4) and np.all(second.weights[:4] < 1e-4)
+    np.testing.assert_allclose(first.weights[24:] + second.weights[:16], 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_with_the_whole_images_statistics_tiles_are_the_whole_image(kind, monkeypatch):
+    """Where a tile's edges are further away than the network sees, for GAN-D some 72 pixels."""
+    monkeypatch.setattr(restore, "MARGIN_PX", 160 if kind == "none" else 64)
+    side = 640 if kind == "none" else 256
+    image, deblur = photograph(200, side + 100), deblurrer(kind)
+    whole = deblur.restore(image, tile=None)
+    exact = deblur._forward(deblur.value_range[0] + image[None] / np.float32(255 / np.ptp(deblur.value_range)), None)[1]
+    monkeypatch.setattr(own_statistics, "pooled", lambda parts: exact)
+    assert np.ptp(whole.astype(int) - image) > 10  # it changes the picture
+    tiled = deblur.restore(image, tile=side)
+    assert np.abs(tiled.astype(int) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["instance", "batch"])  # GAN-D's kernels of 121 px fade only with training
+def test_tiles_leave_no_seam(kind):
+    """Where tiles meet, neighbouring pixels differ as much as they do elsewhere, measured in the whole image's."""
+    image, deblur = photograph(128, 400), deblurrer(kind)
+    restored = [deblur.restore(image, tile=tile).astype(float) for tile in (None, 128)]
+    whole, tiled = (np.abs(np.diff(one, axis=1)).mean(axis=(0, 2)) for one in restored)
+    starts = [window.start for window in tiles.windows(400, 128, 32, deblur.size_multiple)][1:]
+    seams = np.concatenate([np.arange(start, start + 64) for start in starts])  # where two tiles overlap
+    elsewhere = np.setdiff1d(np.arange(399), seams)
+    ratio = tiled / whole
+    assert ratio[seams].max() < 1.15 * ratio[elsewhere].max() and ratio[seams].mean() < 1.1 * ratio[elsewhere].mean()
+
+
+def test_statistics_of_equal_parts_are_those_of_the_whole():
+    deblur = deblurrer("instance")
+    layer = own_statistics.own_statistics_layers(deblur.generator)[0]
+    x = np.random.default_rng(0).normal(2, 3, (1, 8, 12, 5)).astype(np.float32)
+    parts = [[layer._moments(part)] for part in np.split(x, 3, axis=2)]
+    for found, whole in zip(own_statistics.pooled(parts)[0], layer._moments(x), strict=True):
+        np.testing.assert_allclose(found, whole, rtol=1e-5)
+
+
+def test_the_memory_decides_the_tiles():
+    network = gan_d.generator(maps=38, wide_maps=512)
+    assert tiles.bytes_per_pixel(network) == 4 * 4 * 512
+    assert tiles.largest_tile(network, 128, 128, 4 * tiles.GIB) is None
+    side = tiles.largest_tile(network, 4000, 6000, 4 * tiles.GIB)
+    assert 400 < side < 700
+    assert tiles.largest_tile(network, 4000, 6000, 8 * tiles.GIB) > side
+    deblur = deblurrer("none")
+    with pytest.raises(InputError, match=r"an image of 32x32 needs 1\.\d GiB of memory at least; give it"):
+        deblur.restore(np.zeros((5, 6, 3), np.uint8), memory_bytes=2**20)
+
+
+def test_the_mean_over_flips_and_turns_turns_with_the_image():
+    image, deblur, seen = photograph(40, 52), deblurrer("instance"), []
+    mean = deblur.restore(image, self_ensemble=True, progress=seen.append)
+    assert seen == [number / 8 for number in range(1, 9)]
+    turned = deblur.restore(np.rot90(image[:, ::-1]), self_ensemble=True)
+    assert np.abs(np.rot90(mean[:, ::-1]).astype(int) - turned).max() <= 1
+    assert np.any(mean != deblur.restore(image))
+
+
+def test_sixteen_bits_stay_sixteen_bits():
+    image, deblur = photograph(40, 52), deblurrer("instance")
+    restored = deblur.restore(image.astype(np.uint16) * 257)
+    assert restored.dtype == np.uint16 and len(np.unique(restored)) > 256
+    np.testing.assert_allclose(restored / 257, deblur.restore(image), atol=0.51)
