@@ -152,10 +152,15 @@ PIXELS = dataclasses.replace(
     changes={**QUICK.changes, "generator_steps": 1, "dropout": 0.0, "epochs": 10, "steps_per_epoch": 100},
     adversary=False,
 )
+ADVERSARY = dataclasses.replace(
+    QUICK,
+    description=deblurgan.ADVERSARY.description,
+    changes={**QUICK.changes, "learning_rate": 1e-4, "epochs": 10},
+)
 
 EXPERIMENT = Experiment(
     {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},
-    {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS},
+    {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY},
 )
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ python experiments/deblurgan.py --preset=paper --train_data=GOPRO,PHOTOGRAPHS --
 Three other papers compare with it, and take from here what they share with it.
 """
 
+import dataclasses
+
 from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Paper, Reported, Smaller, Training
 from gandeblur.data.blur.motion import MotionBlur
 from gandeblur.data.blur.trajectories import SCRIPT
@@ -115,14 +117,19 @@ QUICK = Smaller(
 )
 
 PIXELS = Smaller(
-    "the first of two phases, pixels alone, for --minutes; the other schedules go on from it with --start",
+    "the first of two phases: pixels alone",
     {**QUICK.changes, "batch_size": 4, "dropout": 0.0, "epochs": 10, "steps_per_epoch": 100},
     losses=QUICK.losses,
     adversary=False,
     departures=QUICK.departures[:1],
 )
+ADVERSARY = dataclasses.replace(
+    QUICK,
+    description="the second of two phases: pixels and adversary, from the weights of the first, --start",
+    changes={**QUICK.changes, "learning_rate": 1e-4, "epochs": 10},
+)
 
-EXPERIMENT = Experiment({"deblurgan": PAPER}, {"quick": QUICK, "pixels": PIXELS})
+EXPERIMENT = Experiment({"deblurgan": PAPER}, {"quick": QUICK, "pixels": PIXELS, "adversary": ADVERSARY})
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main

@@ -23,7 +23,7 @@ from gandeblur.weights import names
 FORMAT = 1
 # What may differ between a run and its continuation.
 _FREE = (
-    "undoes",
+    *("title", "citation", "undoes", "variant", "preset"),  # words; their numbers are compared
     *("epochs", "length", "devices", "vgg_weights"),
     *("versions", "commit", "created", "departures", "settings"),
 )

@@ -165,13 +165,18 @@ CPU_HOUR = dataclasses.replace(
 )
 PIXELS = dataclasses.replace(
     QUICK,
-    description="the first of two phases, pixels alone, for --minutes; the other schedules go on from it with --start",
+    description="the first of two phases: pixels alone",
     adversary=False,
+)
+ADVERSARY = dataclasses.replace(
+    QUICK,
+    description="the second of two phases: pixels and adversary, from the weights of the first, --start",
+    changes={**QUICK.changes, "learning_rate": 1e-4, "epochs": 10},
 )
 
 EXPERIMENT = Experiment(
     {"combined": PAPER, "eq3": EQ3, "odcnn": ODCNN},
-    {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS},
+    {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY},
 )
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ python experiments/hkust_gan.py --preset=paper --train_data=GOPRO --test_data=GO
                                                      the paper's schedule
 """
 
+import dataclasses
 from functools import partial
 
 from gandeblur.experiments.paper import Condition, Data, Experiment, Layer, Network, Paper, Reported, Smaller, Training
@@ -156,8 +157,15 @@ PIXELS = Smaller(
     adversary=False,
     departures=QUICK.departures[1:3],
 )
+ADVERSARY = dataclasses.replace(
+    QUICK,
+    description=deblurgan.ADVERSARY.description,
+    changes={**QUICK.changes, "learning_rate": 1e-4, "epochs": 10},
+)
 
-EXPERIMENT = Experiment({"hkust": PAPER}, {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS})
+EXPERIMENT = Experiment(
+    {"hkust": PAPER}, {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY}
+)
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main

@@ -16,7 +16,17 @@ from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Pa
 from gandeblur.evaluation import metrics
 
 # Section 3 takes DeblurGAN's critic and losses, and blurs photographs as it does.
-from gandeblur.experiments.deblurgan import BLUR, CRITIC, GAP, PENALTY, PERCEPTUAL, PIXELS, QUICK, WASSERSTEIN
+from gandeblur.experiments.deblurgan import (
+    ADVERSARY,
+    BLUR,
+    CRITIC,
+    GAP,
+    PENALTY,
+    PERCEPTUAL,
+    PIXELS,
+    QUICK,
+    WASSERSTEIN,
+)
 from gandeblur.losses import pixel
 from gandeblur.models import ird_gan
 from gandeblur.training import schedules
@@ -97,7 +107,7 @@ CPU_HOUR = Smaller(
     departures=QUICK.departures[:1],
 )
 
-EXPERIMENT = Experiment(VARIANTS, {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS})
+EXPERIMENT = Experiment(VARIANTS, {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY})
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main

@@ -54,7 +54,13 @@ CPU_HOUR = Smaller(
 )
 
 EXPERIMENT = Experiment(
-    {"sharingan": PAPER}, {"quick": deblurgan.QUICK, "cpu_hour": CPU_HOUR, "pixels": deblurgan.PIXELS}
+    {"sharingan": PAPER},
+    {
+        "quick": deblurgan.QUICK,
+        "cpu_hour": CPU_HOUR,
+        "pixels": deblurgan.PIXELS,
+        "adversary": deblurgan.ADVERSARY,
+    },
 )
 
 if __name__ == "__main__":

@@ -47,6 +47,17 @@ def _parser():
     models = command(_models, "models", "List the trained networks that are here, and what each undoes.")
     models.set_defaults(out=None)
 
+    score = command(_score, "score", "Score restored pictures against the sharp ones of the same names.")
+    score.add_argument("restored", type=Path, help="image file, or folder")
+    score.add_argument("sharp", type=Path, help="image file, or folder")
+    score.add_argument(
+        "--protocol",
+        choices=["rgb-8bit-gaussian", "rgb-8bit-uniform", "rgb-8bit-matlab-3d", "y-8bit-gaussian"],
+        default="rgb-8bit-gaussian",
+        help="how scores are taken (default: rgb-8bit-gaussian)",
+    )
+    score.add_argument("--csv", type=Path, help="also write the scores to this file")
+
     train = command(_train, "train", "Train an experiment, or go on with the run that the work folder holds.")
     train.add_argument("experiment", help="gan_d, hkust_gan, ird_gan, dark_channel_gan, sharingan")
     train.add_argument("data", nargs="*", metavar="DATA", help="folders; photographs of scikit-image if left out")
@@ -186,6 +197,12 @@ def _models(options):
 
     for name in names():
         print(f"{name:18} {description.read(file(name))['paper']['undoes']}")
+
+
+def _score(options):
+    from gandeblur.evaluation.score_files import score_files
+
+    score_files(options.restored, options.sharp, options.protocol, options.csv)
 
 
 def _train(options):
