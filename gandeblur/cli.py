@@ -28,7 +28,7 @@ def _parser():
         return options
 
     restore = command(_restore, "restore", "Restore photographs: of any size, each in its own kind of file.")
-    restore.add_argument("inputs", nargs="+", metavar="INPUT", help="image files, folders of them, patterns")
+    restore.add_argument("inputs", nargs="+", metavar="INPUT", help="image files, videos, folders of them, patterns")
     restore.add_argument("-o", "--out", type=Path, required=True, help="folder for the restored pictures")
     _add_model(restore)
     restore.add_argument("--force", action="store_true", help="replace pictures that are in OUT already")
@@ -175,7 +175,7 @@ def _restore(options):
     )
     done = [job for job in todo if job.target.exists()]
     if options.compare and done:
-        write_page(options.out / "compare.html", done, str(options.model), deblur.purpose)
+        write_page(options.out / "compare.html", done, Path(options.model).name, deblur.purpose)
         print(options.out / "compare.html")
     if failed:
         print(f"\n{len(failed)} of {len(todo)} failed:", *failed, sep="\n", file=sys.stderr)

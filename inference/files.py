@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
-from gandeblur.inference import photographs
+from gandeblur.inference import photographs, video
 
 Restore = Callable[..., np.ndarray]  # `Deblurrer.restore`
 
@@ -38,10 +38,11 @@ def jobs(inputs: Sequence[str], out: Path, force: bool = False) -> list[Job]:
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            images = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in photographs.SUFFIXES]
+            kinds = (*photographs.SUFFIXES, *video.SUFFIXES)
+            images = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in kinds]
             found += [Job(file, out / file.relative_to(path)) for file in images if out not in file.parents]
             if not images:
-                raise InputError(f"{path}: holds no image ({', '.join(photographs.SUFFIXES)}); name another folder")
+                raise InputError(f"{path}: holds no picture ({', '.join(kinds)}); name another folder")
         elif path.exists():
             found.append(Job(path, out / path.name))
         else:
@@ -85,11 +86,17 @@ def restore_files(restore: Restore, todo: Iterable[Job], **options: Any) -> list
             def part_done(share: float, number: int = number) -> None:
                 bar.update(task, completed=number + share)
 
+            notes: tuple[str, ...] = ()
             try:
-                photograph = photographs.read(source)
-                restored = restore(photograph.pixels, progress=part_done, **options)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                photographs.write(target, restored, photograph)
+                if source.suffix.lower() in video.SUFFIXES:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    video.restore_video(restore, source, target, part_done, **options)
+                else:
+                    photograph = photographs.read(source)
+                    restored = restore(photograph.pixels, progress=part_done, **options)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    photographs.write(target, restored, photograph)
+                    notes = photograph.notes
             except OSError:  # the disk is full, or the folder is not ours: so it will be for the next picture
                 raise
             except Exception as error:
@@ -98,8 +105,7 @@ def restore_files(restore: Restore, todo: Iterable[Job], **options: Any) -> list
                 failed.append(reason if reason.startswith(str(source)) else f"{source}: {reason}")
                 console.print(f"failed: {failed[-1]}", style="red", highlight=False, soft_wrap=True)
                 continue
-            notes = f" ({'; '.join(photograph.notes)})" if photograph.notes else ""
-            print(f"{target}{notes}", flush=True)
+            print(f"{target} ({'; '.join(notes)})" if notes else target, flush=True)
     return failed
 
 
@@ -110,12 +116,13 @@ def write_page(path: Path, done: Sequence[Job], model: str, purpose: str) -> Non
 
     Args:
         path: HTML file, in the folder of the restored pictures.
-        done: what was restored.
+        done: what was restored; videos are left out.
         model: name of the network.
         purpose: what it undoes.
     """
     pairs = []
-    for number, (source, target) in enumerate(done, start=1):
+    shown = [job for job in done if job.source.suffix.lower() not in video.SUFFIXES]
+    for number, (source, target) in enumerate(shown, start=1):
         before, after = (photographs.read(file) for file in (source, target))
         names = {}
         for kind, photograph in (("before", before), ("after", after)):

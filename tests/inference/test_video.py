@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from gandeblur.errors import InputError
+from gandeblur.inference import files
+from gandeblur.inference.video import restore_video
+
+av = pytest.importorskip("av")
+FRAMES = [np.full((33, 48, 3), value, np.uint8) for value in range(20, 220, 20)]  # an odd height
+
+
+def inverted(pixels, progress=lambda share: None):
+    return 255 - pixels
+
+
+def write_video(path, sound=True):
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("ffv1", rate=25)
+        pictures.height, pictures.width = FRAMES[0].shape[:2]
+        pictures.pix_fmt = "bgr0"
+        audio = container.add_stream("pcm_s16le", rate=8000, layout="mono") if sound else None
+        for pixels in FRAMES:
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="bgr0")))
+        container.mux(pictures.encode())
+        if audio:
+            wave = np.random.default_rng(0).integers(-9999, 9999, (1, 3200), dtype=np.int16)
+            frame = av.AudioFrame.from_ndarray(wave, "s16", "mono")
+            frame.rate = 8000
+            container.mux(audio.encode(frame))
+            container.mux(audio.encode())
+
+
+def contents(path):
+    """(frames, their times, sound) of a video."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+    sound = []
+    with av.open(str(path)) as container:
+        if container.streams.audio:
+            sound = [frame.to_ndarray() for frame in container.decode(audio=0)]
+    pixels = [frame.to_ndarray(format="rgb24") for frame in frames]
+    return pixels, [frame.time for frame in frames], np.concatenate(sound, axis=1) if sound else None
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_every_frame_is_restored_and_sound_and_times_stay(sound, tmp_path):
+    write_video(tmp_path / "a.mkv", sound)
+    jobs = files.jobs([str(tmp_path / "a.mkv")], tmp_path / "out")
+    assert files.restore_files(inverted, jobs) == []
+    (before, times, wave), (after, new_times, new_wave) = map(contents, (tmp_path / "a.mkv", tmp_path / "out/a.mkv"))
+    assert len(after) == len(FRAMES) and after[0].shape == (32, 48, 3)
+    for old, new in zip(before, after, strict=True):
+        assert np.abs(255 - old[:32].astype(int) - new).mean() < 3
+    assert new_times == pytest.approx(times, abs=0.002)
+    if sound:
+        np.testing.assert_array_equal(new_wave, wave)
+    else:
+        assert new_wave is None
+
+
+def test_what_is_no_video_is_named_and_leaves_nothing(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"no video at all")
+    with pytest.raises(InputError, match="a.mp4: cannot be read as a video"):
+        restore_video(inverted, tmp_path / "a.mp4", tmp_path / "b.mp4")
+    write_video(tmp_path / "a.mkv")
+
+    def stopped(pixels):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restore_video(stopped, tmp_path / "a.mkv", tmp_path / "b.mkv")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mp4", "a.mkv"}

@@ -1,0 +1,57 @@
+"""The networks in weights/: each restores as its results say, and the pages say what the results say."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+import gandeblur
+from gandeblur.evaluation.metrics import psnr_db
+from gandeblur.experiments import sources
+from gandeblur.experiments.evaluate import pairs
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments.settings import choose
+from gandeblur.training import checkpoint
+from gandeblur.weights import FOLDER, file, names
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RESULTS = {path.name: json.loads(path.read_text()) for path in sorted((ROOT / "docs/results").glob("*.json"))}
+
+
+def test_they_are_small_enough_for_the_repository():
+    assert sum(file(name).stat().st_size for name in names()) < 60e6
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_picture_of_the_sample_is_restored_as_the_results_say(name):
+    """Of scikit-image's photographs, degraded as the paper's test images."""
+    conditions = "gan_d" if name == "gan_d" else "deblurgan"
+    settings = choose(EXPERIMENTS[conditions])
+    scored = RESULTS[f"sample_{conditions}.json"]["sets"]
+    ((set_name, condition, source),) = sources.scored(settings, sources.test_images(settings))
+    image, degraded, sharp = next(pairs(source, condition))
+    (told,) = [one["scores"] for one in scored[set_name]["images"] if one["name"] == image]
+    restored = gandeblur.load(name).restore(degraded)
+    assert psnr_db(degraded, sharp, settings.paper.protocol) == pytest.approx(told["input"]["psnr_db"], abs=0.001)
+    assert psnr_db(restored, sharp, settings.paper.protocol) == pytest.approx(told[name]["psnr_db"], abs=0.02)
+    assert told[name]["psnr_db"] > told["input"]["psnr_db"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_card_is_that_of_the_weights(name):
+    deblur, card = gandeblur.load(name), json.loads((FOLDER / f"{name}.json").read_text())
+    assert card["weights"]["sha256"] == checkpoint.weights_sha256(deblur.generator)
+    assert card["weights"]["phases"] and card["commit"] and "-dirty" not in card["commit"]
+    assert all(place not in json.dumps(card) for place in ("/tmp", "/home", "/work", "/root"))
+    assert f"## {name}\n" in (FOLDER / "README.md").read_text()
+    held = [results["networks"][name]["sha256"] for results in RESULTS.values() if name in results["networks"]]
+    assert held and set(held) == {card["weights"]["sha256"]}, "stale results: run experiments/compare.py again"
+
+
+def test_the_tables_of_the_pages_are_those_of_the_results(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["tables.py", "--check"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "docs/tables.py"), run_name="__main__")
+    assert ended.value.code == 0, capsys.readouterr().out
