@@ -47,6 +47,11 @@ def _parser():
     models = command(_models, "models", "List the trained networks that are here, and what each undoes.")
     models.set_defaults(out=None)
 
+    export = command(_export, "export", "Write a trained generator for another runtime, and hold it against Keras.")
+    _add_model(export)
+    export.add_argument("out", type=Path, help="file to write, NAME.keras, NAME.onnx or NAME.tflite; or a folder, NAME")
+    export.add_argument("--format", choices=["keras", "savedmodel", "onnx", "litert"], required=True)
+
     score = command(_score, "score", "Score restored pictures against the sharp ones of the same names.")
     score.add_argument("restored", type=Path, help="image file, or folder")
     score.add_argument("sharp", type=Path, help="image file, or folder")
@@ -197,6 +202,13 @@ def _models(options):
 
     for name in names():
         print(f"{name:18} {description.read(file(name))['paper']['undoes']}")
+
+
+def _export(options):
+    from gandeblur.inference.export import export
+
+    difference = export(_load(options), options.format, options.out)
+    print(f"{options.out}: differs from Keras by {difference:.1e} of the images' range at most")
 
 
 def _score(options):

@@ -1,0 +1,61 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from gandeblur.errors import InputError
+from gandeblur.inference import export
+from gandeblur.inference.restore import Deblurrer
+from gandeblur.models import deblurgan, gan_d, hkust_gan
+
+RUNTIMES = {"keras": "keras", "savedmodel": "tensorflow", "onnx": "onnxruntime", "litert": "ai_edge_litert"}
+
+
+def deblurrer(kind):
+    keras.utils.set_random_seed(0)
+    if kind == "gan_d":  # large kernels
+        return Deblurrer(gan_d.generator(maps=3, wide_maps=4, identity_noise=0.01), (0.0, 1.0))
+    if kind == "hkust":  # nearest upsampling
+        return Deblurrer(hkust_gan.generator(maps=4, blocks=1, own_statistics=True), (-1.0, 1.0), 4)
+    return Deblurrer(deblurgan.generator(maps=4, blocks=1, dropout=0.5, output_stddev=0.5), (-1.0, 1.0), 4)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras exports from TensorFlow")
+@pytest.mark.parametrize("kind", ["gan_d", "deblurgan", "hkust"])
+@pytest.mark.parametrize("format", RUNTIMES)
+def test_the_file_restores_as_keras_does(format, kind, tmp_path):
+    pytest.importorskip(RUNTIMES[format])
+    path = tmp_path / f"network{export.FORMATS[format]}"
+    if (kind, format) == ("hkust", "litert"):  # nearest upsampling of unknown sizes
+        with pytest.raises(InputError, match="hkust_gan_generator cannot be exported as litert .*Select TensorFlow op"):
+            export.export(deblurrer(kind), format, path)
+        assert not any(tmp_path.iterdir())
+        return
+    difference = export.export(deblurrer(kind), format, path)
+    print(f"{kind} {format}: {difference:.1e}")
+    assert difference < export.TOLERANCE
+    card = json.loads((tmp_path / "network.json").read_text())
+    assert (card["size_multiple"], card["largest_difference"]) == (1 if kind == "gan_d" else 4, difference)
+    assert {entry.name for entry in tmp_path.iterdir()} == {path.name, "network.json"}
+    with pytest.raises(InputError, match="exists; choose another name"):
+        export.export(deblurrer(kind), format, path)
+
+
+def test_a_file_that_restores_otherwise_is_refused_and_removed(tmp_path, monkeypatch):
+    deblur = deblurrer("gan_d")
+    monkeypatch.setattr(export, "_opened", lambda format, path: lambda images: images + np.float32(0.5))
+    with pytest.raises(InputError, match="restores otherwise than Keras, by [0-9]"):
+        export.export(deblur, "keras", tmp_path / "a.keras")
+    with pytest.raises(InputError, match="a.onnx: a file of this kind is named NAME.keras"):
+        export.export(deblur, "keras", tmp_path / "a.onnx")
+    assert not any(tmp_path.iterdir())
+
+
+def test_missing_packages_are_named(tmp_path, monkeypatch):
+    def missing(generator, format, path):
+        raise ImportError("no", name="tf2onnx")
+
+    monkeypatch.setattr(export, "_write", missing)
+    with pytest.raises(InputError, match=r"needs tf2onnx; pip install 'gandeblur\[export\]'"):
+        export.export(deblurrer("gan_d"), "onnx", tmp_path / "a.onnx")
