@@ -29,7 +29,7 @@ class BatchNormalization(OwnStatistics, layers.BatchNormalization):
         if training or not self.own_statistics:
             return super().call(inputs, training=training, mask=mask)
         x = ops.cast(inputs, "float32")
-        mean, variance = self._moments(x)
+        mean, variance = self._own_moments(x)
         offset, scale = ops.cast(self.beta, "float32"), ops.cast(self.gamma, "float32")
         return ops.cast((x - mean) * ops.rsqrt(variance + self.epsilon) * scale + offset, inputs.dtype)
 

@@ -20,7 +20,7 @@ class OwnStatistics:
     given: Moments | None = None  # to be used in place of the image's own
     seen: list[Moments] | None = None  # receives what is used
 
-    def _moments(self, x: Any) -> Moments:
+    def _own_moments(self, x: Any) -> Moments:
         """The moments to normalise float `[B, H, W, C]` by: plain means, so that they have second derivatives."""
         if self.given is not None:
             moments = self.given

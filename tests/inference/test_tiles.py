@@ -83,8 +83,8 @@ def test_statistics_of_equal_parts_are_those_of_the_whole():
     deblur = deblurrer("instance")
     layer = own_statistics.own_statistics_layers(deblur.generator)[0]
     x = np.random.default_rng(0).normal(2, 3, (1, 8, 12, 5)).astype(np.float32)
-    parts = [[layer._moments(part)] for part in np.split(x, 3, axis=2)]
-    for found, whole in zip(own_statistics.pooled(parts)[0], layer._moments(x), strict=True):
+    parts = [[layer._own_moments(part)] for part in np.split(x, 3, axis=2)]
+    for found, whole in zip(own_statistics.pooled(parts)[0], layer._own_moments(x), strict=True):
         np.testing.assert_allclose(found, whole, rtol=1e-5)
 
 
