@@ -37,24 +37,25 @@ FILE = "comparison.json"
 
 
 def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) -> dict:
-    """Scores the networks, and the degraded input, on the settings' test images under its conditions and protocol.
+    """Scores networks, the degraded input and the paper's baselines, all on the settings' test images.
 
     Args:
-        settings: what is restored, and the detector.
+        settings: what is restored, under which conditions and protocol, and the detector.
         networks: name -> network.
         out: folder for `comparison.json` and the pictures.
 
     Returns:
-        What the file holds: "protocol"; "networks", name -> parameters, seconds_per_megapixel (all images but the
-        first, which compiles; alone on the machine, if it is to mean anything), hash of the weights, phases of the
-        training; "sets", "detection": as in `evaluation.results.Results`.
+        What the file holds: "protocol"; "methods", in the order of the rows; "networks", name -> title, parameters,
+        seconds_per_megapixel (of all images but the first, which compiles; alone on the machine, if it is to mean
+        anything), hash of the weights, phases of the training; "sets", "detection": as in `evaluation.results.Results`.
 
     Raises:
         InputError: no test image, or a bad one.
     """
     detector = load_detector(settings.detector) if settings.detector else None
     clocks = {name: _Clock(network.restore) for name, network in networks.items()}
-    methods: dict[str, Callable[[np.ndarray], np.ndarray]] = {"input": lambda image: image, **clocks}
+    methods: dict[str, Callable[[np.ndarray], np.ndarray]]
+    methods = {"input": lambda image: image, **settings.paper.baselines, **clocks}
     scores, found = {}, {}
     for name, condition, source in sources.scored(settings, sources.test_images(settings)):
         with pipeline.input_errors():
@@ -67,6 +68,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
     results = {
         "protocol": str(settings.paper.protocol),
         "commit": description.commit(),
+        "methods": list(methods),
         "networks": {
             name: {
                 "title": network.description["paper"]["title"],
@@ -86,13 +88,13 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
 
 
 def rows(results: Mapping) -> list[list[str]]:
-    """The table: a head, and a row for the input and for each network."""
-    head = ["network", "parameters", "training, minutes", "s / megapixel"]
+    """The table: a head, and a row for the input, for each baseline and for each network."""
+    head = ["method", "parameters", "training, minutes", "s / megapixel"]
     for name in results["sets"]:
         head += [f"{name}: PSNR dB / SSIM", "gain, dB", "2 px grid, dB"]
         head += ["F1 of detections"] * (name in results["detection"])
     table = [head]
-    for method in ("input", *results["networks"]):
+    for method in results["methods"]:
         row = [method, "", "", ""]
         if method in results["networks"]:
             network = results["networks"][method]

@@ -44,6 +44,7 @@ from gandeblur.models.layers.batch_norm import BatchNormalization
 from gandeblur.models.layers.identity_start import tanh_around
 from gandeblur.models.layers.image_size import ImageSize
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
+from gandeblur.models.layers.upsampling import UpSampling2D
 
 
 def generator(
@@ -70,7 +71,7 @@ def generator(
         x = _residual_block(x, 4 * maps, f"conv2d_{number}", f"conv2d_{number + 1}", norm)
     for number, factor in ((3 + 2 * blocks, 2), (4 + 2 * blocks, 1)):
         name = f"conv2d_{number}"
-        x = layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_double")(x)
+        x = UpSampling2D(name=f"{name}_double")(x)
         x = layers.Conv2D(factor * maps, 3, padding="same", name=name)(x)
         x = _norm_relu(x, name, norm)
     start = "glorot_uniform" if identity_start is None else keras.initializers.RandomNormal(stddev=identity_start)
