@@ -10,7 +10,7 @@ from keras import ops
 class UpSampling2D(keras.layers.Layer):
     """Each pixel four times, as Keras' layer of this name with size 2 and nearest interpolation.
 
-    By concatenation and reshaping: Keras' own forgets the number of channels where height and width are unknown, so that
+    By concatenation and reshaping: where height and width are unknown, Keras' own forgets the number of channels, and
     LiteRT cannot run what follows.
 
     Input: `[B, H, W, C]`. Output: `[B, 2H, 2W, C]` of the same type.
