@@ -25,6 +25,6 @@ setup(
     package_data={
         "gandeblur.evaluation": ["report.html.j2"],
         "gandeblur.inference": ["page.html.j2"],
-        "gandeblur.weights": ["*.npz", "*.json"],
+        "gandeblur.weights": ["*.npz", "*.json", "*.md"],
     },
 )

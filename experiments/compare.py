@@ -45,9 +45,10 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
         out: folder for `comparison.json` and the pictures.
 
     Returns:
-        What the file holds: "protocol"; "methods", in the order of the rows; "networks", name -> title, parameters,
-        seconds_per_megapixel (of all images but the first, which compiles; alone on the machine, if it is to mean
-        anything), hash of the weights, phases of the training; "sets", "detection": as in `evaluation.results.Results`.
+        What the file holds: "protocol"; "precision"; "methods", in the order of the rows; "networks", name -> title,
+        parameters, seconds_per_megapixel (of all images but the first, which compiles; alone on the machine, if it is
+        to mean anything), hash of the weights, phases of the training; "sets" and "detection", as in
+        `evaluation.results.Results`.
 
     Raises:
         InputError: no test image, or a bad one.
@@ -67,6 +68,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
         print(f"scored {name}: {len(source.images)} images", flush=True)
     results = {
         "protocol": str(settings.paper.protocol),
+        "precision": settings.precision,
         "commit": description.commit(),
         "methods": list(methods),
         "networks": {
@@ -135,11 +137,11 @@ class _Clock:
         return self.seconds / self.megapixels if self.megapixels else None
 
 
-def _open(models: list[str]) -> dict[str, Deblurrer]:
+def _open(models: list[str], precision: str) -> dict[str, Deblurrer]:
     networks = {}
     for model in models:
         path = Path(model)
-        network = opening.deblurrer(path)
+        network = opening.deblurrer(path, precision)
         if path.is_dir():
             network.description["weights"] = {"phases": publish.phases(path)}
         name = path.name.removesuffix(".npz").removesuffix(".weights.h5")
@@ -153,11 +155,11 @@ def main(argv: list[str]) -> int:
             raise InputError(f"{argv[1]}: unexpected argument; every option is a --flag=value, see --help")
         if FLAGS.conditions not in EXPERIMENTS:
             raise InputError(f"--conditions={FLAGS.conditions}: unknown; use one of {', '.join(EXPERIMENTS)}")
-        networks = _open(FLAGS.models or names())
+        networks = _open(FLAGS.models or names(), FLAGS.precision)
         if not networks:
             raise InputError("weights/: holds no network; name run folders with --models")
         given = {name: FLAGS[name].value for name in ("test_data", "benchmarks", "blurred", "detector")}
-        settings = choose(EXPERIMENTS[FLAGS.conditions], workdir=FLAGS.out, **given)
+        settings = choose(EXPERIMENTS[FLAGS.conditions], workdir=FLAGS.out, precision=FLAGS.precision, **given)
         results = compare(settings, networks, Path(FLAGS.out))
         head, *body = rows(results)
         table = Table(*head, title=results["protocol"].split(":")[0])

@@ -39,6 +39,7 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     finally:
         keras.config.set_dtype_policy(policy)
     checkpoint.load_weights(path / WEIGHTS_FILE if path.is_dir() else path, generator)
+    told["paper"]["undoes"] = variant.undoes  # as this version says it
     black, white = network["value_range"]
     return Deblurrer(generator, (black, white), network["size_multiple"], network["dropout_at_test"], told)
 

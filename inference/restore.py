@@ -52,7 +52,7 @@ class Deblurrer:
     @property
     def purpose(self) -> str:
         """Which blur it was trained for, in words."""
-        return self.description.get("paper", {}).get("undoes", "what its training undid")
+        return self.description["paper"]["undoes"] if self.description else "what its training undid"
 
     def __call__(self, picture: str | Path | Image.Image | np.ndarray, **options: Any) -> Any:
         """Restores one picture.

@@ -282,7 +282,9 @@ def test_checkpoint_of_another_architecture(finished, capfd, tmp_path):
     )
     assert "checkpoint.npz: does not fit" in error
     shutil.copy(finished / "checkpoint.npz", tmp_path)
-    assert "holds a run with paper.variant=combined" in refused(capfd, f"--workdir={tmp_path}", "--variant=odcnn")
+    assert "holds a run with generator.builder=gan_d.generator, not gan_d.odcnn" in refused(
+        capfd, f"--workdir={tmp_path}", "--variant=odcnn"
+    )
 
 
 def test_noresume_keeps_the_old_run(finished, capfd):

@@ -22,6 +22,7 @@ from gandeblur.models.layers.image_size import ImageSize
 from gandeblur.models.layers.instance_norm import InstanceNormalization
 from gandeblur.models.layers.large_kernel_conv import Conv2D
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
+from gandeblur.models.layers.upsampling import UpSampling2D
 
 
 def same(height, width):
@@ -186,6 +187,12 @@ LAYERS = {
         {"padding": 2},
         sizes=((3, 3), (5, 8)),
         output=lambda height, width: (height + 4, width + 4, 3),
+    ),
+    "UpSampling2D": Row(
+        network_of(UpSampling2D),
+        {},
+        sizes=((3, 3), (1, 8)),
+        output=lambda height, width: (2 * height, 2 * width, 3),
     ),
 }
 ROWS = NETWORKS | LAYERS
