@@ -48,7 +48,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
         What the file holds: "protocol"; "precision"; "methods", in the order of the rows; "networks", name -> title,
         parameters, seconds_per_megapixel (of all images but the first, which compiles; alone on the machine, if it is
         to mean anything), hash of the weights, phases of the training; "sets" and "detection", as in
-        `evaluation.results.Results`.
+        `evaluation.results.Results`, detections without the single images.
 
     Raises:
         InputError: no test image, or a bad one.
@@ -65,6 +65,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
         if detector:
             shown = (*methods, "sharp")
             found[name] = detection.evaluate(detector, stored(out / "images", name, scores[name], shown))
+            del found[name]["images"]  # every box of every image: megabytes
         print(f"scored {name}: {len(source.images)} images", flush=True)
     results = {
         "protocol": str(settings.paper.protocol),

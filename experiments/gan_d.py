@@ -4,6 +4,8 @@ python experiments/gan_d.py                          the embedded photographs, u
 python experiments/gan_d.py --stage=audit            layers and parameters against the paper
 python experiments/gan_d.py --preset=cpu_hour --train_data=FOLDER --benchmarks=FOLDER
                                                      an hour on 2 CPU cores, Set5 / Set14 / BSD100
+python experiments/gan_d.py --preset=pixels --minutes=N --train_data=FOLDER --benchmarks=FOLDER
+                                                     the first of two phases, by the clock: what weights/gan_d has
 python experiments/gan_d.py --preset=paper --train_data=FOLDER --benchmarks=FOLDER
                                                      the paper's schedule, days on a GPU
 """
