@@ -1,5 +1,6 @@
 """Restoring pictures with a trained generator: of any size, whole or in tiles."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -158,11 +159,15 @@ class Deblurrer:
         black, white = self.value_range
         return (result[:height, :width] - np.float32(black)) / np.float32(white - black)
 
+    @functools.cached_property
+    def _bytes_per_pixel(self) -> float:
+        return tiles.bytes_per_pixel(self.generator)  # traces the network: once, not for every picture
+
     def _places(self, height, width, tile, memory_bytes):
         """The tiles as windows of rows and of columns; of the whole image, one."""
         if tile == "auto":
             try:
-                tile = tiles.largest_tile(self.generator, height, width, memory_bytes)
+                tile = tiles.largest_tile(self._bytes_per_pixel, height, width, memory_bytes)
             except ValueError as error:
                 raise InputError(f"{error}; give it, or a smaller image") from error
         multiple = self.size_multiple

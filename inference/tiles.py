@@ -61,13 +61,17 @@ def bytes_per_pixel(network: keras.Model) -> float:
     return _LAYERS_AT_ONCE * 4 * max(math.prod(shape[1:]) for shape in shapes if len(shape) == 4) / side**2
 
 
-def largest_tile(network: keras.Model, height: int, width: int, memory_bytes: float) -> int | None:
+def largest_tile(per_pixel: float, height: int, width: int, memory_bytes: float) -> int | None:
     """The side of the largest square tile that fits into the memory; None: the whole image does.
+
+    Args:
+        per_pixel: see `bytes_per_pixel`.
+        height, width: of the image.
+        memory_bytes: of the whole process.
 
     Raises:
         ValueError: the image itself does not fit.
     """
-    per_pixel = bytes_per_pixel(network)
     left = memory_bytes - _BASE_BYTES - _BYTES_PER_IMAGE_PIXEL * height * width
     if per_pixel * height * width <= left:
         return None

@@ -90,11 +90,12 @@ def test_statistics_of_equal_parts_are_those_of_the_whole():
 
 def test_the_memory_decides_the_tiles():
     network = gan_d.generator(maps=38, wide_maps=512)
-    assert tiles.bytes_per_pixel(network) == 4 * 4 * 512
-    assert tiles.largest_tile(network, 128, 128, 4 * tiles.GIB) is None
-    side = tiles.largest_tile(network, 4000, 6000, 4 * tiles.GIB)
+    per_pixel = tiles.bytes_per_pixel(network)
+    assert per_pixel == 4 * 4 * 512
+    assert tiles.largest_tile(per_pixel, 128, 128, 4 * tiles.GIB) is None
+    side = tiles.largest_tile(per_pixel, 4000, 6000, 4 * tiles.GIB)
     assert 400 < side < 700
-    assert tiles.largest_tile(network, 4000, 6000, 8 * tiles.GIB) > side
+    assert tiles.largest_tile(per_pixel, 4000, 6000, 8 * tiles.GIB) > side
     deblur = deblurrer("none")
     with pytest.raises(InputError, match=r"an image of 32x32 needs 1\.\d GiB of memory at least; give it"):
         deblur.restore(np.zeros((5, 6, 3), np.uint8), memory_bytes=2**20)
