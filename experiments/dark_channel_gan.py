@@ -16,7 +16,17 @@ A checkpoint takes 1.1 GB, the generator's weights 0.34 GB.
 import dataclasses
 from functools import partial
 
-from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Paper, Reported, Smaller, Training
+from gandeblur.experiments.paper import (
+    Condition,
+    Data,
+    Experiment,
+    Network,
+    Paper,
+    Reported,
+    Smaller,
+    Training,
+    adversarial_phase,
+)
 from gandeblur.data.degradations import SHRINK, gaussian_noise
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import deblurgan
@@ -152,11 +162,7 @@ PIXELS = dataclasses.replace(
     changes={**QUICK.changes, "generator_steps": 1, "dropout": 0.0, "epochs": 10, "steps_per_epoch": 100},
     adversary=False,
 )
-ADVERSARY = dataclasses.replace(
-    QUICK,
-    description=deblurgan.ADVERSARY.description,
-    changes={**QUICK.changes, "learning_rate": 1e-4, "epochs": 10},
-)
+ADVERSARY = adversarial_phase(QUICK)
 
 EXPERIMENT = Experiment(
     {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},

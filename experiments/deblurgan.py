@@ -9,9 +9,17 @@ python experiments/deblurgan.py --preset=paper --train_data=GOPRO,PHOTOGRAPHS --
 Three other papers compare with it, and take from here what they share with it.
 """
 
-import dataclasses
-
-from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Paper, Reported, Smaller, Training
+from gandeblur.experiments.paper import (
+    Condition,
+    Data,
+    Experiment,
+    Network,
+    Paper,
+    Reported,
+    Smaller,
+    Training,
+    adversarial_phase,
+)
 from gandeblur.data.blur.motion import MotionBlur
 from gandeblur.data.blur.trajectories import SCRIPT
 from gandeblur.data.degradations import SHRINK
@@ -123,11 +131,7 @@ PIXELS = Smaller(
     adversary=False,
     departures=QUICK.departures[:1],
 )
-ADVERSARY = dataclasses.replace(
-    QUICK,
-    description="the second of two phases: pixels and adversary, from the weights of the first, --start",
-    changes={**QUICK.changes, "learning_rate": 1e-4, "epochs": 10},
-)
+ADVERSARY = adversarial_phase(QUICK)
 
 EXPERIMENT = Experiment({"deblurgan": PAPER}, {"quick": QUICK, "pixels": PIXELS, "adversary": ADVERSARY})
 

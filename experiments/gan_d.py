@@ -23,6 +23,7 @@ from gandeblur.experiments.paper import (
     Reported,
     Smaller,
     Training,
+    adversarial_phase,
     changed,
 )
 from gandeblur.data import degradations
@@ -170,11 +171,7 @@ PIXELS = dataclasses.replace(
     description="the first of two phases: pixels alone",
     adversary=False,
 )
-ADVERSARY = dataclasses.replace(
-    QUICK,
-    description="the second of two phases: pixels and adversary, from the weights of the first, --start",
-    changes={**QUICK.changes, "learning_rate": 1e-4, "epochs": 10},
-)
+ADVERSARY = adversarial_phase(QUICK)
 
 EXPERIMENT = Experiment(
     {"combined": PAPER, "eq3": EQ3, "odcnn": ODCNN},

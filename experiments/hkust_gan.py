@@ -9,10 +9,20 @@ python experiments/hkust_gan.py --preset=paper --train_data=GOPRO --test_data=GO
                                                      the paper's schedule
 """
 
-import dataclasses
 from functools import partial
 
-from gandeblur.experiments.paper import Condition, Data, Experiment, Layer, Network, Paper, Reported, Smaller, Training
+from gandeblur.experiments.paper import (
+    Condition,
+    Data,
+    Experiment,
+    Layer,
+    Network,
+    Paper,
+    Reported,
+    Smaller,
+    Training,
+    adversarial_phase,
+)
 from gandeblur.data.degradations import enlarge
 from gandeblur.evaluation import metrics
 
@@ -157,11 +167,7 @@ PIXELS = Smaller(
     adversary=False,
     departures=QUICK.departures[1:3],
 )
-ADVERSARY = dataclasses.replace(
-    QUICK,
-    description=deblurgan.ADVERSARY.description,
-    changes={**QUICK.changes, "learning_rate": 1e-4, "epochs": 10},
-)
+ADVERSARY = adversarial_phase(QUICK)
 
 EXPERIMENT = Experiment(
     {"hkust": PAPER}, {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY}

@@ -232,6 +232,15 @@ class Smaller:
         return dataclasses.replace(smaller, departures=(*paper.departures, *self.departures))
 
 
+def adversarial_phase(quick: Smaller) -> Smaller:
+    """The second of two phases: the quick schedule's losses at a lower rate, from weights that pixels have trained."""
+    return dataclasses.replace(
+        quick,
+        description="the second of two phases: pixels and adversary, from the weights of the first, --start",
+        changes={**quick.changes, "learning_rate": 1e-4, "epochs": 10},
+    )
+
+
 @dataclass(frozen=True)
 class Experiment:
     """What a script runs: the first variant and the schedule `quick` unless told otherwise."""
