@@ -178,12 +178,12 @@ def _restore(options):
         memory_bytes=options.memory,
         self_ensemble=options.self_ensemble,
     )
-    done = [job for job in todo if job.target.exists()]
+    done = [job for job in todo if job not in dict(failed)]  # not by its target: an older one may be there
     if options.compare and done:
         write_page(options.out / "compare.html", done, Path(options.model).name, deblur.purpose)
         print(options.out / "compare.html")
     if failed:
-        print(f"\n{len(failed)} of {len(todo)} failed:", *failed, sep="\n", file=sys.stderr)
+        print(f"\n{len(failed)} of {len(todo)} failed:", *dict(failed).values(), sep="\n", file=sys.stderr)
         return 1
     return 0
 

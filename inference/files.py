@@ -63,7 +63,7 @@ def jobs(inputs: Sequence[str], out: Path, force: bool = False) -> list[Job]:
     return found
 
 
-def restore_files(restore: Restore, todo: Iterable[Job], **options: Any) -> list[str]:
+def restore_files(restore: Restore, todo: Iterable[Job], **options: Any) -> list[tuple[Job, str]]:
     """Restores files one after the other, with a progress bar; a bad one does not stop the rest.
 
     Args:
@@ -72,10 +72,10 @@ def restore_files(restore: Restore, todo: Iterable[Job], **options: Any) -> list
         options: of `restore`.
 
     Returns:
-        A line for each file that failed.
+        The files that failed, each with a line that says why.
     """
     todo = list(todo)
-    failed = []
+    failed: list[tuple[Job, str]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -102,8 +102,9 @@ def restore_files(restore: Restore, todo: Iterable[Job], **options: Any) -> list
             except Exception as error:
                 reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
                 reason = reason.splitlines()[0]
-                failed.append(reason if reason.startswith(str(source)) else f"{source}: {reason}")
-                console.print(f"failed: {failed[-1]}", style="red", highlight=False, soft_wrap=True)
+                line = reason if reason.startswith(str(source)) else f"{source}: {reason}"
+                failed.append((Job(source, target), line))
+                console.print(f"failed: {line}", style="red", highlight=False, soft_wrap=True)
                 continue
             print(f"{target} ({'; '.join(notes)})" if notes else target, flush=True)
     return failed

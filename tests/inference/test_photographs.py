@@ -180,7 +180,7 @@ def test_the_rest_goes_on_and_nothing_is_half_written(tmp_path, capsys):
     calls = []
     todo = files.jobs([str(tmp_path / "in")], tmp_path / "out")
     failed = files.restore_files(failing, todo)
-    assert [line.split(": ")[1:][0][:20] for line in failed] == ["cannot be read (not ", "MemoryError"]
+    assert [line.split(": ")[1:][0][:20] for _, line in failed] == ["cannot be read (not ", "MemoryError"]
     assert [path.name for path in sorted((tmp_path / "out").rglob("*")) if path.is_file()] == ["a.png"]
     assert capsys.readouterr().out == f"{tmp_path / 'out/a.png'}\n"
 
