@@ -83,6 +83,7 @@ PAPER = Paper(
     citation="H. Y. Lee, J. M. Kwak, B. Ban, S. J. Na, S. R. Lee, H.-K. Lee. KAIST.",
     description="MSE and the adversarial term together, as the abstract and section III-B say",
     undoes="a lens out of focus (a disk of 7 pixels), burnt-out lights, noise and JPEG, in small pictures",
+    again=DEGRADATIONS[:2],
     ours="GAN-D",
     generator=GENERATOR,
     discriminator=DISCRIMINATOR,

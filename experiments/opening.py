@@ -41,7 +41,8 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     checkpoint.load_weights(path / WEIGHTS_FILE if path.is_dir() else path, generator)
     told["paper"]["undoes"] = variant.undoes  # as this version says it
     black, white = network["value_range"]
-    return Deblurrer(generator, (black, white), network["size_multiple"], network["dropout_at_test"], told)
+    multiple, dropout = network["size_multiple"], network["dropout_at_test"]
+    return Deblurrer(generator, (black, white), multiple, dropout, told, variant.again)
 
 
 def settings(folder: Path) -> Settings:

@@ -167,6 +167,9 @@ class Paper:
     Attributes:
         description: what tells this variant from the others.
         undoes: one line for a photographer: which blur it is trained for.
+        again: the steps, without chance, that all images of its training go through first: a restored image that goes
+            through them is what was restored, or its blur is another one (`inference.outside`). Empty where chance
+            draws the blur.
         ours: its column in the paper's table, or the name it would have there.
         value_range: (black, white) of the networks' images.
         generator_terms: the first one, unweighted, is also the validation loss.
@@ -190,6 +193,7 @@ class Paper:
     reported: Reported
     protocol: Protocol
     dropout_at_test: bool = False
+    again: Sequence[Step] = ()
     departures: Sequence[str] = ()
     baselines: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)  # uint8 [H, W, 3] -> same
 

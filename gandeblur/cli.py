@@ -35,14 +35,28 @@ def _parser():
     restore.add_argument(
         "--tile", type=_tile, default="auto", help="side of the tiles in pixels; none: whole; auto: as --memory allows"
     )
-    restore.add_argument(
-        "--memory", type=_memory, default=_memory("4GiB"), help="what it may take, such as 800MiB (default: 4GiB)"
-    )
+    _add_memory(restore)
     restore.add_argument(
         "--self_ensemble", action="store_true", help="mean over the 8 flips and turns: a little better, 8 times slower"
     )
 
     restore.add_argument("--compare", action="store_true", help="also write OUT/compare.html, before and after")
+
+    app = command(_app, "app", "Serve a page, to this machine alone, on which photographs are restored.")
+    app.add_argument(
+        "--model",
+        action="append",
+        help="as for restore; give it again for more (default: all that are here)",
+    )
+    _add_precision(app)
+    _add_memory(app)
+    app.add_argument("--port", type=int, help="default: the first free one from 7860 on")
+    app.add_argument("--no_browser", action="store_true", help="print the address, open nothing")
+    app.add_argument(
+        "--most_bytes", type=_memory, default=_memory("100MiB"), help="of a file that is taken (default: 100MiB)"
+    )
+    app.add_argument("--most_megapixels", type=int, default=100, help="of a photograph that is taken (default: 100)")
+    app.set_defaults(out=None)
 
     models = command(_models, "models", "List the trained networks that are here, and what each undoes.")
     models.set_defaults(out=None)
@@ -122,8 +136,18 @@ def _add_model(options):
     options.add_argument(
         "--model", required=True, help="a name that `gandeblur models` lists, a run's folder, or its weights file"
     )
+    _add_precision(options)
+
+
+def _add_precision(options):
     options.add_argument(
         "--precision", choices=["float32", "bfloat16"], default="float32", help="of the arithmetic (default: float32)"
+    )
+
+
+def _add_memory(options):
+    options.add_argument(
+        "--memory", type=_memory, default=_memory("4GiB"), help="what it may take, such as 800MiB (default: 4GiB)"
     )
 
 
@@ -174,6 +198,7 @@ def _restore(options):
     failed = restore_files(
         deblur.restore,
         todo,
+        deblur.remark,
         tile=options.tile,
         memory_bytes=options.memory,
         self_ensemble=options.self_ensemble,
@@ -188,11 +213,31 @@ def _restore(options):
     return 0
 
 
+def _app(options):
+    from gandeblur.inference.app import serve
+    from gandeblur.weights import names
+
+    networks = {Path(model).name: _open(model, options.precision) for model in options.model or names()}
+    serve(
+        networks,
+        port=options.port,
+        browser=not options.no_browser,
+        most_bytes=int(options.most_bytes),
+        most_megapixels=options.most_megapixels,
+        memory_bytes=options.memory,
+    )
+    return 0
+
+
 def _load(options):
+    return _open(options.model, options.precision)
+
+
+def _open(model, precision):
     import gandeblur
 
-    deblur = gandeblur.load(options.model, precision=options.precision)
-    print(f"{options.model}: for {deblur.purpose}", file=sys.stderr, flush=True)
+    deblur = gandeblur.load(model, precision=precision)
+    print(f"{model}: for {deblur.purpose}", file=sys.stderr, flush=True)
     return deblur
 
 

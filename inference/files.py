@@ -16,6 +16,7 @@ from gandeblur.files import replacing
 from gandeblur.inference import photographs, video
 
 Restore = Callable[..., np.ndarray]  # `Deblurrer.restore`
+Remark = Callable[[np.ndarray, np.ndarray], str]  # `Deblurrer.remark`
 
 
 class Job(NamedTuple):
@@ -63,12 +64,19 @@ def jobs(inputs: Sequence[str], out: Path, force: bool = False) -> list[Job]:
     return found
 
 
-def restore_files(restore: Restore, todo: Iterable[Job], **options: Any) -> list[tuple[Job, str]]:
+def _no_remark(blurred, restored):
+    return ""
+
+
+def restore_files(
+    restore: Restore, todo: Iterable[Job], remark: Remark = _no_remark, **options: Any
+) -> list[tuple[Job, str]]:
     """Restores files one after the other, with a progress bar; a bad one does not stop the rest.
 
     Args:
         restore: array -> array, see `Deblurrer.restore`.
         todo: see `jobs`.
+        remark: (blurred, restored) -> what to say of a photograph, see `Deblurrer.remark`.
         options: of `restore`.
 
     Returns:
@@ -92,22 +100,48 @@ def restore_files(restore: Restore, todo: Iterable[Job], **options: Any) -> list
                     target.parent.mkdir(parents=True, exist_ok=True)
                     video.restore_video(restore, source, target, part_done, **options)
                 else:
-                    photograph = photographs.read(source)
-                    restored = restore(photograph.pixels, progress=part_done, **options)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    photographs.write(target, restored, photograph)
-                    notes = photograph.notes
+                    notes = restore_photograph(restore, source, target, remark, progress=part_done, **options)
             except OSError:  # the disk is full, or the folder is not ours: so it will be for the next picture
                 raise
             except Exception as error:
-                reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-                reason = reason.splitlines()[0]
-                line = reason if reason.startswith(str(source)) else f"{source}: {reason}"
+                line = failure(source, error)
                 failed.append((Job(source, target), line))
                 console.print(f"failed: {line}", style="red", highlight=False, soft_wrap=True)
                 continue
             print(f"{target} ({'; '.join(notes)})" if notes else target, flush=True)
     return failed
+
+
+def restore_photograph(
+    restore: Restore, source: Path, target: Path, remark: Remark = _no_remark, **options: Any
+) -> tuple[str, ...]:
+    """Restores one image file into another, which appears whole or not at all.
+
+    Args:
+        restore: array -> array, see `Deblurrer.restore`.
+        source: file to read.
+        target: file to write or replace; its folder is made.
+        remark: as of `restore_files`.
+        options: of `restore`.
+
+    Returns:
+        What a user should know, in words: what of the file could not be kept, and the remark.
+
+    Raises:
+        InputError: the source cannot be read, or does not fit into the memory.
+    """
+    photograph = photographs.read(source)
+    restored = restore(photograph.pixels, **options)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    photographs.write(target, restored, photograph)
+    return tuple(filter(None, (*photograph.notes, remark(photograph.pixels, restored))))
+
+
+def failure(source: Path, error: Exception) -> str:
+    """One line that names the file and says why it could not be restored."""
+    reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    reason = reason.splitlines()[0]
+    return reason if reason.startswith(str(source)) else f"{source}: {reason}"
 
 
 def write_page(path: Path, done: Sequence[Job], model: str, purpose: str) -> None:
@@ -129,11 +163,8 @@ def write_page(path: Path, done: Sequence[Job], model: str, purpose: str) -> Non
         for kind, photograph in (("before", before), ("after", after)):
             copy = path.parent / "compare" / f"{number:04d}_{kind}.png"
             copy.parent.mkdir(exist_ok=True)
-            pixels = photograph.pixels
-            if pixels.dtype != np.uint8:
-                pixels = (pixels // 257).astype(np.uint8)
             with replacing(copy) as temporary:
-                Image.fromarray(pixels).save(temporary)
+                Image.fromarray(photographs.in_8_bits(photograph.pixels)).save(temporary)
             names[kind] = f"compare/{copy.name}"
         pairs.append({"name": target.relative_to(path.parent), **names})
     environment = jinja2.Environment(loader=jinja2.PackageLoader("gandeblur.inference", "."), autoescape=True)

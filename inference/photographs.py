@@ -91,6 +91,11 @@ def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
             _write_tiff_16(temporary, array, photograph.extras)
 
 
+def in_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """uint8 or uint16 -> uint8, for what shows no more."""
+    return pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
+
+
 def _read(path, image):
     if getattr(image, "n_frames", 1) > 1 and image.format not in ("MPO", "TIFF"):
         raise InputError(f"{path}: holds {image.n_frames} pictures; restore them one by one, or as a video")

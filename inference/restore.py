@@ -1,7 +1,7 @@
 """Restoring pictures with a trained generator: of any size, whole or in tiles."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from gandeblur.data.images import read_image
 from gandeblur.errors import InputError
-from gandeblur.inference import tiles
+from gandeblur.inference import outside, tiles
 from gandeblur.models.layers import own_statistics
 
 MARGIN_PX = 32  # see `tiles.windows`; docs/using.md measures what a wider one would change
@@ -31,6 +31,7 @@ class Deblurrer:
         size_multiple: the generator takes sides that are a multiple of this.
         dropout: whether the generator's dropout stays active: each call then gives another result.
         description: of the run that trained it, see `experiments.description`; empty if unknown.
+        again: what all images of its training went through, see `outside.remark`.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Deblurrer:
         size_multiple: int = 1,
         dropout: bool = False,
         description: dict | None = None,
+        again: Sequence[Callable] = (),
     ):
         self.generator = generator
         self.value_range = value_range
         self.size_multiple = size_multiple
         self.dropout = dropout
         self.description = description or {}
+        self.again = again
         probe = 256
         self._shrink = probe - generator.compute_output_shape((1, probe, probe, 3))[1]
         self._forward = self._run if dropout else _compiled(self._run)
@@ -119,6 +122,10 @@ class Deblurrer:
         if not np.isfinite(total).all():
             raise ValueError("the generator returned NaN or infinite values")
         return np.rint(np.clip(total, 0, 1) * np.float32(np.iinfo(image.dtype).max)).astype(image.dtype)
+
+    def remark(self, blurred: np.ndarray, restored: np.ndarray) -> str:
+        """What to say to a user whose photograph has another blur; see `outside.remark`."""
+        return outside.remark(blurred, restored, self.again)
 
     def _restore(self, image, tile, memory_bytes, progress):
         """`[H, W, 3]` of whole numbers -> float32 `[H, W, 3]`, [0, 1] if it is in the value range."""

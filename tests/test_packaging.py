@@ -83,7 +83,9 @@ def test_constraints_pin_all_that_an_installation_brings():
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line and line[0] != "#"}
     extras = PROJECT["optional-dependencies"]
-    wanted = [*PROJECT["dependencies"], *extras["test"], *extras["jax"], *extras["video"], *extras["export"]]
+    wanted = [*PROJECT["dependencies"]]
+    for extra in ("test", "jax", "video", "export", "app"):
+        wanted += extras[extra]
     seen = set()
     while wanted:
         requirement = Requirement(wanted.pop())

@@ -1,0 +1,43 @@
+"""Tells from what a network made of a photograph that its blur is not the one that the network was trained for."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+# Grey levels of 255, root mean square. GAN-D's own images leave 3 to 5 (noise and JPEG), other blur 8 and more.
+MOST_LEFT = 6.5
+# Photographs that were sharp get 1.01 to 1.06 times their differences of neighbours, blurred ones 1.05 to 1.4.
+LEAST_SHARPENED = 1.05
+NO_CHANCE = (0, 0)  # the steps' seed: they draw nothing
+SIDE_PX = 1024  # so much of the middle is looked at
+
+
+def remark(blurred: np.ndarray, restored: np.ndarray, again: Sequence[Callable] = ()) -> str:
+    """A remark for the user, empty where there is nothing to say.
+
+    Args:
+        blurred: uint8 or uint16 `[H, W, 3]`.
+        restored: the same, as the network returned it.
+        again: steps, (`[H, W, 3]` in [0, 1], seed) -> the same, that all images of the network's training went
+            through. What it restored, blurred by them again, has to be the photograph. Empty where chance draws the
+            blur: then what counts is how much sharper the photograph became.
+    """
+    before, after = (_middle(image) for image in (blurred, restored))
+    if again:
+        for step in again:
+            after = np.asarray(step(after, NO_CHANCE), np.float32)
+        left = 255 * np.sqrt(np.mean(np.square(after - before)))
+        return "not the blur that this network undoes: expect a wrong picture" if left > MOST_LEFT else ""
+    sharpened = _differences(after) / max(_differences(before), 1e-6)
+    return "hardly changed: little of the blur that this network undoes" if sharpened < LEAST_SHARPENED else ""
+
+
+def _middle(image):
+    rows, columns = (slice(max(0, side - SIDE_PX) // 2, None) for side in image.shape[:2])
+    part = image[rows, columns][:SIDE_PX, :SIDE_PX]
+    return part.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+
+
+def _differences(image):
+    """Root mean square of the differences of horizontal and of vertical neighbours."""
+    return np.sqrt(sum(np.mean(np.square(np.diff(image, axis=axis))) for axis in (0, 1) if image.shape[axis] > 1))
