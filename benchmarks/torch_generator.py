@@ -28,8 +28,10 @@ class TorchGenerator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        # Keras' own walk over the graph, private there: a benchmark may.
-        return self.graph._run_through_graph([images], operation_fn=lambda layer: self.steps[layer.name])
+        # Keras' own walk over the graph, private there: a benchmark may. It passes masks and the like by name.
+        return self.graph._run_through_graph(
+            [images], operation_fn=lambda layer: lambda *inputs, **_: self.steps[layer.name](*inputs)
+        )
 
     def _step(self, layer: Any) -> Callable:
         name = layer.name
@@ -61,7 +63,7 @@ class TorchGenerator(nn.Module):
             case "Concatenate":
                 return lambda inputs: torch.cat(inputs, 1)
             case "Clip":
-                return lambda x, low=None, high=None, **_: torch.clip(x, layer.x_min, layer.x_max)
+                return lambda x: torch.clip(x, layer.x_min, layer.x_max)
             case "UpSampling2D":
                 return lambda x: functional.interpolate(x, scale_factor=2, mode="nearest")
             case "ReflectPadding2D":

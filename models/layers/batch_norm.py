@@ -3,7 +3,7 @@
 from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from gandeblur.models.layers.own_statistics import OwnStatistics
 
@@ -28,10 +28,7 @@ class BatchNormalization(OwnStatistics, layers.BatchNormalization):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if training or not self.own_statistics:
             return super().call(inputs, training=training, mask=mask)
-        x = ops.cast(inputs, "float32")
-        mean, variance = self._own_moments(x)
-        offset, scale = ops.cast(self.beta, "float32"), ops.cast(self.gamma, "float32")
-        return ops.cast((x - mean) * ops.rsqrt(variance + self.epsilon) * scale + offset, inputs.dtype)
+        return self._normalise(inputs, self.epsilon, self.gamma, self.beta)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "own_statistics": self.own_statistics}

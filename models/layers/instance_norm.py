@@ -28,9 +28,7 @@ class InstanceNormalization(OwnStatistics, keras.layers.Layer):
         self.epsilon = epsilon
 
     def call(self, inputs: Any) -> Any:
-        x = ops.cast(inputs, "float64" if self.compute_dtype == "float64" else "float32")
-        mean, variance = self._own_moments(x)
-        return ops.cast((x - mean) * ops.rsqrt(variance + self.epsilon), self.compute_dtype)
+        return self._normalise(ops.cast(inputs, self.compute_dtype), self.epsilon)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -38,7 +38,8 @@ def plain_convolution() -> Iterator[None]:
         _plain.reset(token)
 
 
-def _has_accelerator():
+def has_accelerator() -> bool:
+    """Whether tensors live on a GPU or TPU."""
     # This initialises TensorFlow, which fixes the logical devices: a layer that computes has weights, which did so.
     return not keras.distribution.list_devices()[0].startswith("cpu")
 
@@ -85,7 +86,7 @@ class Conv2D(keras.layers.Conv2D):
             and (
                 self.padding == "same" or all(n >= k for n, k in zip(inputs.shape[1:3], self.kernel_size, strict=True))
             )
-            and not _has_accelerator()
+            and not has_accelerator()
         )
 
 

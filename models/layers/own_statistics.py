@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from gandeblur.models.layers.large_kernel_conv import has_accelerator
+
 Moments = tuple[Any, Any]  # mean and variance of each channel, float32 `[B, 1, 1, C]` or `[1, 1, 1, C]`
 
 
@@ -20,16 +22,77 @@ class OwnStatistics:
     given: Moments | None = None  # to be used in place of the image's own
     seen: list[Moments] | None = None  # receives what is used
 
-    def _own_moments(self, x: Any) -> Moments:
-        """The moments to normalise float `[B, H, W, C]` by: plain means, so that they have second derivatives."""
-        if self.given is not None:
-            moments = self.given
+    def _normalise(self, x: Any, epsilon: float, scale: Any = None, offset: Any = None) -> Any:
+        """(x - mean) / sqrt(variance + epsilon) * scale + offset, for `[B, H, W, C]`, in at least float32.
+
+        Returns:
+            The same shape and type, normalised by each image's own moments or by the given ones.
+        """
+        if _fusible(x):
+            y, moments = _fused(x, self.given, epsilon, scale, offset)
         else:
-            mean = ops.mean(x, axis=(1, 2), keepdims=True)
-            moments = mean, ops.mean(ops.square(x - mean), axis=(1, 2), keepdims=True)
+            # Plain means, as they have second derivatives; `tf.nn.moments`, on which Keras' layers rest, stops them.
+            wide = ops.cast(x, "float64" if keras.backend.standardize_dtype(x.dtype) == "float64" else "float32")
+            moments = self.given or _moments(wide)
+            mean, variance = moments
+            y = (wide - mean) * ops.rsqrt(variance + epsilon)
+            if scale is not None:
+                y = y * ops.cast(scale, y.dtype) + ops.cast(offset, y.dtype)
+            y = ops.cast(y, x.dtype)
         if self.seen is not None:
             self.seen.append(moments)
-        return moments
+        return y
+
+
+def _moments(x):
+    mean = ops.mean(x, axis=(1, 2), keepdims=True)
+    return mean, ops.mean(ops.square(x - mean), axis=(1, 2), keepdims=True)
+
+
+def _fusible(x):
+    return (
+        keras.backend.backend() == "tensorflow"
+        and keras.backend.standardize_dtype(x.dtype) in ("float32", "bfloat16")
+        and None not in x.shape
+        and not has_accelerator()
+    )
+
+
+def _fused(x, given, epsilon, scale, offset):
+    """TensorFlow's batch normalisation, image by image: one operation, where a CPU spends most of its time on eight.
+
+    Of IRD-GAN's time in bfloat16 they took two thirds. Its gradients are exact to the second order.
+    """
+    import tensorflow as tf
+
+    batch, height, width, channels = x.shape
+    scale = tf.ones(channels) if scale is None else tf.cast(scale, tf.float32)
+    offset = tf.zeros(channels) if offset is None else tf.cast(offset, tf.float32)
+    images, own = [], []
+    for number, image in enumerate(tf.split(x, batch)):
+        mean, variance = (
+            [tf.zeros(0), tf.zeros(0)]  # its own
+            if given is None
+            else [tf.reshape(part[number % part.shape[0]], [channels]) for part in given]
+        )
+        done = tf.raw_ops.FusedBatchNormV3(
+            x=image,
+            scale=scale,
+            offset=offset,
+            mean=mean,
+            variance=variance,
+            epsilon=epsilon,
+            is_training=given is None,
+        )
+        images.append(done.y)
+        own.append((done.batch_mean, done.batch_variance))
+    if given is not None:
+        return tf.concat(images, 0), given
+    # It returns the unbiased variance.
+    biased = (height * width - 1) / (height * width)
+    shape = (batch, 1, 1, channels)
+    means, variances = (tf.reshape(tf.stack(parts), shape) for parts in zip(*own, strict=True))
+    return tf.concat(images, 0), (means, variances * biased)
 
 
 def own_statistics_layers(network: keras.Model) -> list[Any]:
