@@ -89,9 +89,8 @@ def test_statistics_of_equal_parts_are_those_of_the_whole():
         layer(part)
         return layer.seen
 
-    for found, whole in zip(
-        own_statistics.pooled([moments(part) for part in np.split(x, 3, axis=2)])[0], moments(x)[0]
-    ):
+    [pooled] = own_statistics.pooled([moments(part) for part in np.split(x, 3, axis=2)])
+    for found, whole in zip(pooled, moments(x)[0], strict=True):
         np.testing.assert_allclose(found, whole, rtol=1e-5)
 
 
