@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
-ACTIVATIONS = {"linear": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
+ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
 class TorchGenerator(nn.Module):
@@ -55,7 +55,7 @@ class TorchGenerator(nn.Module):
             case "LeakyReLU":
                 return lambda x: functional.leaky_relu(x, layer.negative_slope)
             case "Activation":
-                return ACTIVATIONS[layer.activation.__name__]
+                return lambda x: _activated(x, layer)
             case "Add":
                 return lambda inputs: sum(inputs[1:], inputs[0])
             case "Average":
@@ -89,7 +89,7 @@ class TorchGenerator(nn.Module):
         x = _same(x, layer.kernel_size, layer.strides, layer.padding, 0.0)
         kernel, bias = (self.kernels[f"{layer.name}/{part}"] for part in ("kernel", "bias"))
         y = functional.conv2d(x, kernel, bias, layer.strides)
-        return ACTIVATIONS[layer.activation.__name__](y)
+        return _activated(y, layer)
 
     def _convolve_transposed(self, x, layer):
         kernel, bias = (self.kernels[f"{layer.name}/{part}"] for part in ("kernel", "bias"))
@@ -98,7 +98,7 @@ class TorchGenerator(nn.Module):
             cut = [max(size - stride, 0) // 2 for size, stride in zip(layer.kernel_size, layer.strides, strict=True)]
             height, width = (side * stride for side, stride in zip(x.shape[2:], layer.strides, strict=True))
             y = y[:, :, cut[0] : cut[0] + height, cut[1] : cut[1] + width]
-        return ACTIVATIONS[layer.activation.__name__](y)
+        return _activated(y, layer)
 
     def _batch_norm(self, x, layer):
         gamma, beta, mean, variance = (self.kernels[f"{layer.name}/{part}"] for part in BATCH_NORM)
@@ -106,6 +106,11 @@ class TorchGenerator(nn.Module):
         return functional.batch_norm(
             x, None if own else mean, None if own else variance, gamma, beta, training=own, eps=layer.epsilon
         )
+
+
+def _activated(x, layer):
+    name = getattr(layer.activation, "__name__", "linear")
+    return x if name == "linear" else ACTIVATIONS[name](x)
 
 
 def _parameter(value):

@@ -80,7 +80,13 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
                 button = gr.Button("Restore", variant="primary", elem_id="restore")
             with gr.Column(scale=2):
                 slider = gr.ImageSlider(
-                    label="Before and after", type="pil", format="png", interactive=False, elem_id="slider", height=500
+                    label="Before and after",
+                    type="pil",
+                    format="png",
+                    interactive=False,
+                    buttons=["fullscreen"],  # not its download: the picture here may be a smaller copy
+                    elem_id="slider",
+                    height=500,
                 )
                 download = gr.DownloadButton("Download at full quality", interactive=False, elem_id="download")
         nothing = lambda: (None, gr.DownloadButton(value=None, interactive=False))  # noqa: E731
