@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 import functools
-import importlib.metadata
+import importlib
 import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -143,8 +143,11 @@ def steps_in_words(steps: Sequence[Step]) -> str:
 
 
 def versions() -> dict[str, str]:
-    names = ("gandeblur", "tensorflow", "keras", "numpy", "pillow", "scikit-image")
-    return {name: importlib.metadata.version(name) for name in names} | {"backend": keras.backend.backend()}
+    # Not by the distributions' metadata: TensorFlow is also installed as tensorflow-cpu, this as a folder on the path.
+    modules = {"pillow": "PIL", "scikit-image": "skimage"}
+    names = ("gandeblur", "tensorflow", "keras", "numpy", *modules)
+    found = {name: importlib.import_module(modules.get(name, name)).__version__ for name in names}
+    return found | {"backend": keras.backend.backend()}
 
 
 @functools.cache  # a run asks several times
