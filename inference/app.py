@@ -6,6 +6,8 @@ no other file; both are gone when the command ends.
 
 import contextlib
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -103,7 +105,7 @@ def serve(
     most_megapixels: int = 100,
     **options: Any,
 ) -> None:
-    """Serves the page on 127.0.0.1 until Ctrl-C.
+    """Serves the page on 127.0.0.1 until Ctrl-C or SIGTERM.
 
     Args:
         networks: see `page`.
@@ -116,10 +118,11 @@ def serve(
     Raises:
         InputError: Gradio is not installed, or the port is taken.
     """
-    gr = _gradio()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the folder goes
     Image.MAX_IMAGE_PIXELS = most_megapixels * 10**6 // 2  # Pillow refuses at twice this number
     with tempfile.TemporaryDirectory(prefix="gandeblur-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
+        os.environ["GRADIO_TEMP_DIR"] = folder  # before the import, which reads it
+        gr = _gradio()
         blocks = page(networks, **options).queue(max_size=WAITING)
         fonts = {"font": ("system-ui", "sans-serif"), "font_mono": ("ui-monospace", "monospace")}  # none from the net
         try:
@@ -136,7 +139,7 @@ def serve(
                 prevent_thread_lock=True,
             )
         except OSError as error:
-            raise InputError(f"--port={port}: cannot be served ({error}); choose another") from error
+            raise InputError(f"port {port or '7860 and a hundred more'}: taken; choose another by --port") from error
         print(f"{address} (Ctrl-C ends it)", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             blocks.block_thread()

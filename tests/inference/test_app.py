@@ -1,5 +1,6 @@
 """The page in a real browser: Chromium, headless, driven by Selenium."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -26,11 +27,16 @@ CHROMIUM = (
 
 
 @pytest.fixture(scope="module")
-def address():
+def address(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("temporary")
     command = [sys.executable, "-m", "gandeblur", "app", "--no_browser", f"--model={MODEL}", "--most_bytes=200KiB"]
-    with subprocess.Popen([*command, "--most_megapixels=1"], stdout=subprocess.PIPE, text=True) as process:
+    command.append("--most_megapixels=1")
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         yield re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+        assert list(folder.iterdir())
         process.terminate()
+    assert not list(folder.iterdir()), "pictures are left behind"
 
 
 @pytest.fixture
@@ -114,6 +120,14 @@ def test_limits_of_bytes_and_pixels(browser, address, tmp_path):
     browser.get(address)
     browser.find_element("css selector", "input[type=file]").send_keys(str(tmp_path / "heavy.png"))
     said(browser, "maximum")
+
+
+def test_a_port_that_is_taken(address):
+    command = [sys.executable, "-m", "gandeblur", "app", "--no_browser", f"--model={MODEL}"]
+    port = address.rpartition(":")[2]
+    done = subprocess.run([*command, f"--port={port}"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"error: port {port}: taken; choose another by --port"
 
 
 @pytest.mark.parametrize("path", ["/etc/hostname", __file__, "../../etc/hostname"])
