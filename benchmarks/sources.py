@@ -1,0 +1,62 @@
+"""How blurred the crops are that a training sees, source by source, and the images that it is tested on.
+
+    python benchmarks/sources.py ird_gan --train_data=PAIRS,PHOTOGRAPHS --test_data=TEST
+
+Quantiles of the PSNR (dB, 8-bit RGB) of blurred crops against sharp ones. A source that teaches has about the test's.
+"""
+
+import argparse
+
+import numpy as np
+
+from gandeblur.data import pipeline
+from gandeblur.data.images import to_uint8
+from gandeblur.evaluation import metrics
+from gandeblur.experiments import sources
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments.settings import choose
+
+QUANTILES = (5, 25, 50, 75, 95)
+
+
+def row(name, pairs):
+    scores = [metrics.psnr_db(to_uint8(blurred, (0, 1)), to_uint8(sharp, (0, 1))) for blurred, sharp in pairs]
+    scores = [min(score, 60.0) for score in scores]  # a crop of sky is infinitely good
+    values = "".join(f"{value:7.1f}" for value in np.percentile(scores, QUANTILES))
+    print(f"{name:42} {len(scores):6} {np.mean(scores):7.1f}{values}", flush=True)
+
+
+def crops(settings, images, count):
+    """(blurred, sharp) of the training's stream."""
+    stream = sources.training_batches(settings, [images], 0)
+    for degraded, sharp, *_ in stream.unbatch().take(count).as_numpy_iterator():
+        yield degraded, sharp
+
+
+def whole(source, condition):
+    stream = pipeline.evaluation_stream(source, size_px=condition.size_px, batch_size=1, seed=0)
+    for degraded, sharp in stream.as_numpy_iterator():
+        yield degraded[0], sharp[0]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", choices=EXPERIMENTS)
+    parser.add_argument("--preset", default="pixels")
+    parser.add_argument("--train_data", type=lambda text: text.split(","))
+    parser.add_argument("--test_data", type=lambda text: text.split(","))
+    parser.add_argument("--crops", type=int, default=400, help="of each source")
+    arguments = parser.parse_args()
+    data = {"train_data": arguments.train_data, "test_data": arguments.test_data}
+    settings = choose(EXPERIMENTS[arguments.experiment], preset=arguments.preset, workdir="unused", **data)
+    head = "".join(f"{quantile:6}%" for quantile in QUANTILES)
+    print(f"{'source, crops of the training':42}  count    mean{head}")
+    for images, _ in sources.training_images(settings):
+        row(images.name, crops(settings, images, arguments.crops))
+    print("test, whole images")
+    for name, condition, source in sources.scored(settings, sources.test_images(settings)):
+        row(name, whole(source, condition))
+
+
+if __name__ == "__main__":
+    main()
