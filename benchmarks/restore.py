@@ -62,7 +62,7 @@ def case(name: str, precision: str, rival: bool, width: int, height: int, memory
 
 
 def in_torch(generator: "keras.Model", paper: "Paper", precision: str) -> "Callable[[np.ndarray], np.ndarray]":
-    """uint8 `[H, W, 3]` -> the same, in PyTorch."""
+    """uint8 `[H, W, 3]` -> the same, in PyTorch; first held against Keras."""
     import numpy as np
     import torch
     from torch.nn import functional
@@ -70,6 +70,12 @@ def in_torch(generator: "keras.Model", paper: "Paper", precision: str) -> "Calla
 
     network = TorchGenerator(generator).eval()
     black, white = paper.value_range
+    probe = black + (white - black) * np.random.default_rng(1).random((1, 512, 512, 3), np.float32)
+    with torch.inference_mode():
+        theirs = network(torch.from_numpy(probe).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+    difference = np.abs(theirs - np.asarray(generator(probe))).max() / (white - black)
+    if difference > 1e-3:
+        raise SystemExit(f"{paper.name}: PyTorch's generator differs by {difference:.1e} of the range")
 
     def restore(image):
         height, width = image.shape[:2]

@@ -66,6 +66,9 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
                 gr.Info(note, duration=None)
             yield shown, gr.DownloadButton(value=str(target), interactive=True)  # Gradio copies the file
 
+    def nothing_yet() -> tuple[Any, Any]:
+        return None, gr.DownloadButton(value=None, interactive=False)
+
     with gr.Blocks(title="gandeblur", analytics_enabled=False, delete_cache=(KEPT_S, KEPT_S)) as blocks:
         gr.Markdown("# gandeblur\nRestores blurred photographs. They stay on this machine.")
         with gr.Row():
@@ -91,8 +94,7 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
                     height=500,
                 )
                 download = gr.DownloadButton("Download at full quality", interactive=False, elem_id="download")
-        nothing = lambda: (None, gr.DownloadButton(value=None, interactive=False))  # noqa: E731
-        upload.change(nothing, None, [slider, download], api_visibility="private")
+        upload.change(nothing_yet, None, [slider, download], api_visibility="private")
         button.click(restore, [upload, name, ensemble], [slider, download], api_visibility="private")
     return blocks
 

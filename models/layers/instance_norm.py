@@ -14,8 +14,8 @@ class InstanceNormalization(OwnStatistics, keras.layers.Layer):
 
         y = (x - m) / sqrt(v + epsilon),    m = mean x, v = mean (x - m)^2 over height and width
 
-    The moments are plain means on purpose: TensorFlow's `tf.nn.moments`, on which Keras' own normalisation layers
-    rest, stops the gradient of the mean, which makes second derivatives, and so a gradient penalty, wrong.
+    Keras' own normalisation layers rest on TensorFlow's `tf.nn.moments`, which stops the gradient of the mean: second
+    derivatives, and so a gradient penalty, come out wrong. Here they are exact, whichever way it is computed.
 
     Input: float `[B, H, W, C]`. Output: the same shape and type, computed in at least float32.
 
