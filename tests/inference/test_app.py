@@ -19,9 +19,10 @@ if not (shutil.which("chromium") and shutil.which("chromedriver")):
 
 WAIT_S = 120
 MODEL = "gan_d"
-# Without those of the second line, Chromium calls its maker's hosts at each start.
+# Without those of the other lines, Chromium calls its maker's hosts at each start.
 CHROMIUM = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1300,1000", "--no-first-run", "--disable-quic"),
+    *("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1300,1000", "--disable-dev-shm-usage"),
+    *("--no-first-run", "--disable-quic"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 
