@@ -44,27 +44,15 @@ def torch_step(batch):
         import torch
     except ImportError:
         return None
-    from torch import nn
+    from torch_generator import TorchGenerator
 
-    maps, wide = WIDTHS["maps"], WIDTHS["wide_maps"]
-    network = nn.Sequential(
-        nn.Conv2d(3, maps, (1, 121), padding="same"),
-        nn.ReLU(),
-        nn.Conv2d(maps, maps, (121, 1), padding="same"),
-        nn.ReLU(),
-        nn.Conv2d(maps, maps, 16, padding="same"),
-        nn.ReLU(),
-        nn.Conv2d(maps, wide, 1),
-        nn.ReLU(),
-        nn.ConvTranspose2d(wide, 3, 8),
-    )
+    network = TorchGenerator(gan_d.generator(**WIDTHS)).requires_grad_()
     optimizer = torch.optim.Adam(network.parameters(), 1e-5)
     degraded, sharp = (torch.from_numpy(side.transpose(0, 3, 1, 2).copy()) for side in images(batch))
 
     def step():
         optimizer.zero_grad()
-        restored = network(degraded)[:, :, 3:-4, 3:-4]
-        loss = ((restored - sharp) ** 2).mean()
+        loss = ((network(degraded) - sharp) ** 2).mean()
         loss.backward()
         optimizer.step()
         return float(loss.detach())

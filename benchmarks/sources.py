@@ -10,22 +10,22 @@ import argparse
 
 import numpy as np
 
-from gandeblur.data import pipeline
 from gandeblur.data.images import to_uint8
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import sources
+from gandeblur.experiments.evaluate import pairs
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.experiments.settings import choose
 
 QUANTILES = (5, 25, 50, 75, 95)
 
 
-def row(name, pairs):
+def row(name, images):
+    """Prints the row of some (blurred, sharp) images, uint8."""
     scores, brighter = [], []
-    for blurred, sharp in pairs:
-        score = metrics.psnr_db(to_uint8(blurred, (0, 1)), to_uint8(sharp, (0, 1)))
-        scores.append(min(score, 60.0))  # a crop of sky is infinitely good
-        brighter.append(255 * np.mean(blurred - sharp))
+    for blurred, sharp in images:
+        scores.append(min(metrics.psnr_db(blurred, sharp), 60.0))  # a crop of sky is infinitely good
+        brighter.append(np.mean(blurred) - np.mean(sharp))
     values = "".join(f"{value:7.1f}" for value in np.percentile(scores, QUANTILES))
     print(f"{name:42} {len(scores):6} {np.mean(scores):7.1f}{values} {np.mean(brighter):9.1f}", flush=True)
 
@@ -34,13 +34,7 @@ def crops(settings, images, count):
     """(blurred, sharp) of the training's stream."""
     stream = sources.training_batches(settings, [images], 0)
     for degraded, sharp, *_ in stream.unbatch().take(count).as_numpy_iterator():
-        yield degraded, sharp
-
-
-def whole(source, condition):
-    stream = pipeline.evaluation_stream(source, size_px=condition.size_px, batch_size=1, seed=0)
-    for degraded, sharp in stream.as_numpy_iterator():
-        yield degraded[0], sharp[0]
+        yield to_uint8(degraded, (0, 1)), to_uint8(sharp, (0, 1))
 
 
 def main():
@@ -59,7 +53,7 @@ def main():
         row(images.name, crops(settings, images, arguments.crops))
     print("test, whole images")
     for name, condition, source in sources.scored(settings, sources.test_images(settings)):
-        row(name, whole(source, condition))
+        row(name, (images for _, *images in pairs(source, condition)))
 
 
 if __name__ == "__main__":

@@ -195,20 +195,14 @@ def _restore(options):
 
     todo = jobs(options.inputs, options.out, options.force)  # first: what is wrong there shows at once
     deblur = _load(options)
-    failed = restore_files(
-        deblur.restore,
-        todo,
-        deblur.remark,
-        tile=options.tile,
-        memory_bytes=options.memory,
-        self_ensemble=options.self_ensemble,
-    )
-    done = [job for job in todo if job not in dict(failed)]  # not by its target: an older one may be there
+    choices = {"tile": options.tile, "memory_bytes": options.memory, "self_ensemble": options.self_ensemble}
+    failed = dict(restore_files(deblur.restore, todo, deblur.remark, **choices))
+    done = [job for job in todo if job not in failed]  # not by its target: an older one may be there
     if options.compare and done:
         write_page(options.out / "compare.html", done, Path(options.model).name, deblur.purpose)
         print(options.out / "compare.html")
     if failed:
-        print(f"\n{len(failed)} of {len(todo)} failed:", *dict(failed).values(), sep="\n", file=sys.stderr)
+        print(f"\n{len(failed)} of {len(todo)} failed:", *failed.values(), sep="\n", file=sys.stderr)
         return 1
     return 0
 
