@@ -15,17 +15,20 @@ from gandeblur.data.degradations import blur
 
 @dataclass(frozen=True)
 class MotionBlur:
-    """One camera motion for the whole image: blurred = kernel * sharp.
+    """One camera motion for the whole image: blurred = (kernel * sharp^gamma)^(1 / gamma).
 
     A kernel sums to 1, so that the brightness stays. Beyond the border the nearest pixel is repeated.
 
     Attributes:
         parameters: of the camera's path, `PAPER` or `SCRIPT`.
         exposures: fractions of the path, in (0, 1], each as likely.
+        gamma: 1 takes means of the stored values, as DeblurGAN does. A camera takes means of light, which is about
+            2.2: what moves grows brighter, the more so the stronger its contrast.
     """
 
     parameters: Parameters
     exposures: tuple[float, ...] = EXPOSURES
+    gamma: float = 1.0
 
     def draw(self, seed: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
         """Kernels, float32 `[count, k, k]`, from an integer seed `[2]`."""
@@ -41,4 +44,6 @@ class MotionBlur:
         Returns:
             float32 `[H, W, 3]` in [0, 1].
         """
-        return blur(image, None, kernel=kernel)
+        if self.gamma == 1.0:
+            return blur(image, None, kernel=kernel)
+        return blur(image**self.gamma, None, kernel=kernel) ** (1 / self.gamma)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import ndimage
 from skimage import data as pictures
 
 from gandeblur.data.blur.motion import MotionBlur
@@ -38,6 +39,15 @@ def test_a_path_of_length_0_changes_nothing():
     step = MotionBlur(replace(PAPER, length_px=0.0))
     for kernel in step.draw(SEED, 6):
         np.testing.assert_allclose(step(CAT, kernel), CAT, atol=2e-6)
+
+
+def test_with_a_gamma_it_is_light_that_is_averaged():
+    kernel = MotionBlur(SCRIPT).draw(SEED, 1)[0]
+    blurred = MotionBlur(SCRIPT, gamma=2.2)(CAT, kernel).numpy()
+    light = [ndimage.convolve(CAT.numpy()[..., c] ** 2.2, kernel.numpy(), mode="nearest") for c in range(3)]
+    np.testing.assert_allclose(blurred, np.stack(light, axis=-1) ** (1 / 2.2), atol=1e-4)
+    plain = MotionBlur(SCRIPT)(CAT, kernel).numpy()
+    assert blurred.mean() > plain.mean() + 0.002 and (blurred > plain - 1e-3).all()  # a convex mean
 
 
 def test_only_the_exposures_asked_for_are_drawn():
