@@ -4,6 +4,7 @@ Kept are the size, the kind of file, 8 or 16 bits, grey, transparency, the colou
 resolution, and a JPEG file's quantisation, that is, its quality. The EXIF orientation is applied to the pixels, once.
 """
 
+import math
 import struct
 import warnings
 import zlib
@@ -13,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, JpegImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp")
-_TIFF_TAGS = (270, 271, 272, 306, 315, 33432)  # description, maker, model, date, artist, copyright
+# A TIFF file's tags that describe the photograph: description, maker, model, software, date, artist, host computer,
+# XMP, copyright, IPTC. The others describe the pixels as they lie in the file.
+_TIFF_TAGS = (270, 271, 272, 305, 306, 315, 316, 700, 33432, 33723)
+_TIFF_GROUPS = (ExifTags.Base.ExifOffset, ExifTags.Base.GPSInfo)
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
 
 
@@ -53,8 +57,11 @@ def read(path: Path) -> Photograph:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            tags = _tiff_tags(path)
+            if tags and max(np.atleast_1d(tags.get(258, 1))) == 16:
+                return _read_tiff_16(path, tags)
             with Image.open(path, formats=_FORMATS) as image:
-                return _read(path, image)
+                return _read(path, image, tags)
     except InputError:
         raise
     except UnidentifiedImageError:
@@ -81,14 +88,18 @@ def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
     if photograph.alpha is not None:
         channels.append(photograph.alpha[..., None])
     array = np.concatenate(channels, axis=2)
+    extras = dict(photograph.extras)
+    tags = extras.pop("tags", None)
     with replacing(path) as temporary:
         if array.dtype == np.uint8:
             image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
-            image.save(temporary, format=photograph.format, **photograph.extras)
+            image.save(temporary, format=photograph.format, **extras)
         elif photograph.format == "PNG":
-            temporary.write_bytes(_png_16(array, photograph.extras))
+            temporary.write_bytes(_png_16(array, extras))
         else:
-            _write_tiff_16(temporary, array, photograph.extras)
+            _write_tiff_16(temporary, array, extras)
+        if tags:
+            _add_tiff_tags(temporary, tags)
 
 
 def in_8_bits(pixels: np.ndarray) -> np.ndarray:
@@ -96,7 +107,7 @@ def in_8_bits(pixels: np.ndarray) -> np.ndarray:
     return pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
 
 
-def _read(path, image):
+def _read(path, image, tags):
     if getattr(image, "n_frames", 1) > 1 and image.format not in ("MPO", "TIFF"):
         raise InputError(f"{path}: holds {image.n_frames} pictures; restore them one by one, or as a video")
     kind = {"MPO": "JPEG", "GIF": "PNG"}.get(image.format, image.format)  # a JPEG file with previews; a palette
@@ -105,17 +116,15 @@ def _read(path, image):
         notes.append(f"the first of {image.n_frames} pages")
     image.load()  # a PNG file's EXIF data may follow its pixels
     turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-    extras = _extras(image, kind)
-    bits = _bits(path, image)
+    extras = _extras(image, kind, tags)
+    bits = _bits(path, image, tags)
     if bits > 16:
         raise InputError(f"{path}: has {bits} bits per value; convert it to 8 or 16 first")
     if bits == 16:
-        array = _sixteen_bits(path, image)
-        array = _upright(array, turn)
-        channels = array.shape[2]
-        grey = channels < 3
-        colours = np.repeat(array[..., :1], 3, axis=2) if grey else array[..., :3]
-        return Photograph(colours, array[..., -1] if channels in (2, 4) else None, grey, kind, extras, tuple(notes))
+        import tensorflow as tf  # here: it takes seconds
+
+        array = tf.io.decode_png(path.read_bytes(), dtype=tf.uint16).numpy()
+        return _of_16_bits(array, turn, kind, extras)
     grey = image.mode in ("1", "L", "LA", "La")
     if image.mode == "CMYK":
         extras.pop("icc_profile", None)
@@ -125,31 +134,41 @@ def _read(path, image):
     return Photograph(_upright(np.asarray(image.convert("RGB")), turn), alpha, grey, kind, extras, tuple(notes))
 
 
-def _bits(path: Path, image: Image.Image) -> int:
-    """Of one value in the file; Pillow tells only for some kinds."""
-    if image.format == "PNG":
-        with open(path, "rb") as file:
-            return file.read(25)[24]  # in the IHDR chunk, always the first
-    if image.format == "TIFF":
-        return max(np.atleast_1d(image.tag_v2.get(258, 1)))  # type: ignore[attr-defined]
-    return 8
+def _of_16_bits(array, turn, kind, extras, notes=()):
+    """From uint16 `[H, W, channels]` as it lies in the file: Pillow keeps only the upper bytes of colours."""
+    array = _upright(array, turn)
+    grey, transparent = array.shape[2] < 3, array.shape[2] in (2, 4)
+    colours = np.repeat(array[..., :1], 3, axis=2) if grey else array[..., :3]
+    return Photograph(colours, array[..., -1] if transparent else None, grey, kind, extras, notes)
 
 
-def _sixteen_bits(path: Path, image: Image.Image) -> np.ndarray:
-    """uint16 `[H, W, channels]`, as it lies in the file: Pillow keeps only the upper bytes of colours."""
-    if image.format == "PNG":
-        import tensorflow as tf  # here: it takes seconds
-
-        return tf.io.decode_png(path.read_bytes(), dtype=tf.uint16).numpy()
+def _read_tiff_16(path, tags):
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        page = tiff.pages.first
+        pages, page = len(tiff.pages), tiff.pages.first
+        height, width = page.imagelength, page.imagewidth
+        if height * width > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
+            raise Image.DecompressionBombError
         array, axes = page.asarray(), page.axes
     if array.dtype != np.uint16 or not set(axes) <= set("YXS"):
         raise InputError(f"{path}: holds {array.dtype} values along {axes}; convert it to RGB of 8 or 16 bits first")
     array = array[..., None] if array.ndim == 2 else array
-    return np.moveaxis(array, axes.index("S"), -1) if "S" in axes else array
+    array = np.moveaxis(array, axes.index("S"), -1) if "S" in axes else array
+    extras = {"icc_profile": tags.get(TiffImagePlugin.ICCPROFILE), "tags": _told(tags)}
+    if tags.get(TiffImagePlugin.RESOLUTION_UNIT, 2) in (2, 3) and TiffImagePlugin.X_RESOLUTION in tags:
+        inch = 2.54 if tags.get(TiffImagePlugin.RESOLUTION_UNIT) == 3 else 1.0
+        extras["dpi"] = tuple(inch * float(tags[tag]) for tag in (282, 283))
+    notes = (f"the first of {pages} pages",) if pages > 1 else ()
+    return _of_16_bits(array, tags.get(ExifTags.Base.Orientation, 1), "TIFF", _present(extras), notes)
+
+
+def _bits(path: Path, image: Image.Image, tags: "TiffImagePlugin.ImageFileDirectory_v2 | None") -> int:
+    """Of one value in the file; Pillow tells only for some kinds."""
+    if image.format == "PNG":
+        with open(path, "rb") as file:
+            return file.read(25)[24]  # in the IHDR chunk, always the first
+    return max(np.atleast_1d(tags.get(258, 1))) if tags else 8
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
@@ -161,7 +180,7 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     return array[::-1] if orientation in (3, 4, 7, 8) else array
 
 
-def _extras(image: Image.Image, kind: str) -> dict[str, Any]:
+def _extras(image: Image.Image, kind: str, tags: "TiffImagePlugin.ImageFileDirectory_v2 | None") -> dict[str, Any]:
     """What Pillow's `save` takes to keep what belongs to the file."""
     exif = image.getexif()
     exif.pop(ExifTags.Base.Orientation, None)
@@ -177,11 +196,74 @@ def _extras(image: Image.Image, kind: str) -> dict[str, Any]:
     if kind == "WEBP":
         extras |= {"quality": 95}
     if kind == "TIFF":
-        told = {tag: image.tag_v2[tag] for tag in _TIFF_TAGS if tag in image.tag_v2}  # type: ignore[attr-defined]
-        extras |= {"compression": image.info.get("compression"), "tiffinfo": told}
+        extras |= {"compression": image.info.get("compression"), "tags": _told(tags)}
     if kind == "BMP":
         extras = {"dpi": extras["dpi"]}
+    return _present(extras)
+
+
+def _present(extras: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in extras.items() if value is not None and value != -1}
+
+
+def _tiff_tags(path: Path) -> "TiffImagePlugin.ImageFileDirectory_v2 | None":
+    """The tags of a TIFF file's first page, its EXIF and GPS data as a dict each; None if it is no such file."""
+    with open(path, "rb") as file:
+        header = file.read(8)
+        if header[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            return None
+        header += file.read(8) if b"+" in header[:4] else b""
+
+        def directory(offset: int, group: int | None = None) -> "TiffImagePlugin.ImageFileDirectory_v2":
+            found = TiffImagePlugin.ImageFileDirectory_v2(header, group=group)
+            file.seek(offset or found.next)
+            found.load(file)
+            return found
+
+        tags = directory(0)
+        for group in _TIFF_GROUPS:
+            if group in tags:
+                found = directory(tags[group], group)
+                found.pop(ExifTags.IFD.Interop, None)  # another offset
+                tags[group] = dict(found)
+    return tags
+
+
+def _told(tags):
+    return {tag: tags[tag] for tag in (*_TIFF_TAGS, *_TIFF_GROUPS) if tag in tags}
+
+
+def _add_tiff_tags(path: Path, tags: dict[int, Any]) -> None:
+    """Adds tags to a TIFF file's first page: neither Pillow nor tifffile writes EXIF data into every kind of it.
+
+    A new directory, with the entries of the old one, is written behind all else; the header then points to it.
+    """
+    with open(path, "r+b") as file:
+        header = file.read(8)
+        order = "<" if header[:2] == b"II" else ">"
+        added = TiffImagePlugin.ImageFileDirectory_v2(header)
+        for tag, value in tags.items():
+            added[tag] = value
+        place = file.seek(0, 2)
+        place += file.write(b"\0" * (place % 2))
+        written = added.tobytes(place)
+        file.write(written)
+        place += len(written) + file.write(b"\0" * (len(written) % 2))
+        (first,) = struct.unpack(f"{order}I", header[4:])
+        file.seek(first)
+        (count,) = struct.unpack(f"{order}H", file.read(2))
+        own, following = file.read(12 * count), file.read(4)
+        (more,) = struct.unpack(f"{order}H", written[:2])
+        entries = {}
+        for block in (own, written[2 : 2 + 12 * more]):
+            for start in range(0, len(block), 12):
+                entries[struct.unpack_from(f"{order}H", block, start)] = block[start : start + 12]
+        file.seek(place)
+        file.write(
+            struct.pack(f"{order}H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + following
+        )
+        file.seek(4)
+        file.write(struct.pack(f"{order}I", place))
 
 
 def _png_16(array: np.ndarray, extras: dict) -> bytes:
@@ -219,7 +301,7 @@ def _write_tiff_16(path: Path, array: np.ndarray, extras: dict) -> None:
         planarconfig="contig" if channels > 1 else None,
         compression="zlib",
         iccprofile=extras.get("icc_profile"),
-        extratags=[(tag, "s", None, str(value), True) for tag, value in extras.get("tiffinfo", {}).items()],
+        software=None,
         description=None,
         metadata=None,
         resolution=extras.get("dpi"),

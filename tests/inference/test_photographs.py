@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tifffile
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
 
 from gandeblur import cli
 from gandeblur.errors import InputError
@@ -29,15 +29,21 @@ def exif(orientation=1):
     return told.tobytes()
 
 
-def restored(path, tmp_path):
-    """The file after `restore_files`, opened by Pillow, and both as photographs."""
+def restored_file(path, tmp_path):
+    """The file after `restore_files`, and both as photographs."""
     out = tmp_path / "out"
     (job,) = files.jobs([str(path)], out)
     assert files.restore_files(inverted, [job]) == []
     before, after = photographs.read(path), photographs.read(job.target)
     assert (after.format, after.grey, after.pixels.dtype) == (before.format, before.grey, before.pixels.dtype)
     assert after.pixels.shape == before.pixels.shape
-    return Image.open(job.target), before, after
+    return job.target, before, after
+
+
+def restored(path, tmp_path):
+    """The same, the file opened by Pillow."""
+    target, before, after = restored_file(path, tmp_path)
+    return Image.open(target), before, after
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.webp"])
@@ -96,8 +102,6 @@ def test_the_orientation_is_applied_once(name, orientation, tmp_path):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 def test_grey_alpha_and_sixteen_bits(bits, channels, suffix, tmp_path):
-    if (suffix, channels, bits) == ("tif", 2, 16):
-        pytest.skip("Pillow does not open a TIFF file of 16 bits with grey and alpha")
     array = np.dstack([RGB16, RGB16[..., :1]]) if bits == 16 else np.dstack([RGB, RGB[..., :1]])
     array = array[..., {1: [0], 2: [0, 3], 3: [0, 1, 2], 4: [0, 1, 2, 3]}[channels]]
     path = tmp_path / f"a.{suffix}"
@@ -106,12 +110,41 @@ def test_grey_alpha_and_sixteen_bits(bits, channels, suffix, tmp_path):
     else:
         photometric, extra = ("rgb" if channels > 2 else "minisblack"), (["unassalpha"] if channels % 2 == 0 else None)
         tifffile.imwrite(path, array.squeeze(), photometric=photometric, extrasamples=extra, planarconfig="contig")
-    _, before, after = restored(path, tmp_path)
+    _, before, after = restored_file(path, tmp_path)  # Pillow does not open 16 bits of grey with transparency
     assert before.grey == (channels < 3) and (before.alpha is not None) == (channels % 2 == 0)
     np.testing.assert_array_equal(after.pixels, np.iinfo(array.dtype).max - before.pixels)
     np.testing.assert_array_equal(before.pixels[..., 0], array[..., 0])
     if before.alpha is not None:
         np.testing.assert_array_equal(after.alpha, array[..., -1])
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "16 bits"])
+def test_a_tiff_file_keeps_its_exif_data(compression, tmp_path):
+    path, half = tmp_path / "a.tif", TiffImagePlugin.IFDRational(1, 2)
+    told = {
+        271: "Maker",
+        305: "Software",
+        700: b"<x:xmpmeta/>",
+        ExifTags.Base.ExifOffset: {0x829A: half, 0x9003: "2020:01:01 00:00:00", 0x927C: b"note\0\1", 0x8827: 200},
+        ExifTags.Base.GPSInfo: {1: "N", 2: (half, half, half)},
+    }
+    if compression == "16 bits":
+        tifffile.imwrite(path, RGB16, photometric="rgb", resolution=(300, 300), resolutionunit="INCH")
+    else:
+        Image.fromarray(RGB).save(path, compression=compression, dpi=(300, 300))
+    photographs._add_tiff_tags(path, {**told, 0x0112: 6})
+    image, before, after = restored(path, tmp_path)
+    stored = RGB16 if compression == "16 bits" else RGB
+    np.testing.assert_array_equal(before.pixels, np.rot90(stored, -1))
+    np.testing.assert_array_equal(after.pixels, np.iinfo(stored.dtype).max - before.pixels)
+    exif = image.getexif()
+    for tag, value in told.items():
+        assert (exif.get_ifd(tag) if isinstance(value, dict) else exif[tag]) == value
+    assert exif.get(0x0112, 1) == 1 and image.info["dpi"] == (300, 300)
+    with tifffile.TiffFile(path) as tiff:  # by another reader
+        page = tiff.pages.first
+        assert page.tags["ExifTag"].value["DateTimeOriginal"] == "2020:01:01 00:00:00"
+        assert page.tags["GPSTag"].value["GPSLatitudeRef"] == "N" and page.tags["Software"].value == "Software"
 
 
 def test_palettes_and_cmyk_become_rgb(tmp_path):
