@@ -10,7 +10,8 @@ Correlation theorem, for one axis with N inputs x, k taps w, p zeros of padding 
     y[n] = sum_j w[j] x[n + j - p] = IDFT_L(DFT_L(x) * conj(DFT_L(w)))[n - p],    n = 0 .. N_out - 1
 
 where the circular length L has to exceed N only by what the outputs reach beyond either end: those samples are zero.
-Images are cut into overlapping tiles (overlap-save): the spectrum of a filter is as large as a tile's.
+Images, and long columns, are cut into overlapping tiles (overlap-save): the spectrum of a filter is as large as a
+tile's, and a transform by a matrix costs as many products per sample as the tile has samples.
 """
 
 import contextlib
@@ -91,7 +92,20 @@ class Conv2D(keras.layers.Conv2D):
 
 
 def _correlate_columns(x, w, pad, out):
-    """Correlates along the height. x `[B, N, W, C]`, w `[k, C, M]` -> `[B, out, W, M]`, float32.
+    """Correlates along the height. x `[B, H, W, C]`, w `[k, C, M]` -> `[B, out, W, M]`, float32."""
+    (_, n, width, _), (taps, _, maps) = x.shape, w.shape
+    tile = taps - 1
+    if n <= 3 * tile:  # up to here one long circle takes fewer products than tiles that overlap by half
+        return _correlate_lines(x, w, pad, out)
+    tiles = -(-out // tile)
+    x = ops.pad(x, [(0, 0), (pad, (tiles + 1) * tile - pad - n), (0, 0), (0, 0)])
+    x = ops.reshape(_windows(x, 1, tiles, tile, taps), (-1, tile + taps - 1, *x.shape[2:]))
+    y = _correlate_lines(x, w, 0, tile)
+    return _take(ops.reshape(y, (-1, tiles * tile, width, maps)), 1, 0, out)
+
+
+def _correlate_lines(x, w, pad, out):
+    """`_correlate_columns`, as one circle per column.
 
     Axis letters here and below: g, f are the frequencies along height (half of them: real input) and width,
     z = (real, imaginary).
@@ -117,16 +131,22 @@ def _correlate_tiles(x, w, pad, out):
     # One block more than tiles, of zeros where the image has ended; the outputs beyond `out` are cut off below.
     after = [(n + 1) * t - p - size for n, t, p, size in zip(tiles, tile, pad, x.shape[1:3], strict=True)]
     x = ops.pad(x, [(0, 0), (pad[0], after[0]), (pad[1], after[1]), (0, 0)])
-    # A window is a block and the first k - 1 samples of the next one.
-    x = ops.reshape(x, (-1, tiles[0] + 1, tile[0], (tiles[1] + 1) * tile[1] * channels))
-    x = ops.concatenate([_take(x, 1, 0, tiles[0]), _take(_take(x, 1, 1, tiles[0]), 2, 0, taps[0] - 1)], axis=2)
+    x = _windows(_windows(x, 1, tiles[0], tile[0], taps[0]), 3, tiles[1], tile[1], taps[1])
     side = [t + k - 1 for t, k in zip(tile, taps, strict=True)]
-    x = ops.reshape(x, (-1, tiles[0], side[0], tiles[1] + 1, tile[1], channels))
-    x = ops.concatenate([_take(x, 3, 0, tiles[1]), _take(_take(x, 3, 1, tiles[1]), 4, 0, taps[1] - 1)], axis=4)
     x = ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, *side, channels))
     y = ops.reshape(_correlate_images(x, w), (-1, *tiles, *tile, maps))
     y = ops.reshape(ops.transpose(y, (0, 1, 3, 2, 4, 5)), (-1, tiles[0] * tile[0], tiles[1] * tile[1], maps))
     return _take(_take(y, 1, 0, out[0]), 2, 0, out[1])
+
+
+def _windows(x, axis, tiles, tile, taps):
+    """Windows that overlap by `taps - 1`: an axis of `(tiles + 1) * tile` becomes two, `tiles` and `tile + taps - 1`.
+
+    Each is a block of `tile` samples and the first `taps - 1` of the next block.
+    """
+    x = ops.reshape(x, (-1, *x.shape[1:axis], tiles + 1, tile, *x.shape[axis + 1 :]))
+    following = _take(_take(x, axis, 1, tiles), axis + 1, 0, taps - 1)
+    return ops.concatenate([_take(x, axis, 0, tiles), following], axis=axis + 1)
 
 
 def _take(x, axis, start, size):
