@@ -10,11 +10,11 @@ import argparse
 
 import numpy as np
 
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.data.images import to_uint8
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import sources
 from gandeblur.experiments.evaluate import pairs
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.experiments.settings import choose
 
 QUANTILES = (5, 25, 50, 75, 95)

@@ -19,13 +19,13 @@ from absl import app, flags
 from rich.console import Console
 from rich.table import Table
 
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.data import pipeline
 from gandeblur.errors import InputError, guarded
 from gandeblur.evaluation import detection, scoring
 from gandeblur.evaluation.detectors import load_detector
 from gandeblur.experiments import description, opening, publish, sources
 from gandeblur.experiments.evaluate import keeper, pairs, stored
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.experiments.script import FLAGS
 from gandeblur.experiments.settings import Settings, choose
 from gandeblur.files import replacing

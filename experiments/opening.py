@@ -5,9 +5,9 @@ from pathlib import Path
 import keras
 
 from gandeblur.experiments.paper import Experiment
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.errors import InputError
 from gandeblur.experiments import description
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.experiments.settings import WEIGHTS_FILE, Settings, choose
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.training import checkpoint

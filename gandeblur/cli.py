@@ -78,7 +78,7 @@ def _parser():
     score.add_argument("--csv", type=Path, help="also write the scores to this file")
 
     train = command(_train, "train", "Train an experiment, or go on with the run that the work folder holds.")
-    train.add_argument("experiment", help="gan_d, hkust_gan, ird_gan, dark_channel_gan, sharingan")
+    train.add_argument("experiment", help="gan_d, hkust_gan, ird_gan, dark_channel_gan, sharingan, deblurgan")
     train.add_argument("data", nargs="*", metavar="DATA", help="folders; photographs of scikit-image if left out")
     train.add_argument("--preset", help="schedule (default: quick)")
     train.add_argument("--variant", help="network and losses (default: the paper's own)")

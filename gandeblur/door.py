@@ -90,8 +90,8 @@ def train(
     Raises:
         InputError: something of this is wrong; nothing has been overwritten.
     """
-    from gandeblur.experiments import stages
     from gandeblur.experiments.papers import EXPERIMENTS
+    from gandeblur.experiments import stages
     from gandeblur.experiments.settings import choose
 
     if experiment not in EXPERIMENTS:

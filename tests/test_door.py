@@ -13,9 +13,9 @@ from PIL import Image
 from tiny_experiments import tiny
 
 import gandeblur
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur import cli, weights
 from gandeblur.experiments import description
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.training import checkpoint
 
 README = Path(__file__).parent.parent / "README.md"

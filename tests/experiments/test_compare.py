@@ -7,8 +7,8 @@ from absl import flags
 from absl.testing import flagsaver
 
 import gandeblur
-from gandeblur.experiments import compare
 from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments import compare
 from gandeblur.training import checkpoint
 
 

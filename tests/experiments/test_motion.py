@@ -10,12 +10,12 @@ from absl.testing import flagsaver
 from PIL import Image
 from tiny_experiments import tiny
 
+from gandeblur.experiments.papers import EXPERIMENTS as ALL
 from gandeblur.data.datasets.find import find
 from gandeblur.data.datasets.packed import pack
 from gandeblur.errors import INTERRUPTED
 from gandeblur.evaluation import detectors
 from gandeblur.experiments import dark_channel_gan, hkust_gan, script, sharingan, stages
-from gandeblur.experiments.papers import EXPERIMENTS as ALL
 from gandeblur.training import progress
 
 EXPERIMENTS = {name: experiment for name, experiment in ALL.items() if experiment.paper.data.pairs is not None}

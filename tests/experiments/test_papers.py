@@ -7,8 +7,8 @@ from absl import flags
 from absl.testing import flagsaver
 
 from gandeblur.experiments.paper import Network
-from gandeblur.experiments import audit, dark_channel_gan, gan_d, hkust_gan, script
 from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments import audit, dark_channel_gan, gan_d, hkust_gan, script
 from gandeblur.losses.perceptual import Perceptual
 from gandeblur.models import gan_d as networks
 from gandeblur.training.gan import of_restored_logits

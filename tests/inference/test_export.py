@@ -7,7 +7,7 @@ import pytest
 from gandeblur.errors import InputError
 from gandeblur.inference import export
 from gandeblur.inference.restore import Deblurrer
-from gandeblur.models import deblurgan, gan_d, hkust_gan
+from gandeblur.models import dark_channel_gan, deblurgan, gan_d, hkust_gan, ird_gan
 
 RUNTIMES = {"keras": "keras", "savedmodel": "tensorflow", "onnx": "onnxruntime", "litert": "ai_edge_litert"}
 
@@ -18,11 +18,19 @@ def deblurrer(kind):
         return Deblurrer(gan_d.generator(maps=3, wide_maps=4, identity_noise=0.01), (0.0, 1.0))
     if kind == "hkust":  # nearest upsampling
         return Deblurrer(hkust_gan.generator(maps=4, blocks=1, own_statistics=True), (-1.0, 1.0), 4)
+    if kind == "ird_gan":  # max-pooling and dense blocks
+        return Deblurrer(ird_gan.generator(maps=3, blocks=2, dropout=0.2, output_stddev=0.5), (-1.0, 1.0), 4)
+    if kind == "dark_channel":  # concatenated halves
+        return Deblurrer(
+            dark_channel_gan.generator(encoder_maps=(3, 4), decoder_maps=(4, 3), dropout=0.5, dropout_layers=1),
+            (-1.0, 1.0),
+            4,
+        )
     return Deblurrer(deblurgan.generator(maps=4, blocks=1, dropout=0.5, output_stddev=0.5), (-1.0, 1.0), 4)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras exports from TensorFlow")
-@pytest.mark.parametrize("kind", ["gan_d", "deblurgan", "hkust"])
+@pytest.mark.parametrize("kind", ["gan_d", "deblurgan", "hkust", "ird_gan", "dark_channel"])
 @pytest.mark.parametrize("format", RUNTIMES)
 def test_the_file_restores_as_keras_does(format, kind, tmp_path):
     pytest.importorskip(RUNTIMES[format])

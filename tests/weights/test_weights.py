@@ -10,12 +10,12 @@ import pytest
 
 import gandeblur
 from gandeblur.experiments.paper import Condition
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.data.datasets import sample
 from gandeblur.data.pipeline import Source
 from gandeblur.evaluation.metrics import psnr_db
 from gandeblur.experiments import sources
 from gandeblur.experiments.evaluate import pairs
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.experiments.settings import choose
 from gandeblur.training import checkpoint
 from gandeblur.weights import FOLDER, file, names
