@@ -4,7 +4,8 @@
 
 Per step: `--critic_steps` steps of the critic on an image each, with gradient penalty, and one of the generator. VGG's
 weights are random: its arithmetic is what counts. PyTorch, if installed, has the same networks (`torch_generator.py`).
-The rounds alternate, and the fastest counts. Run it alone on the machine.
+The rounds alternate, and the fastest counts. Beside it stands what the convolutions alone would take at the rate of a
+matrix product. Run it alone on the machine.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 
 import keras
 import numpy as np
+from gan_d_step import matrix_rate
 
 from gandeblur.experiments import deblurgan
 from gandeblur.losses import perceptual
@@ -94,6 +96,25 @@ def torch_step(generator, critic, vgg, images, precision):
     return step
 
 
+def gflop(network, crop_px):
+    """Of the convolutions of one forward pass."""
+    layers = [layer for layer in network.layers if len(getattr(layer, "kernel", np.zeros(0)).shape) == 4]
+    # The kernel meets each pixel of the output once, that of a transposed convolution each pixel of the input.
+    sides = [one.input if isinstance(one, keras.layers.Conv2DTranspose) else one.output for one in layers]
+    shapes = keras.Model(network.inputs, sides).compute_output_shape((1, crop_px, crop_px, 3))
+    pairs = zip(layers, shapes, strict=True)
+    return sum(2e-9 * np.prod(layer.kernel.shape) * np.prod(shape[1:3]) for layer, shape in pairs)
+
+
+def step_gflop(generator, critic, vgg, critic_steps, crop_px):
+    """Forward passes, and two products of the same size wherever weights and inputs are differentiated."""
+    of_generator = critic_steps + 2
+    # Sharp and restored images: 3 each. The slope is a pass and its derivative; both are differentiated again: 2 and 4.
+    of_critic = 12 * critic_steps + 2
+    counts = (of_generator, generator), (of_critic, critic), (3, vgg)
+    return sum(count * gflop(network, crop_px) for count, network in counts)
+
+
 def seconds(step):
     start = time.perf_counter()
     step()
@@ -124,6 +145,9 @@ def main():
     print(f"\n{keras.backend.backend()}, {side[0]} critic steps, {side[1]} px, {arguments.precision}")
     for name, value in best.items():
         print(f"{name:12} {value:7.3f} s per step   {value / best['this suite']:.2f} of this suite's time")
+    keras.config.set_dtype_policy("float32")
+    work, rate = step_gflop(*networks(arguments.crop), arguments.critic_steps, arguments.crop), matrix_rate()
+    print(f"convolutions {work / rate:7.3f} s: {work:.0f} GFLOP at the {rate:.0f} GFLOP/s of a float32 matrix product")
 
 
 if __name__ == "__main__":
