@@ -77,6 +77,8 @@ def tag(name: str) -> str:
             return f"{group}/{name.removesuffix(f'_{group}')}"
     if name in ("epoch_s", "images_per_s", "data_wait_share"):
         return f"speed/{name}"
+    if name == "skipped_files":
+        return f"data/{name}"
     return f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"loss/{name}"
 
 
