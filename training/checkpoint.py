@@ -11,6 +11,7 @@ a checkpoint states the hash of its generator's weights: by it, it finds its wei
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.saving import saving_lib
 
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
@@ -157,10 +159,15 @@ def save_weights(path: Path, network: keras.Model, kept: Path | None = None) -> 
         network: any model.
         kept: name for the file that was there; None: it goes.
     """
-    with replacing(path, kept) as temporary:
-        network.save_weights(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
+    # As `network.save_weights`, but Python writes the file: HDF5 answers a full disk with pages of text.
+    content = io.BytesIO()
+    store = saving_lib.H5IOStore(content, mode="w")
+    saving_lib._save_state(network, store, assets_store=None, inner_path="", visited_saveables=set())
+    store.close()
+    with replacing(path, kept) as temporary, open(temporary, "wb") as file:
+        file.write(content.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def save_small_weights(path: Path, network: keras.Model, bits: int) -> None:
