@@ -62,7 +62,7 @@ class Progress(keras.callbacks.Callback):
         print(
             f"epoch {number}  loss {loss:.4g}  validation {logs['val_psnr_db']:.2f} dB  "
             f"{logs['images_per_s']:.3g} images/s  {left}"
-            + (f"  {logs['skipped_files']} files skipped" if logs.get("skipped_files") else ""),
+            + (f"  skipped files: {logs['skipped_files']}" if logs.get("skipped_files") else ""),
             flush=True,
         )
 
