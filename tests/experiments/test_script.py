@@ -1,5 +1,4 @@
 import csv
-import errno
 import json
 import os
 import re
@@ -296,19 +295,6 @@ def test_read_only_work_folder(capfd, tmp_path):
 def test_work_folder_that_cannot_be_made(capfd):
     error = refused(capfd, "--workdir=/proc/gandeblur")
     assert "/proc/gandeblur" in error and "choose another --workdir" in error
-
-
-def test_full_disk_keeps_the_last_checkpoint(capfd, tmp_path, monkeypatch):
-    workdir = tmp_path / "run"
-    assert call("--stage=train", f"--workdir={workdir}", "--epochs=1") == 0
-    before = (workdir / "checkpoint.npz").read_bytes()
-
-    def full(file, **_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file.name))
-
-    monkeypatch.setattr(checkpoint.np, "savez", full)
-    assert "No space left on device" in refused(capfd, "--stage=train", f"--workdir={workdir}")
-    assert (workdir / "checkpoint.npz").read_bytes() == before
 
 
 def test_batch_that_devices_cannot_share(capfd, tmp_path):
