@@ -46,8 +46,8 @@ class replacing:
 def locked(folder: Path) -> Iterator[None]:
     """Holds a folder for this process. The system lets go of it when the process ends, however it ends.
 
-    The file `.lock` in it stays; it says who holds the folder, or held it last. Where Python has no `fcntl` (Windows)
-    nothing is locked.
+    The file `.lock` in it stays; it says who holds the folder, or held it last. Where Python has no `fcntl` (Windows),
+    or the file system no locks, nothing is locked.
 
     Args:
         folder: made if it is not there.
@@ -66,6 +66,8 @@ def locked(folder: Path) -> Iterator[None]:
                 raise InputError(
                     f"{folder}: {holder} trains here; wait until it has ended, or choose another --workdir"
                 ) from None
+            except OSError:
+                pass  # no locks here
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()

@@ -9,7 +9,6 @@ one of the two: all of it is read, so that the archive's checksums find every by
 a checkpoint states the hash of its generator's weights: by it, it finds its weights file.
 """
 
-import contextlib
 import hashlib
 import io
 import json
@@ -122,12 +121,13 @@ def settle(path: Path) -> None:
 
 def _newest(path: Path) -> tuple[Path, dict]:
     """The newest whole checkpoint, and its `meta`."""
-    try:
-        return path, _meta(path)
-    except InputError as wrong:
-        with contextlib.suppress(InputError):
-            return previous(path), _meta(previous(path))
-        raise wrong
+    wrong = []
+    for file in [one for one in (path, previous(path)) if one.exists()] or [path]:
+        try:
+            return file, _meta(file)
+        except InputError as error:
+            wrong.append(error)
+    raise wrong[0]
 
 
 def _meta(path: Path) -> dict:
