@@ -39,11 +39,14 @@ class Source:
             blurred image.
         downsample: images are shrunk by this factor, each pixel the mean of `downsample` x `downsample`: first, and
             rounded to 8 bits, or where `degradations` holds `SHRINK`, and not rounded.
+        skipped: None: an image that cannot be read ends the stream. Else the next one of `images` takes its place, and
+            this dict receives its file -> what is wrong with it.
     """
 
     images: Images
     degradations: Sequence[Step] = ()
     downsample: int = 1
+    skipped: dict[str, str] | None = None
 
     @property
     def reader_factor(self) -> int:
@@ -105,7 +108,7 @@ def training_stream(
     first = np.cumsum([0] + [len(source.images) for source in sources])  # each source's first index
     readers = []
     for source in sources:
-        readers.append(Reader(source.images, cache_bytes))
+        readers.append(Reader(source.images, cache_bytes, skipped=source.skipped))
         cache_bytes = max(0, cache_bytes - readers[-1].kept_bytes)
 
     def crop(index, draws):
@@ -172,7 +175,7 @@ def evaluation_stream(
         frames = [_shrunk(frame, source.reader_factor) for frame in frames]
         return np.stack([fit(frame, full_px, full_px) if full_px else frame for frame in frames])
 
-    reader = Reader(source.images, cache_bytes, load)
+    reader = Reader(source.images, cache_bytes, load, source.skipped)
 
     def twins(index):
         return reader[index][[0, -1]]  # of a sharp image, twice the same
@@ -246,7 +249,13 @@ def random_crop(
 def _check_sizes(source: Source, crop_px: int) -> None:
     """Raises an `InputError` for the first image, or pair of two sizes, that no crop fits into."""
     for index in range(len(source.images)):
-        height, width = (side // source.downsample for side in source.images.size(index))
+        try:
+            size = source.images.size(index)
+        except InputError:
+            if source.skipped is None:
+                raise
+            continue  # the reader says so
+        height, width = (side // source.downsample for side in size)
         if min(height, width) < crop_px:
             shrunk = source.downsample > 1
             raise InputError(

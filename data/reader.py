@@ -1,5 +1,7 @@
 """Decoded images by index, kept in memory as far as they fit, and the decoding of a whole set in threads."""
 
+import itertools
+import math
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from gandeblur.data.datasets.packed import Images, PackedSet
+from gandeblur.errors import InputError
 
 Result = TypeVar("Result")
 
@@ -19,35 +22,77 @@ class Reader:
 
     If all fit, they are decoded right away.
 
+    Args:
+        images: the set.
+        cache_bytes: memory for decoded images.
+        load: what becomes of an image before it is kept.
+        skipped: None: an image that cannot be read is an error. Else the next one of the set that can be read takes its
+            place, and this receives the image's file -> what is wrong with it.
+
     Attributes:
         kept_bytes: of memory that the kept images take.
 
     Raises:
-        InputError: an image cannot be read; at the first use of those that are not decoded right away.
+        InputError: an image cannot be read, or, with `skipped`, none; at the first use of those that are not decoded
+            right away.
     """
 
     def __init__(
-        self, images: Images, cache_bytes: int, load: Callable[[np.ndarray], np.ndarray] = lambda frames: frames
+        self,
+        images: Images,
+        cache_bytes: int,
+        load: Callable[[np.ndarray], np.ndarray] = lambda frames: frames,
+        skipped: dict[str, str] | None = None,
     ):
-        self._read = lambda index: load(images.read(index))
+        self._images, self._load, self._skipped = images, load, skipped
+        self._wrong: dict[int, InputError] = {}
         # What a packed set reads is kept in memory by the operating system.
         packed = isinstance(images, PackedSet)
-        sizes = [0] * len(images) if packed else [3 * np.prod(images.size(index)) for index in range(len(images))]
+        sizes = [0 if packed else 3 * math.prod(self._size(index)) for index in range(len(images))]
         nbytes = np.cumsum(sizes) * (2 if images.has_pairs else 1)
         self._kept = (nbytes <= cache_bytes) & (not packed)
         self.kept_bytes = int(nbytes[self._kept][-1]) if self._kept.any() else 0
         self._cache: dict[int, np.ndarray] = {}
         if self._kept.all():  # a damaged file is reported now, not in the middle of a run
-            self._cache = dict(enumerate(for_all(self._read, len(images), "decoding images")))
+            for _ in for_all(self._read, len(images), "decoding images"):
+                pass
+
+    def _size(self, index: int) -> tuple[int, int]:
+        """(height, width) of an image; of one that is skipped for its header, none."""
+        try:
+            return self._images.size(index)
+        except InputError as error:
+            self._skip(index, error)
+            return 0, 0
 
     def __getitem__(self, index: int) -> np.ndarray:
-        index = int(index)
+        index, count = int(index), len(self._images)
+        for tried in itertools.chain(range(index, count), range(index)):
+            image = self._read(tried)
+            if image is not None:
+                return image
+        raise self._wrong[index]
+
+    def _read(self, index: int) -> np.ndarray | None:
+        """The image; None of one that is skipped."""
         if index in self._cache:
             return self._cache[index]
-        image = self._read(index)
+        if index in self._wrong:
+            return None
+        try:
+            image = self._load(self._images.read(index))
+        except InputError as error:
+            self._skip(index, error)
+            return None
         if self._kept[index]:
             self._cache[index] = image
         return image
+
+    def _skip(self, index: int, error: InputError) -> None:
+        if self._skipped is None:
+            raise error
+        self._wrong[index] = error
+        self._skipped[self._images.where(index)] = str(error)
 
 
 def for_all(function: Callable[[int], Result], count: int, what: str) -> Iterator[Result]:

@@ -15,9 +15,9 @@ import keras
 from gandeblur.experiments.paper import Network
 from gandeblur.data.degradations import SHRINK, Step
 from gandeblur.errors import InputError
-from gandeblur.experiments.settings import RUN_FILE, Settings
-from gandeblur.files import replacing
+from gandeblur.experiments.settings import Settings
 from gandeblur.training import checkpoint
+from gandeblur.training.checkpoint import CHECKPOINT_FILE, RUN_FILE, WEIGHTS_FILE
 from gandeblur.weights import names
 
 FORMAT = 1
@@ -91,15 +91,6 @@ def describe(settings: Settings) -> dict:
     return json.loads(json.dumps(description))
 
 
-def write(settings: Settings) -> dict:
-    """Writes the description of one variant's run into its work folder, and returns it."""
-    description = describe(settings)
-    settings.workdir.mkdir(parents=True, exist_ok=True)
-    with replacing(settings.workdir / RUN_FILE) as temporary:
-        temporary.write_text(json.dumps(description, indent=1), encoding="utf-8")
-    return description
-
-
 def read(path: Path) -> dict:
     """The description in a run folder, or beside a weights file (`NAME.json`, or `run.json`).
 
@@ -109,9 +100,7 @@ def read(path: Path) -> dict:
     if not path.exists():
         known = f", or one of {', '.join(names())}" if names() else ""
         raise InputError(f"{path}: no such file or folder; give a run's folder, or its weights file{known}")
-    beside = path.with_name(path.name.removesuffix(".weights.h5").removesuffix(".npz") + ".json")
-    places = [path / RUN_FILE] if path.is_dir() else [beside, path.parent / RUN_FILE]
-    file = next((place for place in places if place.is_file()), None)
+    file = _file(path)
     if file is None:
         runs = sorted(place.parent.name for place in path.glob(f"*/{RUN_FILE}")) if path.is_dir() else []
         remedy = (
@@ -126,6 +115,38 @@ def read(path: Path) -> dict:
     if wrong:
         raise InputError(f"{file}: another version wrote it; train again")
     return description
+
+
+def load_generator(path: Path, network: keras.Model) -> dict:
+    """Loads the generator of a run folder or a weights file. Where a description states its hash, it must have it.
+
+    Args:
+        path: a run folder, or a weights file, described or not. The weights file of a run folder is read as its run is.
+        network: gets the weights.
+
+    Returns:
+        The checkpoint's `meta` of the epoch whose weights they are; without a checkpoint, epoch 0 and no history.
+
+    Raises:
+        InputError: there are no weights, they do not fit, or they are not those that the description tells of.
+    """
+    folder = path if path.is_dir() else path.parent
+    own = path in (folder, folder / WEIGHTS_FILE)
+    if own and checkpoint.exists(folder / CHECKPOINT_FILE):
+        return checkpoint.load_generator(folder, network)
+    file = _file(path)
+    # A run's description speaks of the run's own weights, not of another file in its folder.
+    told = read(path) if file and (own or file.name != RUN_FILE) else {}
+    weights = folder / WEIGHTS_FILE if own else path
+    checkpoint.load_weights(weights, network, told.get("weights", {}).get("sha256"), file)
+    return {"epoch": 0, "history": {}}
+
+
+def _file(path: Path) -> Path | None:
+    """The description's file, if there is one."""
+    beside = path.with_name(path.name.removesuffix(".weights.h5").removesuffix(".npz") + ".json")
+    places = [path / RUN_FILE] if path.is_dir() else [beside, path.parent / RUN_FILE]
+    return next((place for place in places if place.is_file()), None)
 
 
 def difference(held: Mapping, asked: Mapping) -> str | None:

@@ -40,8 +40,9 @@ def evaluate(
         InputError: there is no trained generator, or it is of another run.
     """
     parts = settings.named_parts
-    trained = {name: _trained(part) for name, part in parts.items()}
-    metas = {name: _meta(part) for name, part in parts.items()}
+    opened = {name: _trained(part) for name, part in parts.items()}
+    trained = {name: network for name, (network, _) in opened.items()}
+    metas = {name: meta for name, (_, meta) in opened.items()}
     networks = {**beside, **trained}
     methods: dict[str, Callable[[np.ndarray], np.ndarray]] = {"input": lambda image: image, **settings.paper.baselines}
     methods |= {name: network.restore for name, network in networks.items()}
@@ -89,23 +90,19 @@ def _cell(value):
     return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _trained(settings: Settings) -> Deblurrer:
-    """The generator of one variant."""
+def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
+    """The generator of one variant, and what the checkpoint says of its training."""
     paper = settings.paper
-    if not settings.weights and not settings.checkpoint_path.exists():
+    if not settings.weights and not checkpoint.exists(settings.checkpoint_path):
         raise InputError(f"{settings.workdir}: holds no trained generator; run --stage=train first")
     generator = paper.generator.build(paper.data.crop_px)
-    checkpoint.load_weights(settings.weights_path, generator)
-    told = description.describe(settings) if settings.weights else description.read(settings.workdir)
-    return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, told)
-
-
-def _meta(settings: Settings) -> dict:
-    """What the checkpoint says of the training."""
+    meta = description.load_generator(settings.weights_path, generator)
     if settings.weights:
-        return {"epoch": 0, "history": {}}
-    finished_epochs(settings)  # of another run: an error
-    return checkpoint.read_meta(settings.checkpoint_path)
+        told, meta = description.describe(settings), {"epoch": 0, "history": {}}  # no training of this run's
+    else:
+        told = description.read(settings.workdir)
+        finished_epochs(settings)  # of another run: an error
+    return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, told), meta
 
 
 def pairs(source: pipeline.Source, condition: Condition) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

@@ -8,9 +8,8 @@ from gandeblur.experiments.paper import Experiment
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.errors import InputError
 from gandeblur.experiments import description
-from gandeblur.experiments.settings import WEIGHTS_FILE, Settings, choose
+from gandeblur.experiments.settings import Settings, choose
 from gandeblur.inference.restore import Deblurrer
-from gandeblur.training import checkpoint
 from gandeblur.weights import file, names
 
 
@@ -38,7 +37,7 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
         generator = variant.generator.builder(**network["widths"])
     finally:
         keras.config.set_dtype_policy(policy)
-    checkpoint.load_weights(path / WEIGHTS_FILE if path.is_dir() else path, generator)
+    description.load_generator(path, generator)
     told["paper"]["undoes"] = variant.undoes  # as this version says it
     black, white = network["value_range"]
     multiple, dropout = network["size_multiple"], network["dropout_at_test"]

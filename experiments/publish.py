@@ -36,6 +36,8 @@ def publish(run: Path, target: Path, bits: int) -> None:
     card["weights"] = {"bits": bits, "phases": phases(run)}
     card["data"]["train"] = card["weights"]["phases"][-1]["data"]
     card["settings"] = {name: card["settings"][name] for name in ("variant", "preset", "precision", "seed")}
+    if "skipped" in card:
+        card["skipped"] = len(card["skipped"])
     for name in ("vgg_weights", "start"):
         card["run"][name] = card["run"][name] and Path(card["run"][name]).name
     checkpoint.save_small_weights(target, network.generator, bits)
@@ -48,7 +50,7 @@ def publish(run: Path, target: Path, bits: int) -> None:
 def phases(run):
     """Of the training with which the run's began, and of its own."""
     told = description.read(run)
-    meta = checkpoint.read_meta(run / "checkpoint.npz")
+    meta = checkpoint.read_meta(run / checkpoint.CHECKPOINT_FILE)
     training = told["training"]
     per_step = training["steps_of_each_network_per_step"]
     steps = meta["epoch"] * training["steps_per_epoch"]

@@ -105,7 +105,7 @@ def _curves(history: dict, steps_per_epoch: int) -> dict[str, list]:
     if not history:
         return {}
     curves = {summaries.tag(name): values for name, values in history.items()}
-    shown = {name: values for name, values in curves.items() if not name.startswith(("speed/", "validation/"))}
+    shown = {name: values for name, values in curves.items() if not name.startswith(("speed/", "data/", "validation/"))}
     return {
         "step": [steps_per_epoch * (epoch + 1) for epoch in range(len(history["val_loss"]))],
         **shown,

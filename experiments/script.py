@@ -39,6 +39,9 @@ _DEFINED = [
     flags.DEFINE_float("minutes", None, "of training, instead of epochs: a cosine laid over them", lower_bound=0.01),
     flags.DEFINE_string("start", None, "generator weights (.weights.h5) or run folder to begin the training with"),
     flags.DEFINE_boolean("resume", True, "continue the run that the work folder holds"),
+    flags.DEFINE_boolean(
+        "skip_corrupt", False, "train on without the images that cannot be read, and count them; else one stops the run"
+    ),
     flags.DEFINE_string("weights", None, "generator weights (.weights.h5) to evaluate instead of training"),
 ]
 

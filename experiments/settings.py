@@ -9,12 +9,11 @@ from typing import Any
 from gandeblur.experiments.paper import Experiment, Paper, changed
 from gandeblur.errors import InputError
 from gandeblur.experiments.departures import departures
+from gandeblur.training import checkpoint
 from gandeblur.training.schedules import OverTime
 
 ALL_VARIANTS = "all"
 QUICK = "quick"  # the schedule unless told otherwise
-RUN_FILE = "run.json"
-WEIGHTS_FILE = "generator.weights.h5"
 MOST_EPOCHS = 1_000_000  # of a training that ends by the clock
 
 
@@ -41,6 +40,7 @@ class Settings:
         devices: "all" (every GPU, else the CPU) or "cpu:N".
         precision: "float32" or "bfloat16", of the layers' arithmetic.
         resume: whether to go on with the run that the work folder holds.
+        skip_corrupt: whether another image takes the place of one that cannot be read, or the training stops.
     """
 
     experiment: Experiment = field(repr=False)
@@ -64,6 +64,7 @@ class Settings:
     devices: str = "all"
     precision: str = "float32"
     resume: bool = True
+    skip_corrupt: bool = False
 
     @property
     def paper(self) -> Paper:
@@ -101,18 +102,18 @@ class Settings:
 
     @property
     def checkpoint_path(self) -> Path:
-        return self.workdir / "checkpoint.npz"
+        return self.workdir / checkpoint.CHECKPOINT_FILE
 
     @property
     def weights_path(self) -> Path:
         """The generator's weights: those named, or those that the training leaves."""
-        return Path(self.weights) if self.weights else self.workdir / WEIGHTS_FILE
+        return Path(self.weights) if self.weights else self.workdir / checkpoint.WEIGHTS_FILE
 
     @property
     def start_path(self) -> Path | None:
         """The weights file that the training begins with."""
         start = Path(self.start) if self.start else None
-        return start / WEIGHTS_FILE if start and start.is_dir() else start
+        return start / checkpoint.WEIGHTS_FILE if start and start.is_dir() else start
 
     @property
     def image_folder(self) -> Path:
@@ -156,7 +157,7 @@ def choose(
         parts = [preset, variant, data, Path(weights).name if weights else ""]
         workdir = Path("runs") / experiment.paper.name / "-".join(filter(None, parts))
     settings = Settings(experiment, variant, preset, Path(workdir), **given)
-    if weights and settings.checkpoint_path.exists():
+    if weights and checkpoint.exists(settings.checkpoint_path):
         raise InputError(f"{settings.checkpoint_path}: holds a run of its own; give --weights another --workdir")
     return settings
 

@@ -37,12 +37,14 @@ def test_images(settings: Settings) -> Sequence[Images]:
     return sets
 
 
-def training_batches(settings: Settings, sets: Sequence[Images], start_epoch: int) -> tf.data.Dataset:
-    """The stream of `pipeline.training_stream` from an epoch's first step on."""
+def training_batches(
+    settings: Settings, sets: Sequence[Images], start_epoch: int, skipped: dict[str, str] | None = None
+) -> tf.data.Dataset:
+    """The stream of `pipeline.training_stream` from an epoch's first step on; `skipped`: see `pipeline.Source`."""
     data, training = settings.paper.data, settings.paper.training
     minibatches = training.discriminator_steps if settings.paper.discriminator else 1
     return pipeline.training_stream(
-        [_source(settings, images) for images in sets],
+        [_source(settings, images, skipped) for images in sets],
         crop_px=data.crop_px,
         max_zoom=data.max_zoom,
         batch_size=training.batch_size * minibatches,
@@ -52,7 +54,9 @@ def training_batches(settings: Settings, sets: Sequence[Images], start_epoch: in
     )
 
 
-def validation_batches(settings: Settings, sets: Sequence[Images], devices: int) -> tf.data.Dataset:
+def validation_batches(
+    settings: Settings, sets: Sequence[Images], devices: int, skipped: dict[str, str] | None = None
+) -> tf.data.Dataset:
     """Some images of each set at the crop's size, the same in every epoch; a folder named twice counts once."""
     # One image for each device at a time: Keras cannot evaluate a batch that leaves a device without images.
     sets = list({images.name: images for images in sets}.values())
@@ -63,7 +67,7 @@ def validation_batches(settings: Settings, sets: Sequence[Images], devices: int)
     for images in sets:
         shown = [*range(len(images))][:each]
         shown = (shown * devices)[: -(-len(shown) // devices) * devices]
-        source = _source(settings, images.subset(shown, images.name))
+        source = _source(settings, images.subset(shown, images.name), skipped)
         size_px = settings.paper.data.crop_px
         streams.append(
             pipeline.evaluation_stream(source, size_px=size_px, fit=fit, batch_size=devices, seed=settings.seed)
@@ -98,7 +102,7 @@ def _images(settings: Settings, folder: str, part: str) -> Images:
     return images
 
 
-def _source(settings: Settings, images: Images) -> pipeline.Source:
+def _source(settings: Settings, images: Images, skipped: dict[str, str] | None) -> pipeline.Source:
     data = settings.paper.data
     steps = data.pairs if images.has_pairs else data.photographs
-    return pipeline.Source(images, steps or (), data.downsample)
+    return pipeline.Source(images, steps or (), data.downsample, skipped)

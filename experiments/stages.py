@@ -19,12 +19,12 @@ from gandeblur.errors import InputError
 from gandeblur.evaluation.detectors import load_detector
 from gandeblur.evaluation.report import write_report
 from gandeblur.evaluation.results import Results
-from gandeblur.experiments import audit, opening, sources
+from gandeblur.experiments import audit, description, opening, sources
 from gandeblur.experiments.evaluate import evaluate, print_scores
 from gandeblur.experiments.settings import Settings
 from gandeblur.experiments.train import finished_epochs, loaded_terms, train
 from gandeblur.inference.restore import Deblurrer
-from gandeblur.training import backend, checkpoint
+from gandeblur.training import backend
 
 STAGES = ("audit", "train", "evaluate", "report")
 
@@ -90,7 +90,7 @@ def _prepare(settings: Settings) -> Any:
 
 def _check_weights(settings: Settings) -> None:
     paper = settings.paper
-    checkpoint.load_weights(settings.weights_path, paper.generator.build(paper.data.crop_px))
+    description.load_generator(settings.weights_path, paper.generator.build(paper.data.crop_px))
 
 
 def _beside(settings: Settings) -> dict[str, Deblurrer]:

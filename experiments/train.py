@@ -11,6 +11,7 @@ from gandeblur.data import pipeline
 from gandeblur.errors import InputError
 from gandeblur.experiments import description, sources
 from gandeblur.experiments.settings import Settings
+from gandeblur.files import locked
 from gandeblur.losses.perceptual import Perceptual
 from gandeblur.training import backend, checkpoint, progress, summaries
 from gandeblur.training.gan import GAN, Term, between_images
@@ -24,14 +25,21 @@ def train(settings: Settings, strategy: Any = None) -> None:
         strategy: a `tf.distribute` strategy, or None for one device.
 
     Raises:
-        InputError: the work folder holds another run, an image is bad, or a loss is not finite.
+        InputError: the work folder holds another run, another process trains in it, an image is bad, or a loss is not
+            finite.
     """
-    training = settings.paper.training
+    batch_size = settings.paper.training.batch_size
     devices = strategy.num_replicas_in_sync if strategy else 1
-    if training.batch_size % devices:
-        raise InputError(
-            f"--batch_size={training.batch_size}: not a multiple of the {devices} devices; choose one that is"
-        )
+    if batch_size % devices:
+        raise InputError(f"--batch_size={batch_size}: not a multiple of the {devices} devices; choose one that is")
+    finished_epochs(settings)  # what is wrong with it shows before a folder is made
+    with locked(settings.workdir):
+        checkpoint.settle(settings.checkpoint_path)
+        _train(settings, strategy, devices)
+
+
+def _train(settings: Settings, strategy: Any, devices: int) -> None:
+    training = settings.paper.training
     done = finished_epochs(settings)
     if done >= training.epochs or (
         done and training.schedule.over(checkpoint.read_meta(settings.checkpoint_path)["schedule"])
@@ -39,26 +47,32 @@ def train(settings: Settings, strategy: Any = None) -> None:
         print(f"{settings.checkpoint_path}: already trained for {done} epochs; nothing to do")
         return
     train_sets, validation_sets = zip(*sources.training_images(settings), strict=True)
-    stream = sources.training_batches(settings, train_sets, done)
-    validation = sources.validation_batches(settings, validation_sets, devices)
+    skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
+    stream = sources.training_batches(settings, train_sets, done, skipped)
+    validation = sources.validation_batches(settings, validation_sets, devices, skipped)
     model = build(settings, strategy)
     rates = training.schedule.callback(list(model.optimizers.values()))
     history: dict[str, list[float]] = {}
+    described = description.describe(settings)
     if done:
         meta = checkpoint.restore(settings.checkpoint_path, model)
+        described |= {part: meta["run"][part] for part in ("weights", "skipped") if part in meta["run"]}
+        # The file may be of an epoch that was killed before its checkpoint.
+        checkpoint.save_weights(settings.weights_path, model.generator)
         backend.separate_seeds(model)
         if rates:
             rates.set_state(meta["schedule"])
         history = meta["history"]
         print(f"resuming {settings.checkpoint_path} after epoch {done}")
 
-    described = description.write(settings)
+    checkpoint.write_run(settings.workdir, described)
     shown = next(iter(validation.unbatch().batch(4).as_numpy_iterator()))
     images = training.batch_size * training.steps_per_epoch
     callbacks = [
         progress.StopAtInterrupt(),
         progress.StopAtNonFinite(training.steps_per_epoch, settings.checkpoint_path),
         *([rates] if rates else []),
+        *([progress.Skipped(skipped, described)] if skipped is not None else []),
         summaries.TensorBoard(settings.workdir / "tensorboard", summaries.markdown(described), shown, images),
         progress.Progress(training.epochs, training.steps_per_epoch, rates),
         checkpoint.Checkpoint(settings.workdir, described, history, rates),
@@ -83,12 +97,13 @@ def finished_epochs(settings: Settings) -> int:
     Raises:
         InputError: it is another run, or must not be resumed.
     """
-    if not settings.checkpoint_path.exists():
+    asked = description.describe(settings)
+    if not checkpoint.exists(settings.checkpoint_path):
         return 0
     if not settings.resume:
         raise InputError(f"{settings.checkpoint_path}: holds a run; choose another --workdir to start anew")
     meta = checkpoint.read_meta(settings.checkpoint_path)
-    differs = description.difference(meta["run"], description.describe(settings))
+    differs = description.difference(meta["run"], asked)
     if differs:
         raise InputError(f"{settings.checkpoint_path}: holds a run with {differs}; choose another --workdir")
     return meta["epoch"]
@@ -102,7 +117,7 @@ def build(settings: Settings, strategy: Any = None) -> GAN:
         keras.utils.set_random_seed(settings.seed)  # here, so that nothing earlier has drawn from it
         networks = {name: network.build(paper.data.crop_px) for name, network in paper.networks.items()}
         if settings.start_path:
-            checkpoint.load_weights(settings.start_path, networks["generator"])
+            description.load_generator(settings.start_path, networks["generator"])
         model = GAN(
             networks["generator"],
             networks.get("discriminator"),

@@ -1,14 +1,32 @@
-"""Files that are never half written."""
+"""Files that are never half written, and folders that one process writes."""
 
 import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from gandeblur.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = ".lock"
 
 
 class replacing:
-    """Context manager: write to a temporary file beside `path`; it becomes `path` only when all is written."""
+    """Context manager: write to a temporary file beside `path`; it becomes `path` only when all is written.
 
-    def __init__(self, path):
+    Args:
+        path: the file.
+        previous: name under which the file that is there is kept; None: it is not.
+    """
+
+    def __init__(self, path, previous=None):
         self.path = Path(path)
+        self.previous = previous
         # The suffix stays last: Keras chooses the format by it.
         self.temporary = self.path.with_name(f".{os.getpid()}.{self.path.name}")
 
@@ -17,6 +35,40 @@ class replacing:
 
     def __exit__(self, kind, value, traceback):
         if kind is None:
+            if self.previous and self.path.exists():
+                os.replace(self.path, self.previous)
             os.replace(self.temporary, self.path)
         else:
             self.temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds a folder for this process. The system lets go of it when the process ends, however it ends.
+
+    The file `.lock` in it stays; it says who holds the folder, or held it last. Where Python has no `fcntl` (Windows),
+    or the file system no locks, nothing is locked.
+
+    Args:
+        folder: made if it is not there.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOCK, "a+", encoding="utf-8") as file:
+        if fcntl:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read() or "another process"
+                raise InputError(
+                    f"{folder}: {holder} trains here; wait until it has ended, or choose another --workdir"
+                ) from None
+            except OSError:
+                pass  # no locks here
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield

@@ -84,7 +84,7 @@ def _write(generator: keras.Model, format: str, path: Path) -> None:
 def _opened(format: str, path: Path) -> Run:
     """The file as its own runtime runs it."""
     if format == "keras":
-        model = keras.saving.load_model(path, compile=False)  # in safe mode: no code in the file is run
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)  # no code in the file is run
         return lambda images: keras.ops.convert_to_numpy(model(images, training=False))
     if format == "savedmodel":
         import tensorflow as tf

@@ -128,6 +128,8 @@ def _load(whole, model, path):
     try:
         if Path(path).suffix == ".npz":
             _load_arrays(model, path, vgg19=whole.name == "vgg19")
+        elif Path(path).suffix != ".h5":  # Keras would also take a whole model
+            raise ValueError("neither .npz nor .h5")
         else:
             whole.load_weights(path)
         return
@@ -140,7 +142,7 @@ def _load(whole, model, path):
 
 
 def _load_arrays(model, path, vgg19):
-    with np.load(path) as archive:
+    with np.load(path, allow_pickle=False) as archive:
         # The two networks' convolutions have the same shapes; only VGG19 has a fourth one in block3.
         if "block3_conv1_kernel" in archive and ("block3_conv4_kernel" in archive) != vgg19:
             other, has = ("VGG16", "no") if vgg19 else ("VGG19", "a")

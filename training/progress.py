@@ -4,6 +4,7 @@ numbers."""
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -60,12 +61,35 @@ class Progress(keras.callbacks.Callback):
         left = "done" if last else f"{max(1, round(left_s / 60))} min left"
         print(
             f"epoch {number}  loss {loss:.4g}  validation {logs['val_psnr_db']:.2f} dB  "
-            f"{logs['images_per_s']:.3g} images/s  {left}",
+            f"{logs['images_per_s']:.3g} images/s  {left}"
+            + (f"  skipped files: {logs['skipped_files']}" if logs.get("skipped_files") else ""),
             flush=True,
         )
 
     def on_train_end(self, logs=None):
         self.bar.stop()
+
+
+class Skipped(keras.callbacks.Callback):
+    """Counts the files that were skipped, as `skipped_files`, and names each once on stderr when an epoch ends.
+
+    Args:
+        skipped: file -> what is wrong with it; grows while the training reads.
+        run: the run's description; its part "skipped" receives them, and holds those of earlier sittings.
+    """
+
+    def __init__(self, skipped: Mapping[str, str], run: dict):
+        super().__init__()
+        self.skipped = skipped
+        self.run = run
+
+    def on_epoch_end(self, epoch, logs=None):
+        known = self.run.get("skipped", {})
+        found = dict(self.skipped)  # a copy: the readers' threads go on
+        for file in sorted(found.keys() - known.keys()):
+            print(f"skipped: {found[file]}", file=sys.stderr)
+        self.run["skipped"] = dict(sorted({**found, **known}.items()))
+        logs["skipped_files"] = len(self.run["skipped"])
 
 
 class StopAtInterrupt(keras.callbacks.Callback):

@@ -1,7 +1,9 @@
 """TensorBoard: what a run writes for it."""
 
+import errno
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -33,8 +35,9 @@ class TensorBoard(keras.callbacks.Callback):
         self.images_per_epoch = images_per_epoch
 
     def on_train_begin(self, logs=None):
-        self.writer = tf.summary.create_file_writer(self.folder)
-        with self.writer.as_default(step=0):
+        with self._writing():
+            self.writer = tf.summary.create_file_writer(self.folder)
+        with self._writing(), self.writer.as_default(step=0):
             tf.summary.text("experiment", self.description)
             if keras.backend.backend() == "tensorflow":
                 spec = tf.TensorSpec([None, *self.degraded.shape[1:]], tf.float32, name="degraded")
@@ -60,14 +63,24 @@ class TensorBoard(keras.callbacks.Callback):
         restored = keras.ops.convert_to_numpy(self.model(self.degraded, training=False))
         sides = [center(images, *restored.shape[1:3]) for images in (self.degraded, restored, self.sharp)]
         strips = np.clip(np.concatenate(sides, axis=2), 0, 1)
-        with self.writer.as_default(step=epoch + 1):
+        with self._writing(), self.writer.as_default(step=epoch + 1):
             for name, value in logs.items():
                 tf.summary.scalar(tag(name), value)
             tf.summary.image("degraded | restored | sharp", strips, max_outputs=len(strips))
-        self.writer.flush()
+            self.writer.flush()
 
     def on_train_end(self, logs=None):
-        self.writer.close()
+        with self._writing():
+            self.writer.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What TensorFlow raises where the disk is full, as Python would raise it."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            reason = error.message.splitlines()[0].rpartition("; ")[2]
+            raise OSError(errno.EIO, reason, self.folder) from error
 
 
 def tag(name: str) -> str:
@@ -77,6 +90,8 @@ def tag(name: str) -> str:
             return f"{group}/{name.removesuffix(f'_{group}')}"
     if name in ("epoch_s", "images_per_s", "data_wait_share"):
         return f"speed/{name}"
+    if name == "skipped_files":
+        return f"data/{name}"
     return f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"loss/{name}"
 
 

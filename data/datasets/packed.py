@@ -202,7 +202,7 @@ def open_packed(folder: str | Path) -> PackedSet:
     for file, group in itertools.groupby(records, key=lambda record: record.shard):
         size = sum((2 if variant else 1) * 3 * record.height * record.width for record in group)
         try:
-            pixels = shards[file] = np.load(folder / file, mmap_mode="r")
+            pixels = shards[file] = np.load(folder / file, mmap_mode="r", allow_pickle=False)
             whole = pixels.dtype == np.uint8 and pixels.shape == (size,)
             whole &= (folder / file).stat().st_size == pixels.offset + size
         except FileNotFoundError:

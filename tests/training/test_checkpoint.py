@@ -121,12 +121,12 @@ def test_callback_writes_each_epoch_and_continues_the_history(tmp_path):
     callback.on_epoch_end(1, {"mse": np.float32(2.5)})
     meta = checkpoint.read_meta(tmp_path / "checkpoint.npz")
     assert meta == {
-        "run": {"experiment": "x"},
+        "run": {"experiment": "x", "weights": {"sha256": checkpoint.weights_sha256(model.generator)}},
         "epoch": 2,
         "history": {"mse": [3.0, 2.5]},
         "schedule": {"wait": 7},
     }
-    json.dumps(meta)
+    assert json.loads((tmp_path / "run.json").read_text()) == meta["run"]
     other = tiny.gan()
     other.generator.load_weights(tmp_path / "generator.weights.h5")
     for ours, theirs in zip(other.generator.get_weights(), model.generator.get_weights(), strict=True):

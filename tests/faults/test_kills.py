@@ -1,0 +1,18 @@
+"""The short form of `python tests/faults/long.py --kills=30`."""
+
+import random
+import runpy
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_killed_while_packing_in_a_step_and_in_a_checkpoint_it_ends_in_the_uninterrupted_result(tmp_path):
+    seed = random.SystemRandom().randrange(1000)
+    print(f"seed of the kills: {seed}")
+    long = runpy.run_path(str(Path(__file__).with_name("long.py")))
+    moments = long["run"](tmp_path, kills=3, seed=seed)
+    assert moments[0].startswith("packing: ") and len(moments) == 3
+    assert any("step" in moment for moment in moments) and any("checkpoint" in moment for moment in moments)
