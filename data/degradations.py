@@ -174,3 +174,20 @@ def degrade(image: tf.Tensor, steps: Sequence[Step], seed: tf.Tensor) -> tf.Tens
     """`draw` and `apply` for one image: float32 `[H, W, 3]` in [0, 1], integer seed `[2]`."""
     drawn = tf.nest.map_structure(lambda rows: rows[0], draw(steps, seed[tf.newaxis]))
     return apply(image, steps, drawn)
+
+
+def in_words(steps: Sequence[Step]) -> str:
+    """ "blur(7x7), gain_and_clip(gain=1.3)": the names and numbers of the steps."""
+    return ", ".join(map(_in_words, steps)) or "as they are"
+
+
+def _in_words(step):
+    if step is SHRINK:
+        return "shrink"
+    if not isinstance(step, partial):
+        return str(step)
+    numbers = [
+        "x".join(map(str, value.shape)) if hasattr(value, "shape") else f"{name}={value}"
+        for name, value in step.keywords.items()
+    ]
+    return f"{step.func.__name__}({', '.join(numbers)})"

@@ -30,7 +30,7 @@ from gandeblur.experiments.paper import (
 from gandeblur.data.degradations import SHRINK, gaussian_noise
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import deblurgan
-from gandeblur.experiments.deblurgan import BLUR, PERCEPTUAL
+from gandeblur.experiments.deblurgan import BLUR, LIGHT_BLUR, PERCEPTUAL
 from gandeblur.losses import adversarial, dark_channel, pixel
 from gandeblur.models import dark_channel_gan
 from gandeblur.training import schedules
@@ -159,10 +159,17 @@ CPU_HOUR = dataclasses.replace(
 PIXELS = dataclasses.replace(
     QUICK,
     description=deblurgan.PIXELS.description,
-    changes={**QUICK.changes, "generator_steps": 1, "dropout": 0.0, "epochs": 10, "steps_per_epoch": 100},
+    changes={
+        **QUICK.changes,
+        "photographs": (LIGHT_BLUR, SHRINK, TRAINING_NOISE),
+        "generator_steps": 1,
+        "dropout": 0.0,
+        "epochs": 10,
+        "steps_per_epoch": 100,
+    },
     adversary=False,
 )
-ADVERSARY = adversarial_phase(QUICK)
+ADVERSARY = adversarial_phase(QUICK, photographs=PIXELS.changes["photographs"])
 
 EXPERIMENT = Experiment(
     {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from gandeblur.experiments.paper import Paper
+from gandeblur.data.degradations import in_words
 
 
 def departures(paper: Paper, actual: Paper) -> list[str]:
@@ -39,4 +40,6 @@ def departures(paper: Paper, actual: Paper) -> list[str]:
 
 
 def _number(value: Any) -> str:
+    if isinstance(value, tuple) and all(map(callable, value)):
+        return in_words(value)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{value}"

@@ -6,14 +6,14 @@ import functools
 import importlib
 import json
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from gandeblur.experiments.paper import Network
-from gandeblur.data.degradations import SHRINK, Step
+from gandeblur.data.degradations import in_words
 from gandeblur.errors import InputError
 from gandeblur.experiments.settings import Settings
 from gandeblur.training import checkpoint
@@ -68,8 +68,8 @@ def describe(settings: Settings) -> dict:
         "data": {
             "train": [str(Path(folder).resolve()) for folder in settings.train_data] or ["scikit-image's photographs"],
             "blurred": settings.blurred,
-            "photographs": steps_in_words(paper.data.photographs),
-            "pairs": None if paper.data.pairs is None else steps_in_words(paper.data.pairs),
+            "photographs": in_words(paper.data.photographs),
+            "pairs": None if paper.data.pairs is None else in_words(paper.data.pairs),
             "crop_px": paper.data.crop_px,
             "downsample": paper.data.downsample,
             "max_zoom": paper.data.max_zoom,
@@ -158,11 +158,6 @@ def difference(held: Mapping, asked: Mapping) -> str | None:
     return None
 
 
-def steps_in_words(steps: Sequence[Step]) -> str:
-    """ "blur(7x7), gain_and_clip(gain=1.3)": the names and numbers of degradations."""
-    return ", ".join(_step(step) for step in steps) or "as they are"
-
-
 def versions() -> dict[str, str]:
     # Not by the distributions' metadata: TensorFlow is also installed as tensorflow-cpu, this as a folder on the path.
     modules = {"pillow": "PIL", "scikit-image": "skimage"}
@@ -208,15 +203,3 @@ def _values(description: Any, label: str = "") -> Iterator[tuple[str, Any]]:
             yield from _values(value, f"{label}{name}.")
         else:
             yield f"{label}{name}", value
-
-
-def _step(step: Step) -> str:
-    if step is SHRINK:
-        return "shrink"
-    if not isinstance(step, functools.partial):
-        return str(step)
-    numbers = [
-        "x".join(map(str, value.shape)) if hasattr(value, "shape") else f"{name}={value}"
-        for name, value in step.keywords.items()
-    ]
-    return f"{step.func.__name__}({', '.join(numbers)})"

@@ -12,6 +12,7 @@ from rich.table import Table
 from gandeblur.experiments.paper import Condition
 from gandeblur.data import pipeline
 from gandeblur.data.datasets.find import Images
+from gandeblur.data.degradations import in_words
 from gandeblur.data.images import read_image, to_uint8
 from gandeblur.errors import InputError
 from gandeblur.evaluation import detection, pictures, scoring
@@ -131,4 +132,4 @@ def stored(folder: Path, set_name: str, scores: dict, methods: Sequence[str]) ->
 def _in_words(condition: Condition, source: pipeline.Source) -> str:
     shrunk = f"; shrunk by {source.downsample} (means)" if source.downsample > 1 else ""
     size = f"; resized (bicubic) to {condition.size_px}x{condition.size_px}" if condition.size_px else ""
-    return description.steps_in_words(source.degradations) + shrunk + size
+    return in_words(source.degradations) + shrunk + size

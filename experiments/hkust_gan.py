@@ -28,7 +28,7 @@ from gandeblur.evaluation import metrics
 
 # The paper has no synthetic blur of its own: DeblurGAN's, as the related papers. Its loss is Wasserstein's as well.
 from gandeblur.experiments import deblurgan
-from gandeblur.experiments.deblurgan import BLUR, GAP, WASSERSTEIN
+from gandeblur.experiments.deblurgan import BLUR, GAP, LIGHT_BLUR, WASSERSTEIN
 from gandeblur.losses import pixel
 from gandeblur.losses.perceptual import Perceptual
 from gandeblur.models import hkust_gan
@@ -162,12 +162,12 @@ CPU_HOUR = Smaller(
 )
 PIXELS = Smaller(
     deblurgan.PIXELS.description,
-    {**QUICK.changes, "batch_size": 4, "epochs": 10, "steps_per_epoch": 100},
+    {**QUICK.changes, "photographs": (LIGHT_BLUR,), "batch_size": 4, "epochs": 10, "steps_per_epoch": 100},
     losses=QUICK.losses,
     adversary=False,
     departures=QUICK.departures[1:3],
 )
-ADVERSARY = adversarial_phase(QUICK)
+ADVERSARY = adversarial_phase(QUICK, photographs=(LIGHT_BLUR,))
 
 EXPERIMENT = Experiment(
     {"hkust": PAPER}, {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY}

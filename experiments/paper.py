@@ -236,12 +236,17 @@ class Smaller:
         return dataclasses.replace(smaller, departures=(*paper.departures, *self.departures))
 
 
-def adversarial_phase(quick: Smaller) -> Smaller:
-    """The second of two phases: the quick schedule's losses at a lower rate, from weights that pixels have trained."""
+def adversarial_phase(quick: Smaller, **changes: Any) -> Smaller:
+    """The second of two phases: the quick schedule's losses at a lower rate, from weights that pixels have trained.
+
+    Args:
+        quick: the schedule.
+        changes: further differences from the paper's.
+    """
     return dataclasses.replace(
         quick,
         description="the second of two phases: pixels and adversary, from the weights of the first, --start",
-        changes={**quick.changes, "learning_rate": 1e-4, "epochs": 10},
+        changes={**quick.changes, "learning_rate": 1e-4, "epochs": 10, **changes},
     )
 
 
