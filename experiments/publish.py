@@ -59,7 +59,7 @@ def phases(run):
         "data": [Path(folder).name for folder in told["data"]["train"]],
         "steps": steps * per_step["generator"],
         "seconds": round(sum(meta["history"]["epoch_s"])),
-        "images": steps * training["batch_size"] * max(1, per_step["discriminator"]),
+        "images": steps * training["batch_size"] * (training.get("accumulate") or 1) * max(1, per_step["discriminator"]),
         "commit": told["commit"],
     }
     return [*(phases(Path(start)) if start and Path(start).is_dir() else []), own]

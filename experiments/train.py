@@ -21,13 +21,13 @@ def train(settings: Settings, strategy: Any = None) -> None:
 
     Args:
         settings: of one variant.
-        strategy: a `tf.distribute` strategy, or None for one device.
+        strategy: of several devices, see `backend.strategy`.
 
     Raises:
         InputError: the work folder holds another run, an image is bad, or a loss is not finite.
     """
     training = settings.paper.training
-    devices = strategy.num_replicas_in_sync if strategy else 1
+    devices = backend.device_count(strategy)
     if training.batch_size % devices:
         raise InputError(
             f"--batch_size={training.batch_size}: not a multiple of the {devices} devices; choose one that is"
@@ -54,7 +54,7 @@ def train(settings: Settings, strategy: Any = None) -> None:
 
     described = description.write(settings)
     shown = next(iter(validation.unbatch().batch(4).as_numpy_iterator()))
-    images = training.batch_size * training.steps_per_epoch
+    images = training.images_per_step * training.steps_per_epoch
     callbacks = [
         progress.StopAtInterrupt(),
         progress.StopAtNonFinite(training.steps_per_epoch, settings.checkpoint_path),
@@ -64,7 +64,7 @@ def train(settings: Settings, strategy: Any = None) -> None:
         checkpoint.Checkpoint(settings.workdir, described, history, rates),
     ]
     print(f"training on {sources.named(train_sets)}, work folder {settings.workdir}", flush=True)
-    with pipeline.input_errors():
+    with pipeline.input_errors(), strategy.scope() if strategy else contextlib.nullcontext():
         model.fit(
             stream,
             validation_data=validation,
@@ -111,6 +111,8 @@ def build(settings: Settings, strategy: Any = None) -> GAN:
             discriminator_steps=paper.training.discriminator_steps,
             generator_steps=paper.training.generator_steps,
             value_range=paper.value_range,
+            accumulate=paper.training.accumulate,
+            average_decay=paper.training.ema,
         )
         model.compile(*(paper.training.optimizer(name) for name in networks))
     backend.separate_seeds(model)

@@ -1,4 +1,4 @@
-"""Two logical CPUs, so that tests can train on several devices; before anything else uses TensorFlow."""
+"""Two logical CPUs, so that tests can train on several devices; before anything else uses TensorFlow or JAX."""
 
 import keras
 import pytest
@@ -7,6 +7,10 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+if keras.backend.backend() == "jax":
+    import jax
+
+    jax.config.update("jax_num_cpu_devices", 2)
 
 
 @pytest.fixture(autouse=True)

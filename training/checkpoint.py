@@ -166,7 +166,7 @@ def weights_sha256(network: keras.Model) -> str:
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the state and the generator's weights at the end of each epoch; must be the last callback.
+    """Saves the state, and the weights that restore, at the end of each epoch; must be the last callback.
 
     Args:
         folder: receives `checkpoint.npz` and `generator.weights.h5`.
@@ -193,5 +193,5 @@ class Checkpoint(keras.callbacks.Callback):
             "schedule": self.schedule and self.schedule.get_state(),
         }
         # Weights first: a kill between the two files costs one epoch, never a newer state than its weights.
-        save_weights(self.weights_path, self.model.generator)
+        save_weights(self.weights_path, self.model.restorer)
         save(self.path, self.model, meta)

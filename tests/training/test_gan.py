@@ -105,20 +105,21 @@ PARITY = {
 }
 
 
-@on_tensorflow
 @pytest.mark.parametrize("case", PARITY)
 def test_two_replicas_with_half_the_batch_equal_one_with_all(case):
     kind, optimizer, tolerance = PARITY[case]
     alone = tiny.KINDS[kind](optimizer)
     strategy = backend.strategy("cpu:2")
-    assert strategy.num_replicas_in_sync == 2
+    assert backend.device_count(strategy) == 2
     with strategy.scope():
         shared = tiny.KINDS[kind](optimizer)
     shared.generator.set_weights(alone.generator.get_weights())
     shared.discriminator.set_weights(alone.discriminator.get_weights())
     before = tiny.weights(alone)
     data = tiny.batches(3)
-    one, two = train(alone, data), train(shared, data)
+    one = train(alone, data)
+    with strategy.scope():
+        two = train(shared, data)
     assert tiny.relative_difference(tiny.weights(shared), tiny.weights(alone)) < tolerance
     assert tiny.relative_difference(tiny.weights(alone), before) > 10 * tolerance
     for loss in LOSSES[kind]:
@@ -333,7 +334,7 @@ def test_each_critic_step_takes_its_own_images_and_the_generator_the_last():
     degraded, sharp = (np.concatenate(parts) for parts in zip(*tiny.batches(2), strict=True))
     model.train_on_batch(degraded, sharp, tiny.mixing(2).reshape(-1))
     content = np.abs(np.array(model(degraded)) - sharp).mean(axis=(1, 2, 3))
-    np.testing.assert_allclose(model.train_means["content"].result(), content[4:].mean(), rtol=1e-4)
+    np.testing.assert_allclose(model.train_means["content"].result(), content[1::2].mean(), rtol=1e-4)
     scores = [np.array(model.discriminator(2 * images - 1)).mean() for images in (sharp, np.array(model(degraded)))]
     gap = model.train_means["minus_wasserstein_gap"].result()
     np.testing.assert_allclose(gap, scores[1] - scores[0], rtol=1e-3, atol=1e-6)
