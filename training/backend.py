@@ -44,12 +44,15 @@ def strategy(devices: str) -> Any:
         A `tf.distribute.MirroredStrategy`, on JAX a `keras.distribution.DataParallel`, or None for a single device.
 
     Raises:
-        ValueError: the string is neither, or JAX has started with fewer CPUs.
+        ValueError: the string is neither, or the process has started with fewer CPUs.
     """
     count = devices.removeprefix("cpu:")
     if devices != "all" and not (devices.startswith("cpu:") and count.isdecimal() and int(count) > 0):
         raise ValueError(f"--devices={devices}: use all (every GPU, else the CPU) or cpu:N (N logical CPUs)")
-    names = _jax_devices(devices) if keras.backend.backend() == "jax" else _tensorflow_devices(devices)
+    named = _jax_devices if keras.backend.backend() == "jax" else _tensorflow_devices
+    names = named(None if devices == "all" else int(count))
+    if devices != "all" and len(names) < int(count):
+        raise ValueError(f"--devices={devices}: this process has started with {len(names)}; choose them in a new one")
     return _strategy(tuple(names)) if len(names) > 1 else None
 
 
@@ -60,30 +63,25 @@ def device_count(strategy: Any) -> int:
     return strategy.num_model_replicas if keras.backend.backend() == "jax" else strategy.num_replicas_in_sync
 
 
-def _tensorflow_devices(devices):
+def _tensorflow_devices(cpus):
     import tensorflow as tf
 
-    if devices == "all":
+    if cpus is None:
         return [device.name for device in tf.config.list_logical_devices("GPU")]
-    count = int(devices.removeprefix("cpu:"))
     cpu = tf.config.list_physical_devices("CPU")[0]
     if tf.config.get_logical_device_configuration(cpu) is None:
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
-    return [f"/cpu:{number}" for number in range(count)]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * cpus)
+    return [f"/cpu:{number}" for number, _ in enumerate(tf.config.get_logical_device_configuration(cpu)[:cpus])]
 
 
-def _jax_devices(devices):
+def _jax_devices(cpus):
     import jax
 
-    if devices == "all":
+    if cpus is None:
         return [name for name in keras.distribution.list_devices() if not name.startswith("cpu:")]
-    count = int(devices.removeprefix("cpu:"))
     with contextlib.suppress(RuntimeError):  # JAX has started, perhaps with as many
-        jax.config.update("jax_num_cpu_devices", count)
-    names = keras.distribution.list_devices("cpu")[:count]
-    if len(names) < count:
-        raise ValueError(f"--devices={devices}: JAX has started with {len(names)}; choose them in a new process")
-    return names
+        jax.config.update("jax_num_cpu_devices", cpus)
+    return keras.distribution.list_devices("cpu")[:cpus]
 
 
 @functools.cache

@@ -125,6 +125,7 @@ class GAN(keras.Model):
 
     train_function: Any
     discriminator: Any
+    averaged: Any
 
     def __init__(
         self,
