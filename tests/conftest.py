@@ -4,13 +4,13 @@ import keras
 import pytest
 import tensorflow as tf
 
+from gandeblur.training import backend
+
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 if keras.backend.backend() == "jax":
-    import jax
-
-    jax.config.update("jax_num_cpu_devices", 2)
+    backend.strategy("cpu:2")
 
 
 @pytest.fixture(autouse=True)

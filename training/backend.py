@@ -15,6 +15,7 @@ around it. With these functions the step itself is written once, in `training/ga
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -81,6 +82,10 @@ def _jax_devices(cpus):
         return [name for name in keras.distribution.list_devices() if not name.startswith("cpu:")]
     with contextlib.suppress(RuntimeError):  # JAX has started, perhaps with as many
         jax.config.update("jax_num_cpu_devices", cpus)
+        if cpus > 1:
+            # A device waits for another's gradients on a thread of the pool that the other's convolutions need: with
+            # as few threads as devices, both wait for ever. One thread per device needs no pool.
+            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
     return keras.distribution.list_devices("cpu")[:cpus]
 
 

@@ -24,7 +24,7 @@ from gandeblur.training.gan import GAN
 SIDE_PX = 32
 STEPS = 3
 SGD_RATES = {
-    "gan_d": 5e-3,
+    "gan_d": 2e-4,
     "hkust_gan": 2e-4,
     "ird_gan": 1e-4,
     "dark_channel_gan": 2e-5,
