@@ -20,9 +20,12 @@ def departures(paper: Paper, actual: Paper) -> list[str]:
         found.append(f"length: {actual.training.length} instead of {paper.training.length}")
     else:
         compare("generator steps", actual.training.all_generator_steps, paper.training.all_generator_steps)
+    compare("batch size", actual.training.images_per_step, paper.training.images_per_step)
+    if actual.training.ema:
+        found.append(f"an average of the generator's weights restores, decay {actual.training.ema}")
     for part, reference in ((actual.training, paper.training), (actual.data, paper.data)):
         for one in dataclasses.fields(part):
-            told = one.name in ("epochs", "steps_per_epoch", "generator_steps")  # by the number of steps
+            told = one.name in ("epochs", "steps_per_epoch", "generator_steps", "batch_size", "accumulate", "ema")
             if not told and not (alone and one.name.startswith("discriminator")):
                 compare(one.name, getattr(part, one.name), getattr(reference, one.name))
     for name in ("value_range", "dropout_at_test"):

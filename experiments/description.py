@@ -57,6 +57,9 @@ def describe(settings: Settings) -> dict:
             "epsilon": paper.training.epsilon,
             "schedule": str(paper.training.schedule),
             "batch_size": paper.training.batch_size,
+            # None where it is as it was before there was a choice: older runs are resumed.
+            "accumulate": paper.training.accumulate if paper.training.accumulate > 1 else None,
+            "ema": paper.training.ema,
             "steps_per_epoch": paper.training.steps_per_epoch,
             "epochs": paper.training.epochs,
             "length": f"{paper.training.length} (the paper: {own.training.length})",

@@ -104,6 +104,8 @@ class Training:
         steps_per_epoch: calls of the train step.
         cosine_basis: whether the generator's Adam works in the cosine basis of its kernels, see `SpectralAdam`.
         discriminator_rate: the discriminator's learning rate, where it differs from the generator's.
+        accumulate: minibatches of `batch_size` whose gradients are added up to one step.
+        ema: decay of the average of the generator's weights that restores; None: the weights themselves do.
     """
 
     learning_rate: float
@@ -117,6 +119,13 @@ class Training:
     generator_steps: int = 1
     cosine_basis: bool = False
     discriminator_rate: float | None = None
+    accumulate: int = 1
+    ema: float | None = None
+
+    @property
+    def images_per_step(self) -> int:
+        """Of each step of a network."""
+        return self.batch_size * self.accumulate
 
     @property
     def all_generator_steps(self) -> int:

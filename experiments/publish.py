@@ -54,6 +54,7 @@ def phases(run):
     training = told["training"]
     per_step = training["steps_of_each_network_per_step"]
     steps = meta["epoch"] * training["steps_per_epoch"]
+    images_per_step = training["batch_size"] * (training.get("accumulate") or 1)
     start = told["settings"].get("start")
     own = {
         "preset": told["settings"]["preset"],
@@ -61,7 +62,7 @@ def phases(run):
         "data": [Path(folder).name for folder in told["data"]["train"]],
         "steps": steps * per_step["generator"],
         "seconds": round(sum(meta["history"]["epoch_s"])),
-        "images": steps * training["batch_size"] * max(1, per_step["discriminator"]),
+        "images": steps * images_per_step * max(1, per_step["discriminator"]),
         "commit": told["commit"],
     }
     return [*(phases(Path(start)) if start and Path(start).is_dir() else []), own]

@@ -71,7 +71,7 @@ def _training(settings: Settings, meta: dict) -> Trained:
     steps = meta["epoch"] * training.steps_per_epoch
     minibatches = training.discriminator_steps if settings.paper.discriminator else 1
     seconds = round(sum(meta["history"].get("epoch_s", [])))
-    return Trained(steps * training.generator_steps, seconds, steps * training.batch_size * minibatches)
+    return Trained(steps * training.generator_steps, seconds, steps * training.images_per_step * minibatches)
 
 
 def _paper_table(

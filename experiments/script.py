@@ -35,6 +35,10 @@ _DEFINED = [
     flags.DEFINE_integer(
         "batch_size", None, "images per step over all devices; the preset's if left out", lower_bound=1
     ),
+    flags.DEFINE_integer(
+        "accumulate", None, "add up the gradients of so many minibatches of batch_size for each step", lower_bound=1
+    ),
+    flags.DEFINE_float("ema", None, "decay, as 0.999, of an average of the generator's weights, which then restores"),
     flags.DEFINE_integer("epochs", None, "the preset's if left out", lower_bound=1),
     flags.DEFINE_float("minutes", None, "of training, instead of epochs: a cosine laid over them", lower_bound=0.01),
     flags.DEFINE_string("start", None, "generator weights (.weights.h5) or run folder to begin the training with"),

@@ -30,6 +30,8 @@ class Settings:
         benchmarks: folder that holds set5, set14, bsd100, in place of `test_data`.
         blurred: "blur" or "blur_gamma": which blurred images, where a folder holds both.
         downsample, batch_size, epochs: in place of the schedule's; None: as it says.
+        accumulate: minibatches of the batch size whose gradients are added up to one step; None: 1.
+        ema: decay of a running average of the generator's weights, which then restores, as in 0.999; None: no average.
         minutes: of training, in place of the schedule's epochs and its course of the learning rate.
         vgg_weights: file of VGG's weights; None: Keras downloads them.
         detector: SavedModel folder or LiteRT file that judges the restored images; None: no such judge.
@@ -54,6 +56,8 @@ class Settings:
     downsample: int | None = None
     batch_size: int | None = None
     epochs: int | None = None
+    accumulate: int | None = None
+    ema: float | None = None
     minutes: float | None = None
     vgg_weights: str | None = None
     detector: str | None = None
@@ -70,7 +74,8 @@ class Settings:
     def paper(self) -> Paper:
         """The variant at this run's size (of several variants, the first one)."""
         smaller = self.experiment.presets[self.preset].of(self.papers_own)
-        changes = {name: getattr(self, name) for name in ("downsample", "batch_size", "epochs") if getattr(self, name)}
+        names = ("downsample", "batch_size", "epochs", "accumulate", "ema")
+        changes = {name: getattr(self, name) for name in names if getattr(self, name)}
         if self.minutes:
             changes |= {"schedule": OverTime(self.minutes), "epochs": MOST_EPOCHS}
         return changed(smaller, **changes)
@@ -148,6 +153,8 @@ def choose(
     for name in ("train_data", "test_data", "beside"):
         if name in given:
             given[name] = tuple(str(folder) for folder in given[name])
+    if not 0 < given.get("ema", 0.5) < 1:
+        raise InputError(f"--ema={given['ema']:g}: a decay is between 0 and 1, such as 0.999")
     weights = given.get("weights")
     if weights and variant == ALL_VARIANTS:
         raise InputError(f"--weights={weights}: belongs to one variant; name it with --variant")

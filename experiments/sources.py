@@ -47,7 +47,7 @@ def training_batches(
         [_source(settings, images, skipped) for images in sets],
         crop_px=data.crop_px,
         max_zoom=data.max_zoom,
-        batch_size=training.batch_size * minibatches,
+        batch_size=training.images_per_step * minibatches,
         seed=settings.seed,
         start_step=start_epoch * training.steps_per_epoch,
         total_steps=training.epochs * training.steps_per_epoch,

@@ -22,14 +22,14 @@ def train(settings: Settings, strategy: Any = None) -> None:
 
     Args:
         settings: of one variant.
-        strategy: a `tf.distribute` strategy, or None for one device.
+        strategy: of several devices, see `backend.strategy`.
 
     Raises:
         InputError: the work folder holds another run, another process trains in it, an image is bad, or a loss is not
             finite.
     """
     batch_size = settings.paper.training.batch_size
-    devices = strategy.num_replicas_in_sync if strategy else 1
+    devices = backend.device_count(strategy)
     if batch_size % devices:
         raise InputError(f"--batch_size={batch_size}: not a multiple of the {devices} devices; choose one that is")
     finished_epochs(settings)  # what is wrong with it shows before a folder is made
@@ -58,7 +58,7 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
         meta = checkpoint.restore(settings.checkpoint_path, model)
         described |= {part: meta["run"][part] for part in ("weights", "skipped") if part in meta["run"]}
         # The file may be of an epoch that was killed before its checkpoint.
-        checkpoint.save_weights(settings.weights_path, model.generator)
+        checkpoint.save_weights(settings.weights_path, model.restorer)
         backend.separate_seeds(model)
         if rates:
             rates.set_state(meta["schedule"])
@@ -67,7 +67,7 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
 
     checkpoint.write_run(settings.workdir, described)
     shown = next(iter(validation.unbatch().batch(4).as_numpy_iterator()))
-    images = training.batch_size * training.steps_per_epoch
+    images = training.images_per_step * training.steps_per_epoch
     callbacks = [
         progress.StopAtInterrupt(),
         progress.StopAtNonFinite(training.steps_per_epoch, settings.checkpoint_path),
@@ -78,7 +78,7 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
         checkpoint.Checkpoint(settings.workdir, described, history, rates),
     ]
     print(f"training on {sources.named(train_sets)}, work folder {settings.workdir}", flush=True)
-    with pipeline.input_errors():
+    with pipeline.input_errors(), strategy.scope() if strategy else contextlib.nullcontext():
         model.fit(
             stream,
             validation_data=validation,
@@ -126,6 +126,8 @@ def build(settings: Settings, strategy: Any = None) -> GAN:
             discriminator_steps=paper.training.discriminator_steps,
             generator_steps=paper.training.generator_steps,
             value_range=paper.value_range,
+            accumulate=paper.training.accumulate,
+            average_decay=paper.training.ema,
         )
         model.compile(*(paper.training.optimizer(name) for name in networks))
     backend.separate_seeds(model)

@@ -1,12 +1,16 @@
-"""Two logical CPUs, so that tests can train on several devices; before anything else uses TensorFlow."""
+"""Two logical CPUs, so that tests can train on several devices; before anything else uses TensorFlow or JAX."""
 
 import keras
 import pytest
 import tensorflow as tf
 
+from gandeblur.training import backend
+
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+if keras.backend.backend() == "jax":
+    backend.strategy("cpu:2")
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,15 @@ around it. With these functions the step itself is written once, in `training/ga
     forward(function, variables)             -> value, pullback(cotangent) -> gradients
     value_and_gradient(function, variables)  -> (loss, aux), gradients        function() -> (loss, aux)
     value_and_input_gradient(function, x)    -> (loss, aux), gradient         function(x) -> (loss, aux)
+    after(tensors, done)                     -> the tensors, not before `done` is computed
     step(update)                             -> a Keras train_step or test_step from update(model, data) -> logs
+    strategy(devices), device_count(strategy)   several devices
     separate_seeds(model)                       each replica draws random numbers of its own
 """
 
+import contextlib
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +23,11 @@ import keras
 
 
 def replicas() -> int:
-    """Number of replicas whose gradients the optimizer adds up (1 outside a `tf.distribute` strategy)."""
+    """Number of replicas whose gradients the optimizer adds up.
+
+    Under a `tf.distribute` strategy, each device runs the step on its share of the batch. JAX runs one step on the
+    whole batch and divides the arithmetic: 1, on any number of devices.
+    """
     if keras.backend.backend() != "tensorflow":
         return 1
     import tensorflow as tf
@@ -28,31 +36,67 @@ def replicas() -> int:
 
 
 def strategy(devices: str) -> Any:
-    """The `tf.distribute.MirroredStrategy` over `devices`, or None for a single one. Call it before any operation.
+    """How to train on `devices`: a context manager's `scope()` around building and `fit`. Call it before any operation.
 
     Args:
-        devices: "all" (every GPU, else one CPU) or "cpu:N" (N logical CPUs).
+        devices: "all" (every GPU or TPU, else one CPU) or "cpu:N" (N logical CPUs).
+
+    Returns:
+        A `tf.distribute.MirroredStrategy`, on JAX a `keras.distribution.DataParallel`, or None for a single device.
 
     Raises:
-        ValueError: the string is neither, or names several devices on a backend other than TensorFlow.
+        ValueError: the string is neither, or the process has started with fewer CPUs.
     """
     count = devices.removeprefix("cpu:")
     if devices != "all" and not (devices.startswith("cpu:") and count.isdecimal() and int(count) > 0):
         raise ValueError(f"--devices={devices}: use all (every GPU, else the CPU) or cpu:N (N logical CPUs)")
-    if keras.backend.backend() != "tensorflow":
-        if devices not in ("all", "cpu:1"):
-            raise ValueError(f"--devices={devices}: several devices need the TensorFlow backend")
-        return None
+    named = _jax_devices if keras.backend.backend() == "jax" else _tensorflow_devices
+    names = named(None if devices == "all" else int(count))
+    if devices != "all" and len(names) < int(count):
+        raise ValueError(f"--devices={devices}: this process has started with {len(names)}; choose them in a new one")
+    return _strategy(tuple(names)) if len(names) > 1 else None
+
+
+def device_count(strategy: Any) -> int:
+    """Number of devices of what `strategy` returned."""
+    if strategy is None:
+        return 1
+    return strategy.num_model_replicas if keras.backend.backend() == "jax" else strategy.num_replicas_in_sync
+
+
+def _tensorflow_devices(cpus):
     import tensorflow as tf
 
-    if devices == "all":
-        names = [device.name for device in tf.config.list_logical_devices("GPU")]
-    else:
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        if tf.config.get_logical_device_configuration(cpu) is None:
-            tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(count))
-        names = [f"/cpu:{number}" for number in range(int(count))]
-    return _mirrored(tuple(names)) if len(names) > 1 else None
+    if cpus is None:
+        return [device.name for device in tf.config.list_logical_devices("GPU")]
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    if tf.config.get_logical_device_configuration(cpu) is None:
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * cpus)
+    return [f"/cpu:{number}" for number, _ in enumerate(tf.config.get_logical_device_configuration(cpu)[:cpus])]
+
+
+def _jax_devices(cpus):
+    import jax
+
+    if cpus is None:
+        return [name for name in keras.distribution.list_devices() if not name.startswith("cpu:")]
+    with contextlib.suppress(RuntimeError):  # JAX has started, perhaps with as many
+        jax.config.update("jax_num_cpu_devices", cpus)
+        if cpus > 1:
+            # A device waits for another's gradients on a thread of the pool that the other's convolutions need: with
+            # as few threads as devices, both wait for ever. One thread per device needs no pool.
+            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
+    return keras.distribution.list_devices("cpu")[:cpus]
+
+
+@functools.cache
+def _strategy(names):
+    # A second strategy in one process confuses TensorFlow's collective operations.
+    if keras.backend.backend() == "jax":
+        return keras.distribution.DataParallel(devices=names)
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(names)
 
 
 def separate_seeds(model: keras.Model) -> None:
@@ -68,20 +112,15 @@ def separate_seeds(model: keras.Model) -> None:
                 copy.assign(copies[0] + number * keras.ops.convert_to_tensor([0, 1 << 20], copy.dtype))
 
 
-@functools.cache
-def _mirrored(names):
-    # A second strategy in one process confuses TensorFlow's collective operations.
-    import tensorflow as tf
-
-    return tf.distribute.MirroredStrategy(names)
-
-
 if keras.backend.backend() == "jax":
     import jax
     from keras.src.backend.common.stateless_scope import get_stateless_scope
 
     def stop_gradient(x: Any) -> Any:
         return jax.lax.stop_gradient(x)
+
+    def after(tensors: Any, done: Any) -> Any:
+        return jax.lax.optimization_barrier((tensors, done))[0]
 
     def _pure(function, variables):
         """function() as a pure function of the variables' values (and its own arguments): value, aux, updates."""
@@ -147,6 +186,10 @@ else:
 
     def stop_gradient(x: Any) -> Any:
         return tf.stop_gradient(x)
+
+    def after(tensors: Any, done: Any) -> Any:
+        with tf.control_dependencies(done):
+            return keras.tree.map_structure(lambda x: None if x is None else tf.identity(x), tensors)
 
     def forward(function: Callable[[], Any], variables: Sequence[keras.Variable]) -> tuple[Any, Callable[[Any], Any]]:
         with tf.GradientTape() as tape:

@@ -302,7 +302,7 @@ def weights_sha256(network: keras.Model) -> str:
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the state and the generator's weights at the end of each epoch; must be the last callback.
+    """Saves the state, and the weights that restore, at the end of each epoch; must be the last callback.
 
     Args:
         folder: receives `checkpoint.npz`, `generator.weights.h5` and `run.json`, and keeps the first two of the epoch
@@ -322,7 +322,7 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
-        self.run["weights"] = {"sha256": weights_sha256(self.model.generator)}
+        self.run["weights"] = {"sha256": weights_sha256(self.model.restorer)}
         meta = {
             "run": self.run,
             "epoch": epoch + 1,
@@ -331,7 +331,7 @@ class Checkpoint(keras.callbacks.Callback):
         }
         # The checkpoint last: a kill before it costs one epoch, whose weights are written anew.
         weights = self.folder / WEIGHTS_FILE
-        save_weights(weights, self.model.generator, previous(weights))
+        save_weights(weights, self.model.restorer, previous(weights))
         write_run(self.folder, self.run)
         save(self.folder / CHECKPOINT_FILE, self.model, meta)
 

@@ -102,9 +102,10 @@ class of_slopes(_LossOf):
 class GAN(keras.Model):
     """Trains `generator` against `discriminator` with Keras' `fit`; calling or predicting restores images.
 
-    Data: pairs `(degraded, sharp)` of float32 `[discriminator_steps * B, H, W, 3]` in [0, 1], or triples with a uniform
-    number per image. Each discriminator step takes its own B images, the generator steps take the last B. Where a
-    generator without padding returns a smaller image, sharp and degraded are cropped to its centre.
+    Data: pairs `(degraded, sharp)` of float32 `[discriminator_steps * accumulate * B, H, W, 3]` in [0, 1], or triples
+    with a uniform number per image. Each discriminator step takes its own `accumulate * B` images, the generator steps
+    take those of the last. Where a generator without padding returns a smaller image, sharp and degraded are cropped to
+    its centre.
 
     Args:
         generator: images -> images.
@@ -115,10 +116,16 @@ class GAN(keras.Model):
         discriminator_steps, generator_steps: per call of `train_step`.
         generator_first: whether the generator steps come before the discriminator's.
         value_range: (black, white) of the networks' images.
+        accumulate: a step's images go through the networks in so many parts, one after the other, and their gradients
+            are added up: the step of all the images, but for normalisation over a batch, in the memory of one part.
+        average_decay: the share that a running average of the generator's weights keeps of itself at each step, in
+            (0, 1); the averaged network restores and is validated. The first steps count more: after t of them the
+            share is (1 + t) / (10 + t), while that is lower. None: there is no average.
     """
 
     train_function: Any
     discriminator: Any
+    averaged: Any
 
     def __init__(
         self,
@@ -131,6 +138,8 @@ class GAN(keras.Model):
         generator_steps: int = 1,
         generator_first: bool = False,
         value_range: tuple[float, float] = (0.0, 1.0),
+        accumulate: int = 1,
+        average_decay: float | None = None,
     ) -> None:
         super().__init__(name="gan")
         self.generator = generator
@@ -142,6 +151,14 @@ class GAN(keras.Model):
         self.generator_first = generator_first
         self.conditional = discriminator is not None and discriminator.input_shape[-1] == 2 * generator.output_shape[-1]
         self.black, self.white = value_range
+        self.accumulate = accumulate
+        self.average_decay = average_decay
+        # A network of its own: Keras' averages live in one optimizer, whose `fit` ends by laying them over all weights.
+        self.averaged = None
+        if average_decay is not None:
+            self.averaged = keras.models.clone_model(generator)
+            self.averaged.set_weights(generator.get_weights())
+            self.averaged.trainable = False
         self.data_clock = DataClock()
 
         networks = ["generator", "discriminator"] if discriminator is not None else ["generator"]
@@ -169,9 +186,15 @@ class GAN(keras.Model):
         both = {"generator": self.optimizer, "discriminator": self.discriminator_optimizer}
         return {name: optimizer for name, optimizer in both.items() if optimizer is not None}
 
+    @property
+    def restorer(self) -> keras.Model:
+        """The network that restores: the generator, or its average."""
+        return self.generator if self.averaged is None else self.averaged
+
     def call(self, degraded: Any, training: bool = False) -> Any:
         """Restores float32 `[B, H, W, 3]` in [0, 1]."""
-        return self._from_network(self.generator(self._to_network(degraded), training=training))
+        network = self.generator if training else self.restorer
+        return self._from_network(network(self._to_network(degraded), training=training))
 
     def _to_network(self, images):
         return self.black + (self.white - self.black) * images
@@ -188,22 +211,36 @@ class GAN(keras.Model):
         self.train_function = lambda *arguments: function(*arguments[:-1], self.data_clock.timed(arguments[-1]))
 
     def _update(self, data):
-        minibatches = max(1, self.discriminator_steps)
-        # Keras takes a third part for weights of the samples.
-        parts = [
-            [None] * minibatches if part is None else ops.split(part, minibatches)
-            for part in keras.utils.unpack_x_y_sample_weight(data)
-        ]
-        parts = list(zip(*parts, strict=True))
+        forward = None
+        steps = self._shared_out(data)
         if self.generator_first:
-            self._train_generator(parts[-1], self._forward(parts[-1][0]))
-        for part in parts:
-            forward = self._forward(part[0])
+            self._train_generator(steps[-1])
+        for parts in steps:
+            # The generator's step differentiates the forward pass whose images the discriminator has seen. Of several
+            # parts, it computes each one's again: kept, they would take the memory of all.
+            forward = self._forward(parts[0][0]) if self.accumulate == 1 else None
             if self.discriminator is not None:
-                self._train_discriminator(part, forward[0])
+                self._train_discriminator(parts, forward)
         if not self.generator_first:
-            self._train_generator(parts[-1], forward)
+            self._train_generator(steps[-1], forward)
         return {name: mean.result() for name, mean in self.train_means.items()}
+
+    def _shared_out(self, data):
+        """`steps[d][k]`: part k of what discriminator step d takes: degraded, sharp, mixing (or None).
+
+        Neighbours in the batch go to different steps: of several devices, each of which has a stretch of the batch, all
+        take part in a step, with the images that it has on one device.
+        """
+        steps = max(1, self.discriminator_steps)
+
+        def pieces(images):
+            if images is None:
+                return [None] * (steps * self.accumulate)
+            return ops.unstack(ops.reshape(images, (-1, steps * self.accumulate, *ops.shape(images)[1:])), axis=1)
+
+        # Keras takes a third part for weights of the samples.
+        parts = list(zip(*map(pieces, keras.utils.unpack_x_y_sample_weight(data)), strict=True))
+        return [parts[step::steps] for step in range(steps)]
 
     train_step = backend.step(_update)
 
@@ -222,37 +259,65 @@ class GAN(keras.Model):
     def _forward(self, degraded):
         return backend.forward(lambda: self(degraded, training=True), self.generator.trainable_variables)
 
-    def _train_generator(self, part, forward):
+    def _train_generator(self, parts, forward=None):
         variables = self.generator.trainable_variables
         for number in range(self.generator_steps):
-            # The first step differentiates the forward pass whose images the discriminator has seen.
-            restored, pullback = forward if number == 0 else self._forward(part[0])
-            losses: dict[str, Any] = {}
-            slopes: dict[str, Any] = {}
-            for term in self.generator_terms:
 
-                def loss(x, terms=(term,)):
-                    return self._weighted(terms, self._batch(part, x))
+            def gradients_of(part, forward=forward if number == 0 else None):
+                restored, pullback = forward or self._forward(part[0])
+                losses: dict[str, Any] = {}
+                slopes: dict[str, Any] = {}
+                for term in self.generator_terms:
 
-                (_, own), slopes[term.name] = backend.value_and_input_gradient(loss, restored)
-                losses |= own
-            gradients = pullback(sum(slopes.values()))
-            self.optimizer.apply(gradients, variables)
-            self._record("generator", losses, gradients)
-            # Not a term's value but its gradient at the restored images says how far it leads.
-            norms = {name: ops.sqrt(ops.sum(ops.square(slope))) for name, slope in slopes.items()}
-            for name, norm in norms.items():
-                share = norm / ops.maximum(sum(norms.values()), 1e-30)
-                self.train_means[f"{name}_gradient_share"].update_state(share)
+                    def loss(x, terms=(term,)):
+                        return self._weighted(terms, self._batch(part, x))
 
-    def _train_discriminator(self, part, restored):
+                    (_, own), slopes[term.name] = backend.value_and_input_gradient(loss, restored)
+                    losses |= own
+                self._record(losses)
+                # Not a term's value but its gradient at the restored images says how far it leads.
+                norms = {name: ops.sqrt(ops.sum(ops.square(slope))) for name, slope in slopes.items()}
+                total = ops.maximum(sum(norms.values()), 1e-30)
+                self._record({f"{name}_gradient_share": norm / total for name, norm in norms.items()})
+                return pullback(sum(slopes.values()))
+
+            self._step("generator", self.optimizer, variables, self._summed(gradients_of, parts))
+            if self.averaged is not None:
+                self._average()
+
+    def _train_discriminator(self, parts, forward):
         variables = self.discriminator.trainable_variables
-        batch = self._batch(part, backend.stop_gradient(restored))
-        (_, losses), gradients = backend.value_and_gradient(
-            lambda: self._weighted(self.discriminator_terms, batch), variables
-        )
-        self.discriminator_optimizer.apply(gradients, variables)
-        self._record("discriminator", losses, gradients)
+
+        def gradients_of(part):
+            restored, _ = forward or self._forward(part[0])
+            batch = self._batch(part, backend.stop_gradient(restored))
+            (_, losses), gradients = backend.value_and_gradient(
+                lambda: self._weighted(self.discriminator_terms, batch), variables
+            )
+            self._record(losses)
+            return gradients
+
+        self._step("discriminator", self.discriminator_optimizer, variables, self._summed(gradients_of, parts))
+
+    def _summed(self, gradients_of, parts):
+        """The sum of the parts' gradients; a part begins when those before it are through."""
+        total = gradients_of(parts[0])
+        for part in parts[1:]:
+            gradients = gradients_of(backend.after(part, total))
+            total = [one + other for one, other in zip(total, gradients, strict=True)]
+        return total
+
+    def _step(self, network, optimizer, variables, gradients):
+        optimizer.apply(gradients, variables)
+        # On several replicas: of each replica's share, before they are added up.
+        norm = ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in gradients))
+        self._record({f"{network}_gradient_norm": norm})
+
+    def _average(self):
+        steps = ops.cast(self.optimizer.iterations, "float32")
+        decay = ops.minimum(self.average_decay, (1 + steps) / (10 + steps))
+        for average, weight in zip(self.averaged.weights, self.generator.weights, strict=True):
+            average.assign(decay * average + (1 - decay) * weight)
 
     def _batch(self, part, restored):
         degraded, sharp, mixing = part
@@ -277,18 +342,18 @@ class GAN(keras.Model):
         return Batch(degraded, sharp, restored, mixing, judge, slopes)
 
     def _weighted(self, terms, batch):
-        """Weighted sum of the terms' means over all replicas' images (the optimizer adds the replicas up)."""
+        """Weighted sum of the terms' means, as a share of that over all images of the step.
+
+        The optimizer adds up the replicas, `_summed` the parts.
+        """
         losses = {term.name: ops.mean(term.loss(batch)) for term in terms}
         weighted = {term.name: term.weight * losses[term.name] for term in terms}
         losses |= {f"{term.name}_weighted": weighted[term.name] for term in terms if term.weight != 1}
-        return sum(weighted.values()) / backend.replicas(), losses
+        return sum(weighted.values()) / (self.accumulate * backend.replicas()), losses
 
-    def _record(self, network, losses, gradients):
-        for name, loss in losses.items():
-            self.train_means[name].update_state(loss)
-        # On several replicas: of each replica's share, before they are added up.
-        norm = ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in gradients))
-        self.train_means[f"{network}_gradient_norm"].update_state(norm)
+    def _record(self, values):
+        for name, value in values.items():
+            self.train_means[name].update_state(value)
 
 
 def center(images: Any, height: int, width: int) -> Any:

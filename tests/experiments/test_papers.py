@@ -176,8 +176,8 @@ def test_departures_follow_from_the_numbers():
     listed = choose(EXPERIMENTS["sharingan"], preset="cpu_hour").departures
     assert listed[:12] == [
         "generator steps: 1,500 instead of 300,000",
-        "learning rate: 0.0005 instead of 0.0001",
         "batch size: 2 instead of 1",
+        "learning rate: 0.0005 instead of 0.0001",
         "schedule: Cosine(floor=0.02) instead of LinearToZero(constant_share=0.5)",
         "discriminator steps: 1 instead of 5",
         "cosine basis: True instead of False",

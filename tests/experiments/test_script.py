@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 import tiny_experiment
@@ -131,7 +130,7 @@ def test_the_whole_run_works_on_jax_and_its_weights_load_on_tensorflow(tmp_path)
     pytest.importorskip("jax")
     command = [sys.executable, tiny_experiment.__file__, f"--workdir={tmp_path / 'run'}"]
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    subprocess.run([*command, "--stage=train", "--epochs=1"], env=environment, check=True)
+    subprocess.run([*command, "--stage=train", "--epochs=1", "--devices=cpu:2"], env=environment, check=True)
     done = subprocess.run([*command, "--epochs=2"], env=environment, check=True, capture_output=True, text=True)
     assert "after epoch 1" in done.stdout
     results = json.loads((tmp_path / "run" / "results.json").read_text())
@@ -164,13 +163,38 @@ def test_weights_alone_are_evaluated(finished, tmp_path):
     assert ours["training"]["GAN-D"]["steps"] == 0 and ours["history"] == {}
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
 def test_two_devices_train_the_same_network_and_resume(finished, tmp_path):
     for epochs in (1, 3):
         assert call("--stage=train", "--devices=cpu:2", f"--workdir={tmp_path}", f"--epochs={epochs}") == 0
     history, alone = (checkpoint.read_meta(folder / "checkpoint.npz")["history"] for folder in (tmp_path, finished))
     for name in ("mse", "discriminator"):
         np.testing.assert_allclose(history[name], alone[name], rtol=1e-3)
+
+
+def test_parts_and_averaged_weights_are_recorded_and_resumed_bit_for_bit(tmp_path, capfd):
+    flags = ["--stage=train", "--batch_size=1", "--accumulate=2", "--ema=0.5"]
+    assert call(*flags, f"--workdir={tmp_path / 'whole'}", "--epochs=2") == 0
+    for epochs in (1, 2):
+        assert call(*flags, f"--workdir={tmp_path / 'parts'}", f"--epochs={epochs}") == 0
+    whole, parts = (arrays(tmp_path / name / "checkpoint.npz") for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(parts[name], array, err_msg=name)
+    described = json.loads((tmp_path / "whole/run.json").read_text())
+    assert (described["training"]["accumulate"], described["training"]["ema"]) == (2, 0.5)
+    assert "an average of the generator's weights restores, decay 0.5" in described["departures"]
+    # The file holds the average, the checkpoint the weights that go on, and the average.
+    shipped = trained_weights(tmp_path / "whole")
+    raw = list(whole.values())[: len(shipped)]
+    assert 0 < max(np.abs(one - other).max() for one, other in zip(shipped, raw, strict=True)) < 1e-2
+    for flag, label in (("--ema=0.9", "ema=0.5, not 0.9"), ("--accumulate=1", "accumulate=2, not None")):
+        assert f"holds a run with training.{label}" in refused(capfd, *flags, flag, f"--workdir={tmp_path / 'whole'}")
+
+
+@pytest.mark.parametrize("decay", [0, 1, -0.5])
+def test_a_decay_that_is_none(decay, capfd, tmp_path):
+    error = refused(capfd, f"--ema={decay}", f"--workdir={tmp_path / 'run'}")
+    assert f"--ema={decay}: a decay is between 0 and 1, such as 0.999" in error
 
 
 def test_a_folder_of_photographs_trains(photographs, tmp_path):

@@ -1,6 +1,5 @@
-"""A small GAN and fixed batches, for the tests of training; also run as a script in another backend."""
+"""A small GAN and fixed batches, for the tests of training."""
 
-import sys
 from functools import partial
 
 import keras
@@ -36,11 +35,11 @@ def gan(optimizer=lambda: keras.optimizers.SGD(0.05), discriminator=True, **opti
     return model
 
 
-def wgan(optimizer=lambda: keras.optimizers.SGD(0.001), dropout=0.0, **options):
+def wgan(optimizer=lambda: keras.optimizers.SGD(0.001), dropout=0.0, maps=3, **options):
     """A compiled WGAN with gradient penalty: SharinGAN's networks, narrow, on images in [-1, 1]."""
     model = GAN(
-        sharingan.generator(maps=3, blocks=1, dropout=dropout),
-        sharingan.critic(maps=3),
+        sharingan.generator(maps=maps, blocks=1, dropout=dropout),
+        sharingan.critic(maps=maps),
         generator_terms=(
             Term("content", between_images(pixel.mean_absolute_error), 10.0),
             Term("adversarial", of_restored_logits(adversarial.wasserstein_generator)),
@@ -101,21 +100,3 @@ def weights(model):
 def relative_difference(ours, theirs):
     """Largest difference over the arrays, relative to each array's largest value (biases start at 0: at least 0.01)."""
     return max(np.abs(a - b).max() / max(np.abs(b).max(), 1e-2) for a, b in zip(ours, theirs, strict=True))
-
-
-def main(start, end, kind):
-    """Trains three steps of `KINDS[kind]` from the weights in `start` and writes the weights to `end`."""
-    model = KINDS[kind]()
-    with np.load(start) as archive:
-        arrays = [archive[name] for name in archive.files]
-    count = len(model.generator.weights)
-    model.generator.set_weights(arrays[:count])
-    model.discriminator.set_weights(arrays[count:])
-    for (degraded, sharp), weights_of_mix in zip(batches(3), mixing(3), strict=True):
-        model.train_on_batch(degraded, sharp, weights_of_mix)
-    np.savez(end, *weights(model))
-    model.generator.save_weights(end.replace(".npz", ".weights.h5"))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

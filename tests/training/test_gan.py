@@ -1,8 +1,5 @@
 import contextlib
 import functools
-import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -19,11 +16,6 @@ from gandeblur.training import backend
 from gandeblur.training.gan import GAN, Term, between_images, of_both_logits, of_restored_logits, of_slopes
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
-OPTIMIZERS = {
-    "SGD": (lambda: keras.optimizers.SGD(0.01), 1e-6),
-    "Adam": (lambda: keras.optimizers.Adam(1e-5), 1e-5),  # the paper's rate
-}
-
 
 DESCRIBED = {
     "100 x mean_absolute_error(restored, sharp)": (between_images(pixel.mean_absolute_error), 100),
@@ -87,69 +79,6 @@ def gradient(loss, network):
     with tf.GradientTape() as tape:
         value = loss()
     return tape.gradient(value, [v.value for v in network.trainable_variables])
-
-
-LOSSES = {
-    "gan": ("mse", "adversarial", "discriminator"),
-    "wgan": ("content", "minus_wasserstein_gap", "penalty"),
-    "cgan": ("l1", "dark_channel", "adversarial", "discriminator"),
-}
-PARITY = {
-    "GAN, SGD": ("gan", *OPTIMIZERS["SGD"]),
-    "GAN, Adam": ("gan", *OPTIMIZERS["Adam"]),
-    # Another order of the images within each batch changes this one's weights by 3e-6. (Not Adam: the bias in front of
-    # an instance normalisation has no gradient but rounding errors, which Adam makes as large as the others.)
-    "WGAN, SGD": ("wgan", lambda: keras.optimizers.SGD(0.001), 2e-5),
-    # Batch normalisation must take the statistics of both replicas' images.
-    "conditional GAN, SGD": ("cgan", lambda: keras.optimizers.SGD(0.001), 2e-5),
-}
-
-
-@on_tensorflow
-@pytest.mark.parametrize("case", PARITY)
-def test_two_replicas_with_half_the_batch_equal_one_with_all(case):
-    kind, optimizer, tolerance = PARITY[case]
-    alone = tiny.KINDS[kind](optimizer)
-    strategy = backend.strategy("cpu:2")
-    assert strategy.num_replicas_in_sync == 2
-    with strategy.scope():
-        shared = tiny.KINDS[kind](optimizer)
-    shared.generator.set_weights(alone.generator.get_weights())
-    shared.discriminator.set_weights(alone.discriminator.get_weights())
-    before = tiny.weights(alone)
-    data = tiny.batches(3)
-    one, two = train(alone, data), train(shared, data)
-    assert tiny.relative_difference(tiny.weights(shared), tiny.weights(alone)) < tolerance
-    assert tiny.relative_difference(tiny.weights(alone), before) > 10 * tolerance
-    for loss in LOSSES[kind]:
-        np.testing.assert_allclose(two.history[loss], one.history[loss], rtol=1e-5)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", tiny.KINDS)
-def test_tensorflow_and_jax_agree_after_three_steps(tmp_path, kind):
-    pytest.importorskip("jax")
-    np.savez(tmp_path / "start.npz", *tiny.weights(tiny.KINDS[kind]()))
-    results = {}
-    for name in ("tensorflow", "jax"):
-        end = tmp_path / f"{name}.npz"
-        subprocess.run(
-            [sys.executable, tiny.__file__, tmp_path / "start.npz", end, kind],
-            env={**os.environ, "KERAS_BACKEND": name},
-            check=True,
-        )
-        with np.load(end) as archive:
-            results[name] = [archive[key] for key in archive.files]
-    assert tiny.relative_difference(results["jax"], results["tensorflow"]) < (1e-5 if kind == "gan" else 2e-5)
-    with np.load(tmp_path / "start.npz") as archive:
-        start = [archive[key] for key in archive.files]
-    assert tiny.relative_difference(results["jax"], start) > 1e-3
-    # Weights written on either backend load on the one that runs.
-    for name, arrays in results.items():
-        generator = tiny.KINDS[kind]().generator
-        generator.load_weights(tmp_path / f"{name}.weights.h5")
-        for ours, theirs in zip(generator.get_weights(), arrays, strict=False):
-            np.testing.assert_array_equal(ours, theirs)
 
 
 def test_fit_lowers_the_error_and_validates():
@@ -264,8 +193,8 @@ def test_input_gradient_is_that_of_the_formula():
     np.testing.assert_allclose(ops.convert_to_numpy(slope), 2 * ops.convert_to_numpy(x))
 
 
-@pytest.mark.parametrize("devices", ["gpu", "cpu:", "cpu:0", "cpu:x"])
-def test_unknown_devices_are_named(devices):
+@pytest.mark.parametrize("devices", ["gpu", "cpu:", "cpu:0", "cpu:x", "cpu:3"])  # the tests have two
+def test_devices_that_are_not_there_are_named(devices):
     with pytest.raises(ValueError, match=f"--devices={devices}"):
         backend.strategy(devices)
 
@@ -333,7 +262,7 @@ def test_each_critic_step_takes_its_own_images_and_the_generator_the_last():
     degraded, sharp = (np.concatenate(parts) for parts in zip(*tiny.batches(2), strict=True))
     model.train_on_batch(degraded, sharp, tiny.mixing(2).reshape(-1))
     content = np.abs(np.array(model(degraded)) - sharp).mean(axis=(1, 2, 3))
-    np.testing.assert_allclose(model.train_means["content"].result(), content[4:].mean(), rtol=1e-4)
+    np.testing.assert_allclose(model.train_means["content"].result(), content[1::2].mean(), rtol=1e-4)
     scores = [np.array(model.discriminator(2 * images - 1)).mean() for images in (sharp, np.array(model(degraded)))]
     gap = model.train_means["minus_wasserstein_gap"].result()
     np.testing.assert_allclose(gap, scores[1] - scores[0], rtol=1e-3, atol=1e-6)

@@ -1,0 +1,49 @@
+"""One step, computed in other ways: on two devices, in parts, or both. The same images, the same weights."""
+
+import functools
+
+import numpy as np
+import pytest
+from experiment_steps import model_of, relative_differences, train_steps, weights
+
+from gandeblur.training import backend
+
+BATCH = 8
+# name -> accumulated parts, devices, largest difference. Another order of a sum of float32 numbers changes its last
+# digits; in parts, that is all that changes.
+WAYS = {"two devices": (1, 2, 1e-5), "in parts": (2, 1, 1e-6), "in parts on two devices": (2, 2, 1e-5)}
+CASES = [
+    *(("gan_d-sgd", way) for way in WAYS),
+    *(("sharingan-sgd", way) for way in WAYS),  # two steps of a Wasserstein critic with gradient penalty
+    ("gan_d-adam", "two devices"),
+    ("dark_channel_gan-sgd", "two devices"),  # batch normalisation takes the statistics of all devices' images
+]
+
+
+@functools.cache
+def whole(case):
+    """The weights before and after, and the history, of the whole batch on one device."""
+    model = model_of(case, batch_size=BATCH, ema=0.5)
+    before = weights(model)
+    return before, train_steps(model, BATCH), weights(model), model.averaged.get_weights()
+
+
+@pytest.mark.parametrize(("case", "way"), CASES)
+def test_the_step_is_that_of_the_whole_batch_on_one_device(case, way):
+    parts, devices, tolerance = WAYS[way]
+    before, history, after, average = whole(case)
+    strategy = backend.strategy(f"cpu:{devices}")
+    assert backend.device_count(strategy) == devices
+    model = model_of(case, strategy, batch_size=BATCH // parts, accumulate=parts, ema=0.5)
+    for ours, theirs in zip(weights(model), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    ours = train_steps(model, BATCH, strategy)
+    differences = relative_differences(weights(model), after)
+    differences_of_average = relative_differences(model.averaged.get_weights(), average)
+    print(f"{case} {way}: {max(differences):.1e}, of the average {max(differences_of_average):.1e}")
+    assert max(differences + differences_of_average) < tolerance
+    assert max(relative_differences(before, after)) > 1e-2
+    for name, values in history.items():
+        # Of each replica's own images, or of each part's, before they are added up.
+        if not name.endswith("share") and not (devices > 1 and name.endswith("norm")):
+            np.testing.assert_allclose(ours[name], values, rtol=1e-4, err_msg=name)
