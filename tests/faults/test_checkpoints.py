@@ -83,14 +83,14 @@ def test_a_bit_that_flips_anywhere_is_found_or_changes_nothing(two_epochs, tmp_p
     folder, (first, second), model = two_epochs
     whole = (folder / "checkpoint.npz").read_bytes()
     found = 0
-    for place in np.random.default_rng(0).integers(8 * len(whole), size=60):
+    for place in np.random.default_rng(0).integers(8 * len(whole), size=30):
         flipped = bytearray(whole)
         flipped[place // 8] ^= 1 << place % 8
         path = with_newest(folder, flipped, tmp_path)
         epoch = checkpoint.restore(path, model)["epoch"]  # of a flipped time in the archive's list nothing is seen
         assert equal(state(model), [first, second][epoch - 1]), place
         found += epoch == 1
-    assert found > 40
+    assert found > 20
 
 
 def test_two_damaged_ones_are_refused_and_stay(two_epochs, tmp_path):

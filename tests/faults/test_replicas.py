@@ -11,10 +11,9 @@ from gandeblur.training import backend, checkpoint, progress
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
-@pytest.mark.parametrize("image", [0, 3])  # the first device's, the second device's
-def test_nan_on_one_device_stops_all_and_the_last_checkpoint_is_unharmed(image, tmp_path):
+def test_nan_on_one_device_stops_all_and_the_last_checkpoint_is_unharmed(tmp_path):
     data = tiny.batches(6)
-    data[4, 0, image, 0, 0, 0] = np.nan  # one value of the second epoch's second step
+    data[4, 0, 3, 0, 0, 0] = np.nan  # one value of the second device's images in the second epoch's second step
     batches = tf.data.Dataset.from_tensor_slices((data[:, 0], data[:, 1]))
     with backend.strategy("cpu:2").scope():
         model = tiny.gan(lambda: keras.optimizers.Adam(1e-3))
@@ -24,7 +23,7 @@ def test_nan_on_one_device_stops_all_and_the_last_checkpoint_is_unharmed(image, 
     ]
     with pytest.raises(InputError, match=r"^training step 5: .*mse.* is not finite; .*checkpoint.npz holds epoch 1; "):
         model.fit(batches, epochs=2, steps_per_epoch=3, callbacks=callbacks, shuffle=False, verbose=0)
-    assert np.isnan(model.generator.get_weights()[0]).any()  # what has been kept from the checkpoint
+    assert np.isnan(model.generator.get_weights()[0]).any()  # the step has harmed the network, not its checkpoint
     assert checkpoint.restore(tmp_path / "checkpoint.npz", model)["epoch"] == 1
     for key, variable in checkpoint.training_variables(model):
         assert np.isfinite(keras.ops.convert_to_numpy(variable)).all(), key
