@@ -1,9 +1,13 @@
 """One step, computed in other ways: on two devices, in parts, or both. The same images, the same weights."""
 
 import functools
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import step_memory
 from experiment_steps import model_of, relative_differences, train_steps, weights
 
 from gandeblur.training import backend
@@ -47,3 +51,15 @@ def test_the_step_is_that_of_the_whole_batch_on_one_device(case, way):
         # Of each replica's own images, or of each part's, before they are added up.
         if not name.endswith("share") and not (devices > 1 and name.endswith("norm")):
             np.testing.assert_allclose(ours[name], values, rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_parts_take_a_part_of_the_memory():
+    """Of a step's activations; what else it takes is small beside them."""
+    whole, parts = (
+        int(subprocess.run([sys.executable, step_memory.__file__, count], check=True, stdout=subprocess.PIPE).stdout)
+        for count in ("1", "4")
+    )
+    print(f"MiB: {whole} whole, {parts} in four parts")
+    assert whole > 100 and parts < 0.5 * whole
