@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import functools
+import hashlib
 import importlib
 import json
 import subprocess
@@ -24,7 +25,7 @@ FORMAT = 1
 # What may differ between a run and its continuation.
 _FREE = (
     *("title", "citation", "undoes", "variant", "preset"),  # words; their numbers are compared
-    *("epochs", "length", "devices", "vgg_weights"),
+    *("epochs", "length", "devices", "workers", "data_service", "vgg_weights"),
     *("versions", "commit", "created", "departures", "settings"),
 )
 
@@ -78,6 +79,8 @@ def describe(settings: Settings) -> dict:
             "seed": settings.seed,
             "precision": settings.precision,
             "devices": settings.devices,
+            "workers": settings.workers,
+            "data_service": settings.data_service,
             "vgg_weights": settings.vgg_weights,
             "start": settings.start_path
             and f"{settings.start_path} ({checkpoint.file_sha256(settings.start_path)[:16]})",
@@ -91,13 +94,11 @@ def describe(settings: Settings) -> dict:
     return json.loads(json.dumps(description))
 
 
-def write(settings: Settings) -> dict:
-    """Writes the description of one variant's run into its work folder, and returns it."""
-    description = describe(settings)
+def write(settings: Settings, description: dict) -> None:
+    """Writes the description of one variant's run into its work folder."""
     settings.workdir.mkdir(parents=True, exist_ok=True)
     with replacing(settings.workdir / RUN_FILE) as temporary:
         temporary.write_text(json.dumps(description, indent=1), encoding="utf-8")
-    return description
 
 
 def read(path: Path) -> dict:
@@ -137,6 +138,12 @@ def difference(held: Mapping, asked: Mapping) -> str | None:
     return None
 
 
+def digest(described: Mapping) -> int:
+    """A number of all that makes a run this run, of 48 bits."""
+    text = json.dumps(dict(_values(described)))
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+
+
 def steps_in_words(steps: Sequence[Step]) -> str:
     """ "blur(7x7), gain_and_clip(gain=1.3)": the names and numbers of degradations."""
     return ", ".join(_step(step) for step in steps) or "as they are"
@@ -174,7 +181,9 @@ def _network(network: Network) -> dict:
 
 
 def _choices(settings: Settings) -> dict:
-    names = [one.name for one in dataclasses.fields(settings) if one.name not in ("experiment", "workdir")]
+    # Not who computes: who opens the folder later is on his own.
+    left_out = ("experiment", "workdir", "workers", "worker_index", "data_service")
+    names = [one.name for one in dataclasses.fields(settings) if one.name not in left_out]
     return {name: getattr(settings, name) for name in names}
 
 

@@ -12,7 +12,7 @@ from gandeblur.errors import InputError
 from gandeblur.experiments import description, sources
 from gandeblur.experiments.settings import Settings
 from gandeblur.losses.perceptual import Perceptual
-from gandeblur.training import backend, checkpoint, progress, summaries
+from gandeblur.training import backend, checkpoint, progress, summaries, workers
 from gandeblur.training.gan import GAN, Term, between_images
 
 
@@ -30,17 +30,21 @@ def train(settings: Settings, strategy: Any = None) -> None:
     devices = strategy.num_replicas_in_sync if strategy else 1
     if training.batch_size % devices:
         raise InputError(
-            f"--batch_size={training.batch_size}: not a multiple of the {devices} devices; choose one that is"
+            f"--batch_size={training.batch_size}: not a multiple of the {devices} devices"
+            f"{' of all workers' * bool(settings.cluster)}; choose one that is"
         )
     done = finished_epochs(settings)
+    _check_agreement(settings, strategy, done)
     if done >= training.epochs or (
         done and training.schedule.over(checkpoint.read_meta(settings.checkpoint_path)["schedule"])
     ):
-        print(f"{settings.checkpoint_path}: already trained for {done} epochs; nothing to do")
+        if settings.is_chief:
+            print(f"{settings.checkpoint_path}: already trained for {done} epochs; nothing to do")
         return
     train_sets, validation_sets = zip(*sources.training_images(settings), strict=True)
-    stream = sources.training_batches(settings, train_sets, done)
-    validation = sources.validation_batches(settings, validation_sets, devices)
+    share = pipeline.Share(devices, backend.own_replicas(strategy))
+    stream = sources.training_batches(settings, train_sets, done, share)
+    validation = sources.validation_batches(settings, validation_sets, share)
     model = build(settings, strategy)
     rates = training.schedule.callback(list(model.optimizers.values()))
     history: dict[str, list[float]] = {}
@@ -50,24 +54,33 @@ def train(settings: Settings, strategy: Any = None) -> None:
         if rates:
             rates.set_state(meta["schedule"])
         history = meta["history"]
-        print(f"resuming {settings.checkpoint_path} after epoch {done}")
+        if settings.is_chief:
+            print(f"resuming {settings.checkpoint_path} after epoch {done}")
 
-    described = description.write(settings)
-    shown = next(iter(validation.unbatch().batch(4).as_numpy_iterator()))
-    images = training.batch_size * training.steps_per_epoch
+    described = description.describe(settings)
     callbacks = [
         progress.StopAtInterrupt(),
         progress.StopAtNonFinite(training.steps_per_epoch, settings.checkpoint_path),
         *([rates] if rates else []),
-        summaries.TensorBoard(settings.workdir / "tensorboard", summaries.markdown(described), shown, images),
-        progress.Progress(training.epochs, training.steps_per_epoch, rates),
-        checkpoint.Checkpoint(settings.workdir, described, history, rates),
     ]
-    print(f"training on {sources.named(train_sets)}, work folder {settings.workdir}", flush=True)
-    with pipeline.input_errors():
+    if settings.is_chief:
+        description.write(settings, described)
+        shown = next(
+            iter(validation.map(lambda degraded, sharp, _: (degraded, sharp)).unbatch().batch(4).as_numpy_iterator())
+        )
+        images = training.batch_size * training.steps_per_epoch
+        callbacks += [
+            summaries.TensorBoard(settings.workdir / "tensorboard", summaries.markdown(described), shown, images),
+            progress.Progress(training.epochs, training.steps_per_epoch, rates),
+        ]
+    callbacks.append(checkpoint.Checkpoint(settings.workdir, described, history, rates, settings.is_chief))
+    who = f", worker {settings.worker_index} of {len(settings.workers)}" if settings.cluster else ""
+    print(f"training on {sources.named(train_sets)}, work folder {settings.workdir}{who}", flush=True)
+    with _watched(settings), pipeline.input_errors():
         model.fit(
-            stream,
-            validation_data=validation,
+            backend.distributed(strategy, stream),
+            validation_data=backend.distributed(strategy, validation),
+            validation_steps=int(validation.cardinality()) // len(share.own),
             initial_epoch=done,
             epochs=training.epochs,
             steps_per_epoch=training.steps_per_epoch,
@@ -75,6 +88,33 @@ def train(settings: Settings, strategy: Any = None) -> None:
             shuffle=False,  # the stream's own order
             verbose=0,
         )
+        backend.of_chief(model, 0)  # nobody leaves before all are here
+
+
+def _check_agreement(settings: Settings, strategy: Any, done: int) -> None:
+    """Whether all workers were given the same command and stand at the same epoch.
+
+    Raises:
+        InputError: one does not see the chief's checkpoint, or trains something else; on every worker.
+    """
+    told = backend.of_all(strategy, [done, description.digest(description.describe(settings))])
+    for address, (epochs, digest) in zip(settings.workers, told, strict=False):
+        if epochs != told[0, 0]:
+            raise InputError(
+                f"{address}: sees {int(epochs)} finished epochs in {settings.workdir}, the chief {settings.workers[0]} "
+                f"{int(told[0, 0])}; the work folder must be one that all workers share"
+            )
+        if digest != told[0, 1]:
+            raise InputError(
+                f"{address}: was given another command than the chief {settings.workers[0]}; only --worker_index may differ"
+            )
+
+
+def _watched(settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """Notices that another machine is gone."""
+    cluster = settings.cluster
+    peers = sources.data_servers(settings) | (cluster.others if cluster else {})
+    return workers.watched(peers, settings.worker_timeout, backend.abort_step)
 
 
 def finished_epochs(settings: Settings) -> int:

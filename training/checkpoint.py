@@ -17,6 +17,7 @@ import numpy as np
 
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
+from gandeblur.training.workers import writing
 
 META = "meta"
 
@@ -30,11 +31,16 @@ def training_variables(model: keras.Model) -> list[tuple[str, Any]]:
     return [(f"{index:04d}", variable) for index, variable in enumerate(variables.values())]
 
 
+def training_arrays(model: keras.Model) -> dict[str, np.ndarray]:
+    """Their values. Of several workers all must call it: metrics are added up over them as they are read."""
+    return {key: keras.ops.convert_to_numpy(variable) for key, variable in training_variables(model)}
+
+
 def save(path: Path, model: keras.Model, meta: dict) -> None:
     """Writes the model's training state and `meta` (JSON-able) to `path`, atomically."""
-    arrays: dict[str, Any] = {key: keras.ops.convert_to_numpy(one) for key, one in training_variables(model)}
+    arrays: dict[str, Any] = training_arrays(model)
     arrays[META] = np.array(json.dumps(meta))
-    with replacing(path) as temporary, open(temporary, "wb") as file:
+    with writing, replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
         file.flush()
         os.fsync(file.fileno())
@@ -79,7 +85,7 @@ def _open(path):
 
 def save_weights(path: Path, network: keras.Model) -> None:
     """Writes a network's weights (`.weights.h5`, loads on every backend), atomically."""
-    with replacing(path) as temporary:
+    with writing, replacing(path) as temporary:
         network.save_weights(temporary)
 
 
@@ -173,17 +179,24 @@ class Checkpoint(keras.callbacks.Callback):
         run: JSON-able description of the run, stored with the state.
         history: `{name: [one value per finished epoch]}`, continued in place.
         schedule: callback with a state to keep, or None.
+        writes: whether this worker writes the files; the others only take part.
     """
 
-    def __init__(self, folder: Path, run: dict, history: dict[str, list[float]], schedule: Any = None):
+    def __init__(
+        self, folder: Path, run: dict, history: dict[str, list[float]], schedule: Any = None, writes: bool = True
+    ):
         super().__init__()
         self.path = Path(folder) / "checkpoint.npz"
         self.weights_path = Path(folder) / "generator.weights.h5"
         self.run = run
         self.history = history
         self.schedule = schedule
+        self.writes = writes
 
     def on_epoch_end(self, epoch, logs=None):
+        if not self.writes:
+            training_arrays(self.model)
+            return
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         meta = {
