@@ -10,6 +10,7 @@ what comes out is the local stream, sample by sample, or an error.
 """
 
 import json
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -48,12 +49,14 @@ def serve(address: str, function: Callable[[np.ndarray, np.ndarray], np.ndarray]
         token = call_python(function, *placeholders).op.get_attr("token").decode()
     data = tf.data.experimental.service
     try:
-        dispatcher = data.DispatchServer(data.DispatcherConfig(port=int(port)))
-        worker = data.WorkerServer(
-            data.WorkerConfig(f"localhost:{port}", worker_address=f"{host}:%port%", port=int(port) + 1)
-        )
-    except tf.errors.OpError as error:
+        for one in (int(port), int(port) + 1):  # TensorFlow would share a port with a server that is there
+            socket.create_server(("", one)).close()
+    except (OSError, OverflowError) as error:
         raise InputError(f"{address}: its port or the next one is taken; choose another") from error
+    dispatcher = data.DispatchServer(data.DispatcherConfig(port=int(port)))
+    worker = data.WorkerServer(
+        data.WorkerConfig(f"localhost:{port}", worker_address=f"{host}:%port%", port=int(port) + 1)
+    )
     offer = tf.data.Dataset.from_tensors(json.dumps([token, description]))
     data.register_dataset(f"{_SCHEME}localhost:{port}", offer, dataset_id=_OFFER)
     return dispatcher, worker, graph  # the graph holds the function

@@ -10,8 +10,8 @@ from gandeblur.experiments.paper import Experiment, Paper, changed
 from gandeblur.data import service
 from gandeblur.errors import InputError
 from gandeblur.experiments.departures import departures
-from gandeblur.training import workers
 from gandeblur.training.schedules import OverTime
+from gandeblur.training.workers import Workers, check_address, resolve
 
 ALL_VARIANTS = "all"
 QUICK = "quick"  # the schedule unless told otherwise
@@ -111,11 +111,11 @@ class Settings:
         return {part.variant if len(parts) > 1 else part.paper.ours: part for part in parts}
 
     @property
-    def cluster(self) -> workers.Workers | None:
+    def cluster(self) -> Workers | None:
         """The machines that train, of several."""
         if self.worker_index is None:
             return None
-        return workers.Workers(self.workers, self.worker_index, self.worker_timeout)
+        return Workers(self.workers, self.worker_index, self.worker_timeout)
 
     @property
     def is_chief(self) -> bool:
@@ -170,9 +170,9 @@ def choose(
     for name in ("train_data", "test_data", "beside", "workers", "data_service"):
         if name in given:
             given[name] = tuple(str(folder) for folder in given[name])
-    given["workers"], given["worker_index"] = workers.resolve(given.get("workers", ()), given.get("worker_index"))
+    given["workers"], given["worker_index"] = resolve(given.get("workers", ()), given.get("worker_index"))
     for address in given.get("data_service", ()):
-        workers.check_address(f"--data_service={address}", service.host_and_port(address))
+        check_address(f"--data_service={address}", service.host_and_port(address))
     weights = given.get("weights")
     if weights and variant == ALL_VARIANTS:
         raise InputError(f"--weights={weights}: belongs to one variant; name it with --variant")

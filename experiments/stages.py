@@ -61,8 +61,12 @@ def run(settings: Settings, stages: Collection[str] = STAGES) -> Results | None:
         networks = {str(part.papers_own.networks): part for part in settings.parts}
         for part in networks.values():
             audit.print_audit(part.papers_own, with_summary=len(stages) == 1)
-    for part in settings.parts if training else ():
-        train(part, strategy)
+    if training:
+        others = settings.cluster.others if settings.cluster else {}
+        with workers.watched(others, settings.worker_timeout, backend.abort_step):
+            for part in settings.parts:
+                train(part, strategy)
+            backend.of_all(strategy, [0])  # nobody leaves before all are here
     results = None
     if "evaluate" in stages:
         results = evaluate(settings, sets, beside, detector)

@@ -65,9 +65,7 @@ def train(settings: Settings, strategy: Any = None) -> None:
     ]
     if settings.is_chief:
         description.write(settings, described)
-        shown = next(
-            iter(validation.map(lambda degraded, sharp, _: (degraded, sharp)).unbatch().batch(4).as_numpy_iterator())
-        )
+        shown = next(validation.unbatch().batch(4).as_numpy_iterator())[:2]
         images = training.batch_size * training.steps_per_epoch
         callbacks += [
             summaries.TensorBoard(settings.workdir / "tensorboard", summaries.markdown(described), shown, images),
@@ -76,7 +74,8 @@ def train(settings: Settings, strategy: Any = None) -> None:
     callbacks.append(checkpoint.Checkpoint(settings.workdir, described, history, rates, settings.is_chief))
     who = f", worker {settings.worker_index} of {len(settings.workers)}" if settings.cluster else ""
     print(f"training on {sources.named(train_sets)}, work folder {settings.workdir}{who}", flush=True)
-    with _watched(settings), pipeline.input_errors():
+    servers = sources.data_servers(settings)
+    with workers.watched(servers, settings.worker_timeout, backend.abort_step), pipeline.input_errors():
         model.fit(
             backend.distributed(strategy, stream),
             validation_data=backend.distributed(strategy, validation),
@@ -88,7 +87,6 @@ def train(settings: Settings, strategy: Any = None) -> None:
             shuffle=False,  # the stream's own order
             verbose=0,
         )
-        backend.of_chief(model, 0)  # nobody leaves before all are here
 
 
 def _check_agreement(settings: Settings, strategy: Any, done: int) -> None:
@@ -106,15 +104,9 @@ def _check_agreement(settings: Settings, strategy: Any, done: int) -> None:
             )
         if digest != told[0, 1]:
             raise InputError(
-                f"{address}: was given another command than the chief {settings.workers[0]}; only --worker_index may differ"
+                f"{address}: was given another command than the chief {settings.workers[0]}; "
+                "only --worker_index may differ"
             )
-
-
-def _watched(settings: Settings) -> contextlib.AbstractContextManager[None]:
-    """Notices that another machine is gone."""
-    cluster = settings.cluster
-    peers = sources.data_servers(settings) | (cluster.others if cluster else {})
-    return workers.watched(peers, settings.worker_timeout, backend.abort_step)
 
 
 def finished_epochs(settings: Settings) -> int:

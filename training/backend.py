@@ -20,6 +20,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from gandeblur.errors import InputError
 from gandeblur.training.workers import Workers
 
 
@@ -148,12 +149,14 @@ def _multi_worker(workers):
     import tensorflow as tf
     from tensorflow.python.eager import context
 
+    tf.get_logger().setLevel("ERROR")  # it tells of every tensor that it adds up
     # The strategy's own settings but for one: ten seconds without a heartbeat, as it has them, a busy machine may take.
     # Less than the limit, so that TensorFlow's error comes before the watching thread loses its patience.
     job = context.coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(workers.addresses))
     context.context().configure_coordination_service(
         "standalone",
         "/job:worker/replica:0/task:0",
+        cluster_register_timeout_in_ms=int(1000 * workers.timeout_s),
         heartbeat_timeout_in_ms=int(700 * workers.timeout_s),
         coordinated_jobs=[job],
     )
@@ -164,7 +167,13 @@ def _multi_worker(workers):
         num_accelerators={"GPU": len(tf.config.get_visible_devices("GPU"))},
         rpc_layer="grpc",
     )
-    return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    except tf.errors.OpError as error:
+        others = ", ".join(workers.others)
+        raise InputError(
+            f"{others}: answered, but did not connect; see what was printed there, start all again"
+        ) from error
 
 
 @functools.cache

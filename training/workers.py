@@ -127,17 +127,15 @@ def join(workers: Workers) -> None:
     """
     global _joined
     own = workers.addresses[workers.index]
-    with contextlib.ExitStack() as stack:
+    both = socket.has_dualstack_ipv6()
+    try:
         # By the port alone: the machine's own name may stand for an address that others cannot reach.
-        listener = stack.enter_context(socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET))
-        try:
-            if socket.has_ipv6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("", _split(own)[1]))
-            listener.listen(128)
-        except OSError as error:
-            raise InputError(f"{own}: cannot listen there ({error.strerror}); give this worker a free port") from error
+        listener = socket.create_server(
+            ("", _split(own)[1]), family=socket.AF_INET6 if both else socket.AF_INET, backlog=128, dualstack_ipv6=both
+        )
+    except OSError as error:
+        raise InputError(f"{own}: cannot listen there ({error.strerror}); give this worker a free port") from error
+    with listener:
         wait_for(workers.others, workers.timeout_s)
     _joined = True
 

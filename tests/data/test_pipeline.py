@@ -413,3 +413,27 @@ def test_a_pair_of_two_sizes_is_refused_before_anything_is_decoded(pairs, write_
     write_image("pairs/sharp/1.png", 20, 20)
     with pytest.raises(InputError, match=r"blur/1\.png: is 37x33, but .*sharp/1\.png is 20x20; replace"):
         stream(pairs)
+
+
+def test_replicas_on_several_machines_share_each_minibatch(images):
+    """Two machines of two replicas: all minibatches of all replicas together are the whole batch's minibatches."""
+    options = dict(batch_size=24, minibatches=3, start_step=1, total_steps=3)
+    whole = np.concatenate([mixing for _, _, mixing in stream(images, **options).as_numpy_iterator()])
+    parts = []
+    for first in (0, 2):
+        dataset = stream(images, share=pipeline.Share(4, range(first, first + 2)), **options)
+        assert dataset.cardinality() == 4 and dataset.element_spec[0].shape == [6, 16, 16, 3]
+        # [step, replica, minibatch, image]
+        parts.append(np.stack([mixing for _, _, mixing in dataset.as_numpy_iterator()]).reshape(2, 2, 3, 2))
+    together = np.concatenate(parts, axis=1).transpose(0, 2, 1, 3)
+    np.testing.assert_array_equal(together.reshape(-1), whole)
+    pixels = collect(stream(images, **options))[0][[2, 3, 10, 11, 18, 19]]
+    second = collect(stream(images, share=pipeline.Share(4, range(1, 2)), **options))[0][:6]
+    np.testing.assert_array_equal(second, pixels)
+
+
+def test_images_of_a_part_are_degraded_as_in_the_whole(images):
+    whole = collect(evaluation(images, STEPS))
+    part = collect(evaluation(images.subset([4, 1], "part"), STEPS, numbers=[4, 1]))
+    for some, all_of_them in zip(part, whole, strict=True):
+        np.testing.assert_array_equal(some, all_of_them[[4, 1]])

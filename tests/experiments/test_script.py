@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -338,6 +339,23 @@ def test_full_disk_keeps_the_last_checkpoint(capfd, tmp_path, monkeypatch):
 def test_batch_that_devices_cannot_share(capfd, tmp_path):
     error = refused(capfd, "--devices=cpu:2", "--batch_size=3", f"--workdir={tmp_path}/run")
     assert "not a multiple of the 2 devices" in error
+
+
+def test_a_worker_and_a_data_server_that_never_come(capfd, tmp_path):
+    with socket.socket() as one, socket.socket() as other:
+        for each in (one, other):
+            each.bind(("127.0.0.1", 0))
+        here, there = (f"127.0.0.1:{each.getsockname()[1]}" for each in (one, other))
+    workdir = f"--workdir={tmp_path / 'run'}"
+    error = refused(capfd, f"--workers={here},{there}", "--worker_index=0", "--worker_timeout=0.3", workdir)
+    assert f"{there} (worker 1): no answer within 0.3 s; start it" in error
+    error = refused(capfd, f"--data_service=grpc://{there}", "--worker_timeout=0.3", workdir)
+    assert f"{there} (data server): no answer within 0.3 s; start it" in error
+    assert "--data_service=grpc://nowhere: nowhere is not host:port" in refused(
+        capfd, "--data_service=grpc://nowhere", workdir
+    )
+    assert "--stage=serve: give --data_service=grpc://host:port" in refused(capfd, "--stage=serve", workdir)
+    assert not (tmp_path / "run").exists()
 
 
 def test_minutes_end_a_training_which_may_then_be_given_more(capfd, tmp_path):
