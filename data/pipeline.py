@@ -254,8 +254,8 @@ def evaluation_stream(
         return _pair(call_python(twins, index), source, size_px, tf.nest.map_structure(lambda rows: rows[0], drawn))
 
     indices = np.arange(len(source.images), dtype=np.int64)
-    numbers = indices if numbers is None else np.asarray(numbers, np.int64)
-    samples = tf.data.Dataset.from_tensor_slices((indices, numbers)).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
+    known_as = indices if numbers is None else np.asarray(numbers, np.int64)
+    samples = tf.data.Dataset.from_tensor_slices((indices, known_as)).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
     return _batches(samples, batch_size, None, drop_remainder=False)
 
 

@@ -24,7 +24,8 @@ def train(settings: Settings, strategy: Any = None) -> None:
         strategy: a `tf.distribute` strategy, or None for one device.
 
     Raises:
-        InputError: the work folder holds another run, an image is bad, or a loss is not finite.
+        InputError: the work folder holds another run, an image is bad, a loss is not finite, or another machine is gone
+            or does something else.
     """
     training = settings.paper.training
     devices = strategy.num_replicas_in_sync if strategy else 1
@@ -34,7 +35,8 @@ def train(settings: Settings, strategy: Any = None) -> None:
             f"{' of all workers' * bool(settings.cluster)}; choose one that is"
         )
     done = finished_epochs(settings)
-    _check_agreement(settings, strategy, done)
+    if settings.cluster:
+        _check_agreement(settings, strategy, done)
     if done >= training.epochs or (
         done and training.schedule.over(checkpoint.read_meta(settings.checkpoint_path)["schedule"])
     ):
@@ -96,7 +98,7 @@ def _check_agreement(settings: Settings, strategy: Any, done: int) -> None:
         InputError: one does not see the chief's checkpoint, or trains something else; on every worker.
     """
     told = backend.of_all(strategy, [done, description.digest(description.describe(settings))])
-    for address, (epochs, digest) in zip(settings.workers, told, strict=False):
+    for address, (epochs, digest) in zip(settings.workers, told, strict=True):
         if epochs != told[0, 0]:
             raise InputError(
                 f"{address}: sees {int(epochs)} finished epochs in {settings.workdir}, the chief {settings.workers[0]} "

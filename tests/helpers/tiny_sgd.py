@@ -13,7 +13,7 @@ from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.training.checkpoint import Checkpoint
 
 # Of generator and discriminator; DeblurGAN's schedule weighs pixels by 6,000.
-RATES = {"gan_d": (0.1, 0.1), "deblurgan": (1e-5, 1e-3)}
+RATES = {"gan_d": (0.1, 0.1), "deblurgan": (1e-6, 1e-3)}
 EPOCHS = 5
 
 
