@@ -5,7 +5,7 @@ stream that starts at step s is exactly the tail of one that starts at 0, on any
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from gandeblur.data import service
 from gandeblur.data.datasets.packed import Images
 from gandeblur.data.degradations import SHRINK, Step, apply, draw, shrink
 from gandeblur.data.images import center_crop, resize
@@ -64,6 +65,26 @@ class Source:
         return tuple(partial(shrink, factor=self.downsample) if step is SHRINK else step for step in self.degradations)
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which part of each batch is made here: that of some of the replicas that train together.
+
+    Attributes:
+        replicas: all of them, on all machines.
+        own: numbers of those whose images are made here.
+    """
+
+    replicas: int = 1
+    own: range = range(1)
+
+    def of(self, batch_size: int) -> np.ndarray:
+        """Positions in a batch of the images made here, int `[own, images]`: each replica has a stretch of it."""
+        return np.arange(batch_size).reshape(self.replicas, -1)[self.own.start : self.own.stop]
+
+
+ALONE = Share()
+
+
 def training_stream(
     sources: Sequence[Source],
     *,
@@ -73,14 +94,17 @@ def training_stream(
     seed: int,
     start_step: int,
     total_steps: int,
+    share: Share = ALONE,
+    servers: Mapping[str, service.Call] | None = None,
     cache_bytes: int = 2 * 2**30,
     workers: int | None = None,
 ) -> tf.data.Dataset:
     """Batches `start_step` to `total_steps - 1` of randomly cropped, flipped and degraded images.
 
-    Batch s holds the samples from `s * batch_size` on. Each epoch, as many samples as the sources have images
-    together, visits every image once in an order of its own. Decoded images are kept in memory; if all fit, they are
-    decoded right away. Of a packed set, only the crops are read.
+    Batch s holds the samples from `s * batch_size` on; of several replicas, each has its part of it as a batch of its
+    own. Each epoch, as many samples as the sources have images together, visits every image once in an order of its
+    own. Decoded images are kept in memory; if all fit, they are decoded right away. Of a packed set, only the crops are
+    read.
 
     Args:
         sources: where the images come from; several are mixed.
@@ -90,14 +114,17 @@ def training_stream(
         batch_size: images per batch, over all devices.
         seed: of crops, order and degradations.
         start_step: first batch, 0 for a new run.
-        total_steps: batches of the whole run; the stream has `total_steps - start_step`, a known cardinality.
+        total_steps: batches of the whole run; the stream has `total_steps - start_step` for each of the own replicas, a
+            known cardinality.
+        share: part of each batch that is made here.
+        servers: address -> what reads there, see `data.service`; they make the batches in turns. None: this process.
         cache_bytes: memory for decoded images; the images beyond it are decoded at each use.
         workers: threads; as many as pay if left out.
 
     Returns:
-        Dataset of `(degraded, sharp, mixing)`: images float32 `[batch_size, crop_px, crop_px, 3]` in [0, 1], and one
-        uniform number in [0, 1) per image, float32 `[batch_size]`, for what the training step draws (a gradient
-        penalty's mixture): from here it is the same on any number of devices.
+        Dataset of `(degraded, sharp, mixing)`: images float32 `[batch_size / replicas, crop_px, crop_px, 3]` in [0, 1],
+        and one uniform number in [0, 1) per image, float32 `[batch_size / replicas]`, for what the training step draws
+        (a gradient penalty's mixture): from here it is the same on any number of devices.
 
     Raises:
         InputError: a file is no image or smaller than the crop, or a pair differs in size. A file found damaged only
@@ -105,23 +132,13 @@ def training_stream(
     """
     for source in sources:
         _check_sizes(source, crop_px)
-    first = np.cumsum([0] + [len(source.images) for source in sources])  # each source's first index
-    readers = []
-    for source in sources:
-        readers.append(Reader(source.images, cache_bytes, skipped=source.skipped))
-        cache_bytes = max(0, cache_bytes - readers[-1].kept_bytes)
+    first = _first_indices(sources)
 
-    def crop(index, draws):
-        number = int(np.searchsorted(first, index, side="right")) - 1
-        source, frames = sources[number], readers[number][index - first[number]]
-        size = source.step_factor * crop_px
-        return random_crop(frames, draws, crop_px=size, max_zoom=max_zoom, downsample=source.reader_factor)
-
-    def sample(i, drawn):
+    def sample(i, drawn, call):
         epoch, position = i // int(first[-1]), i % int(first[-1])
         index = tf.random.experimental.index_shuffle(position, _seed(seed, _ORDER, epoch), int(first[-1]) - 1)
         draws = tf.random.stateless_uniform([4], _sample_seeds(seed, i)[0])
-        frames = call_python(crop, index, draws)
+        frames = call(index, draws)
         pairs = [partial(_pair, frames, source, crop_px, own) for source, own in zip(sources, drawn, strict=True)]
         number = tf.searchsorted(tf.constant(first[1:]), [index], side="right")[0]
         degraded, sharp = tf.switch_case(number, pairs) if len(pairs) > 1 else pairs[0]()
@@ -136,13 +153,61 @@ def training_stream(
     parallel = workers or tf.data.AUTOTUNE
     blocks = tf.data.Dataset.range(begin // _BLOCK, -(-end // _BLOCK)).map(block, num_parallel_calls=parallel)
     samples = blocks.unbatch().skip(begin % _BLOCK).take(end - begin)
-    samples = samples.apply(tf.data.experimental.assert_cardinality(end - begin))
-    return _batches(samples.map(sample, num_parallel_calls=parallel), batch_size, workers, drop_remainder=True)
+    positions = share.of(batch_size)
+    if share.replicas > 1:
+        own = tf.constant(positions.reshape(-1))
+        samples = samples.batch(batch_size, drop_remainder=True)
+        samples = samples.map(lambda *parts: tf.nest.map_structure(lambda part: tf.gather(part, own), parts)).unbatch()
+    size, count = positions[0].size, (total_steps - start_step) * len(positions)
+    samples = samples.apply(tf.data.experimental.assert_cardinality(count * size))
+
+    def made(samples, call):
+        return _batches(
+            samples.map(partial(sample, call=call), num_parallel_calls=parallel), size, workers, drop_remainder=True
+        )
+
+    if not servers:
+        return made(samples, partial(call_python, random_crops(sources, crop_px, max_zoom, cache_bytes)))
+
+    def part(number):
+        """The batches number, number + len(servers) and so on."""
+        rows = samples.batch(size, drop_remainder=True).shard(len(servers), number)
+        length = len(range(number, count, len(servers)))
+        return rows.unbatch().apply(tf.data.experimental.assert_cardinality(length * size))
+
+    parts = [made(part(number), call) for number, call in enumerate(servers.values())]
+    return service.in_turns(dict(zip(servers, parts, strict=True)), count).prefetch(2)
+
+
+def random_crops(
+    sources: Sequence[Source], crop_px: int, max_zoom: float, cache_bytes: int = 2 * 2**30
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """What a training stream calls in Python: `(index of an image, four random numbers) -> random_crop`.
+
+    The sources are counted through, one after the other. For the arguments see `training_stream`.
+
+    Raises:
+        InputError: all images fit into memory, and one cannot be read.
+    """
+    first = _first_indices(sources)
+    readers = []
+    for source in sources:
+        readers.append(Reader(source.images, cache_bytes, skipped=source.skipped))
+        cache_bytes = max(0, cache_bytes - readers[-1].kept_bytes)
+
+    def crop(index, draws):
+        number = int(np.searchsorted(first, index, side="right")) - 1
+        source, frames = sources[number], readers[number][index - first[number]]
+        size = source.step_factor * crop_px
+        return random_crop(frames, draws, crop_px=size, max_zoom=max_zoom, downsample=source.reader_factor)
+
+    return crop
 
 
 def evaluation_stream(
     source: Source,
     *,
+    numbers: Sequence[int] | None = None,
     size_px: int | None = None,
     fit: Callable[[np.ndarray, int, int], np.ndarray] = resize,
     batch_size: int,
@@ -153,10 +218,11 @@ def evaluation_stream(
 
     Args:
         source: the images, of any size, and what becomes of them.
+        numbers: of the images, where they are part of a larger set; 0, 1, 2 and so on if left out.
         size_px: side of the squares that the images are brought to, after downsampling; as they are if left out.
         fit: how: `images.resize` or `images.center_crop`, of image, height and width.
         batch_size: images per batch, all of one size; the last batch may hold fewer.
-        seed: of the degradations; image k draws from `seed` and k only.
+        seed: of the degradations; image number k draws from `seed` and k only.
         cache_bytes: memory for the fitted images; the images beyond it are read at each use.
 
     Returns:
@@ -180,11 +246,13 @@ def evaluation_stream(
     def twins(index):
         return reader[index][[0, -1]]  # of a sharp image, twice the same
 
-    def sample(k):
+    def sample(index, k):
         drawn = draw(source.steps, _seed(seed, _EVALUATION, k)[tf.newaxis])
-        return _pair(call_python(twins, k), source, size_px, tf.nest.map_structure(lambda rows: rows[0], drawn))
+        return _pair(call_python(twins, index), source, size_px, tf.nest.map_structure(lambda rows: rows[0], drawn))
 
-    samples = tf.data.Dataset.range(len(source.images)).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
+    indices = np.arange(len(source.images), dtype=np.int64)
+    known_as = indices if numbers is None else np.asarray(numbers, np.int64)
+    samples = tf.data.Dataset.from_tensor_slices((indices, known_as)).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
     return _batches(samples, batch_size, None, drop_remainder=False)
 
 
@@ -244,6 +312,11 @@ def random_crop(
             frame = resize(frame, crop_px, crop_px)
         crop[number:] = frame[:, ::-1] if flip < 0.5 else frame
     return crop
+
+
+def _first_indices(sources: Sequence[Source]) -> np.ndarray:
+    """Each source's first index, and the number of all images."""
+    return np.cumsum([0] + [len(source.images) for source in sources])
 
 
 def _check_sizes(source: Source, crop_px: int) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import functools
+import hashlib
 import importlib
 import json
 import subprocess
@@ -24,7 +25,7 @@ FORMAT = 1
 # What may differ between a run and its continuation.
 _FREE = (
     *("title", "citation", "undoes", "variant", "preset"),  # words; their numbers are compared
-    *("epochs", "length", "devices", "vgg_weights"),
+    *("epochs", "length", "devices", "workers", "data_service", "vgg_weights"),
     *("versions", "commit", "created", "departures", "settings"),
 )
 
@@ -81,6 +82,8 @@ def describe(settings: Settings) -> dict:
             "seed": settings.seed,
             "precision": settings.precision,
             "devices": settings.devices,
+            "workers": settings.workers,
+            "data_service": settings.data_service,
             "vgg_weights": settings.vgg_weights,
             "start": settings.start_path
             and f"{settings.start_path} ({checkpoint.file_sha256(settings.start_path)[:16]})",
@@ -161,6 +164,12 @@ def difference(held: Mapping, asked: Mapping) -> str | None:
     return None
 
 
+def digest(described: Mapping) -> int:
+    """A number of all that makes a run this run, of 48 bits."""
+    text = json.dumps(dict(_values(described)))
+    return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+
+
 def versions() -> dict[str, str]:
     # Not by the distributions' metadata: TensorFlow is also installed as tensorflow-cpu, this as a folder on the path.
     modules = {"pillow": "PIL", "scikit-image": "skimage"}
@@ -193,7 +202,9 @@ def _network(network: Network) -> dict:
 
 
 def _choices(settings: Settings) -> dict:
-    names = [one.name for one in dataclasses.fields(settings) if one.name not in ("experiment", "workdir")]
+    # Not who computes: who opens the folder later is on his own.
+    left_out = ("experiment", "workdir", "workers", "worker_index", "data_service")
+    names = [one.name for one in dataclasses.fields(settings) if one.name not in left_out]
     return {name: getattr(settings, name) for name in names}
 
 

@@ -7,10 +7,12 @@ from absl import app, flags, logging
 from gandeblur.experiments.paper import Experiment
 from gandeblur.errors import InputError, guarded
 from gandeblur.experiments.settings import ALL_VARIANTS, QUICK, Settings, choose
+from gandeblur.training.workers import leave
 
 FLAGS = flags.FLAGS
 ALL_STAGES = "all"
-STAGE_NAMES = (ALL_STAGES, "audit", "train", "evaluate", "report")
+SERVE_STAGE = "serve"
+STAGE_NAMES = (ALL_STAGES, "audit", "train", "evaluate", "report", SERVE_STAGE)
 
 _DEFINED = [
     flags.DEFINE_string("stage", ALL_STAGES, f"what to do: {', '.join(STAGE_NAMES)}; several by commas"),
@@ -31,6 +33,14 @@ _DEFINED = [
         "seed", 0, "of initial weights, crops, order and the training images' degradations", lower_bound=0
     ),
     flags.DEFINE_string("devices", "all", "all (every GPU, else the CPU) or cpu:N (N logical CPUs)"),
+    flags.DEFINE_list("workers", [], "host:port of each machine that trains, the same list on each; or by TF_CONFIG"),
+    flags.DEFINE_integer("worker_index", None, "which of --workers this is, from 0; worker 0 writes the run's files"),
+    flags.DEFINE_float(
+        "worker_timeout", 300.0, "seconds for which a machine that does not answer is waited for", lower_bound=0.1
+    ),
+    flags.DEFINE_list(
+        "data_service", [], "grpc://host:port of servers that read and degrade; of one, --stage=serve, its own"
+    ),
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "of the layers' arithmetic"),
     flags.DEFINE_integer(
         "batch_size", None, "images per step over all devices; the preset's if left out", lower_bound=1
@@ -60,7 +70,7 @@ def main(experiment: Experiment) -> None:
     choices[ALL_VARIANTS] = "trains every variant and scores them side by side"
     FLAGS["variant"].help = f"the first if left out: {_listed(choices)}"
     FLAGS.set_default("verbosity", logging.WARNING)
-    app.run(lambda argv: sys.exit(run(experiment, argv)))
+    app.run(lambda argv: sys.exit(leave(run(experiment, argv))))
 
 
 def run(experiment: Experiment, argv: list[str]) -> int:
@@ -74,9 +84,12 @@ def run(experiment: Experiment, argv: list[str]) -> int:
             if stage not in STAGE_NAMES:
                 raise InputError(f"--stage={stage}: unknown; use one of {', '.join(STAGE_NAMES)}")
         settings = read(experiment)
-        from gandeblur.experiments.stages import STAGES, run
+        from gandeblur.experiments.stages import STAGES, run, serve
 
-        run(settings, STAGES if ALL_STAGES in asked else asked)
+        if SERVE_STAGE in asked:
+            serve(settings)
+        else:
+            run(settings, STAGES if ALL_STAGES in asked else asked)
 
     place = FLAGS.workdir or "the work folder"
     return guarded(stages, place, "the same command continues from the last finished epoch", "--workdir")

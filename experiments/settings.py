@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from gandeblur.experiments.paper import Experiment, Paper, changed
+from gandeblur.data import service
 from gandeblur.errors import InputError
 from gandeblur.experiments.departures import departures
 from gandeblur.training import checkpoint
 from gandeblur.training.schedules import OverTime
+from gandeblur.training.workers import Workers, check_address, resolve
 
 ALL_VARIANTS = "all"
 QUICK = "quick"  # the schedule unless told otherwise
@@ -40,6 +42,11 @@ class Settings:
         start: weights file or run folder whose generator the training begins with, in place of random weights.
         seed: of initial weights, crops, order and the training images' degradations.
         devices: "all" (every GPU, else the CPU) or "cpu:N".
+        workers: "host:port" of each machine that trains, the first one the chief; empty: this machine alone.
+        worker_index: which of them this process is; None: one machine.
+        worker_timeout: seconds for which another machine that does not answer is waited for.
+        data_service: "grpc://host:port" of the servers that read and degrade the training images; empty: each worker
+            does that itself. Of a server, its own.
         precision: "float32" or "bfloat16", of the layers' arithmetic.
         resume: whether to go on with the run that the work folder holds.
         skip_corrupt: whether another image takes the place of one that cannot be read, or the training stops.
@@ -66,6 +73,10 @@ class Settings:
     start: str | None = None
     seed: int = 0
     devices: str = "all"
+    workers: tuple[str, ...] = ()
+    worker_index: int | None = None
+    worker_timeout: float = 300.0
+    data_service: tuple[str, ...] = ()
     precision: str = "float32"
     resume: bool = True
     skip_corrupt: bool = False
@@ -104,6 +115,18 @@ class Settings:
         """Method -> run: the paper's name for one; side by side, the variants', as several may share the paper's."""
         parts = self.parts
         return {part.variant if len(parts) > 1 else part.paper.ours: part for part in parts}
+
+    @property
+    def cluster(self) -> Workers | None:
+        """The machines that train, of several."""
+        if self.worker_index is None:
+            return None
+        return Workers(self.workers, self.worker_index, self.worker_timeout)
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run's files, scores and reports."""
+        return not self.worker_index
 
     @property
     def checkpoint_path(self) -> Path:
@@ -150,11 +173,14 @@ def choose(
     variant = _one_of("--variant", variant or default, [*experiment.variants, ALL_VARIANTS])
     preset = _one_of("--preset", preset or QUICK, list(experiment.presets))
     given = {name: value for name, value in others.items() if value is not None}
-    for name in ("train_data", "test_data", "beside"):
+    for name in ("train_data", "test_data", "beside", "workers", "data_service"):
         if name in given:
             given[name] = tuple(str(folder) for folder in given[name])
     if not 0 < given.get("ema", 0.5) < 1:
         raise InputError(f"--ema={given['ema']:g}: a decay is between 0 and 1, such as 0.999")
+    given["workers"], given["worker_index"] = resolve(given.get("workers", ()), given.get("worker_index"))
+    for address in given.get("data_service", ()):
+        check_address(f"--data_service={address}", service.host_and_port(address))
     weights = given.get("weights")
     if weights and variant == ALL_VARIANTS:
         raise InputError(f"--weights={weights}: belongs to one variant; name it with --variant")

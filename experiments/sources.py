@@ -1,18 +1,21 @@
 """Which images a run trains on, validates with and is tested on, and their way into batches."""
 
 import functools
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from gandeblur.experiments.paper import Condition
-from gandeblur.data import pipeline
+from gandeblur.data import pipeline, service
 from gandeblur.data.datasets import benchmarks, sample
 from gandeblur.data.datasets.find import Images, find, look
 from gandeblur.data.datasets.folder import split
 from gandeblur.data.images import center_crop, resize
 from gandeblur.errors import InputError
 from gandeblur.experiments.settings import Settings
+from gandeblur.training import workers
 
 VALIDATION_SHARE = 0.04
 VALIDATION_IMAGES = 16  # at most: validation is to cost a small part of an epoch
@@ -38,40 +41,93 @@ def test_images(settings: Settings) -> Sequence[Images]:
 
 
 def training_batches(
-    settings: Settings, sets: Sequence[Images], start_epoch: int, skipped: dict[str, str] | None = None
+    settings: Settings,
+    sets: Sequence[Images],
+    start_epoch: int,
+    share: pipeline.Share = pipeline.ALONE,
+    skipped: dict[str, str] | None = None,
 ) -> tf.data.Dataset:
-    """The stream of `pipeline.training_stream` from an epoch's first step on; `skipped`: see `pipeline.Source`."""
+    """The stream of `pipeline.training_stream` from an epoch's first step on; `skipped`: see `pipeline.Source`.
+
+    Raises:
+        InputError: see there; or a data server does not answer in time, or reads something else.
+    """
     data, training = settings.paper.data, settings.paper.training
     minibatches = training.discriminator_steps if settings.paper.discriminator else 1
+    workers.wait_for(data_servers(settings), settings.worker_timeout)
+    reads = what_is_read(settings, sets)
     return pipeline.training_stream(
         [_source(settings, images, skipped) for images in sets],
         crop_px=data.crop_px,
         max_zoom=data.max_zoom,
         batch_size=training.images_per_step * minibatches,
+        share=share,
+        servers={address: service.connect(address, reads) for address in settings.data_service},
         seed=settings.seed,
         start_step=start_epoch * training.steps_per_epoch,
         total_steps=training.epochs * training.steps_per_epoch,
     )
 
 
+def data_servers(settings: Settings) -> dict[str, str]:
+    """ "host:port" -> who it is, of those that read the training images."""
+    return {service.host_and_port(address): "data server" for address in settings.data_service}
+
+
+def reading(settings: Settings, sets: Sequence[Images]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """What a data server does for a training: `pipeline.random_crops`."""
+    data = settings.paper.data
+    skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
+    return pipeline.random_crops([_source(settings, images, skipped) for images in sets], data.crop_px, data.max_zoom)
+
+
+def what_is_read(settings: Settings, sets: Sequence[Images]) -> str:
+    """All that the result of `reading` depends on, in words that a trainer compares with its own."""
+    data = settings.paper.data
+    names = hashlib.sha256(repr([list(images.names) for images in sets]).encode()).hexdigest()[:8]
+    factors = [_source(settings, images).reader_factor for images in sets]
+    return f"{named(sets)}, names {names}, crops of {data.crop_px} px, zoom to {data.max_zoom:g}, shrunk by {factors}"
+
+
 def validation_batches(
-    settings: Settings, sets: Sequence[Images], devices: int, skipped: dict[str, str] | None = None
+    settings: Settings,
+    sets: Sequence[Images],
+    share: pipeline.Share = pipeline.ALONE,
+    batch_size: int = 1,
+    skipped: dict[str, str] | None = None,
 ) -> tf.data.Dataset:
-    """Some images of each set at the crop's size, the same in every epoch; a folder named twice counts once."""
-    # One image for each device at a time: Keras cannot evaluate a batch that leaves a device without images.
+    """Some images of each set at the crop's size, the same in every epoch; a folder named twice counts once.
+
+    Args:
+        settings: of the run.
+        sets: to choose from.
+        share: whose images are made here.
+        batch_size: images that a replica gets at a time.
+        skipped: see `pipeline.Source`.
+
+    Returns:
+        Dataset of `(degraded, sharp, factor)` batches, those of the own replicas in turns, as many for each replica:
+        some images come twice, with the factor 0 at their second time. The mean over all replicas' images of a score
+        times its factor is the mean over all images.
+    """
     sets = list({images.name: images for images in sets}.values())
-    each = max(devices, VALIDATION_IMAGES // len(sets) // devices * devices)
+    counts = [min(len(images), max(1, VALIDATION_IMAGES // len(sets))) for images in sets]
+    at_once = share.replicas * batch_size
+    places = [-(-count // at_once) * at_once for count in counts]
     whole = any(condition.size_px for condition in settings.paper.data.test.values())
     fit = resize if whole and settings.paper.data.pairs is None else center_crop  # as the test images, but cheap
     streams = []
-    for images in sets:
-        shown = [*range(len(images))][:each]
-        shown = (shown * devices)[: -(-len(shown) // devices) * devices]
-        source = _source(settings, images.subset(shown, images.name), skipped)
+    for images, count, filled in zip(sets, counts, places, strict=True):
+        own = np.concatenate([start + share.of(at_once).reshape(-1) for start in range(0, filled, at_once)])
+        numbers = own % count
+        source = _source(settings, images.subset(numbers.tolist(), images.name), skipped)
         size_px = settings.paper.data.crop_px
-        streams.append(
-            pipeline.evaluation_stream(source, size_px=size_px, fit=fit, batch_size=devices, seed=settings.seed)
+        stream = pipeline.evaluation_stream(
+            source, numbers=numbers.tolist(), size_px=size_px, fit=fit, batch_size=batch_size, seed=settings.seed
         )
+        factors = np.where(own < count, sum(places) / sum(counts), 0).astype(np.float32)
+        weighted = tf.data.Dataset.zip(stream, tf.data.Dataset.from_tensor_slices(factors).batch(batch_size))
+        streams.append(weighted.map(lambda images, factor: (*images, factor)))
     return functools.reduce(lambda one, other: one.concatenate(other), streams)
 
 
@@ -102,7 +158,7 @@ def _images(settings: Settings, folder: str, part: str) -> Images:
     return images
 
 
-def _source(settings: Settings, images: Images, skipped: dict[str, str] | None) -> pipeline.Source:
+def _source(settings: Settings, images: Images, skipped: dict[str, str] | None = None) -> pipeline.Source:
     data = settings.paper.data
     steps = data.pairs if images.has_pairs else data.photographs
     return pipeline.Source(images, steps or (), data.downsample, skipped)

@@ -8,6 +8,7 @@
 What a later stage needs is looked at before the first one: a wrong folder must not show after hours of training.
 """
 
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from gandeblur.data import service
 from gandeblur.errors import InputError
 from gandeblur.evaluation.detectors import load_detector
 from gandeblur.evaluation.report import write_report
@@ -24,7 +26,7 @@ from gandeblur.experiments.evaluate import evaluate, print_scores
 from gandeblur.experiments.settings import Settings
 from gandeblur.experiments.train import finished_epochs, loaded_terms, train
 from gandeblur.inference.restore import Deblurrer
-from gandeblur.training import backend
+from gandeblur.training import backend, workers
 
 STAGES = ("audit", "train", "evaluate", "report")
 
@@ -32,13 +34,17 @@ STAGES = ("audit", "train", "evaluate", "report")
 def run(settings: Settings, stages: Collection[str] = STAGES) -> Results | None:
     """Runs these of the `STAGES`; of all variants side by side, each that trains.
 
+    Of several workers, all but the chief only train.
+
     Returns:
         What the evaluation found, if there was one.
 
     Raises:
         InputError: something in the settings, the data or the work folder is wrong.
     """
-    strategy = _prepare(settings)
+    if not settings.is_chief:
+        stages = [stage for stage in stages if stage == "train"]
+    strategy = _prepare(settings, "train" in stages)
     training = "train" in stages and not settings.weights
     sets = sources.test_images(settings) if "evaluate" in stages else []
     detector = load_detector(settings.detector) if settings.detector else None
@@ -55,8 +61,12 @@ def run(settings: Settings, stages: Collection[str] = STAGES) -> Results | None:
         networks = {str(part.papers_own.networks): part for part in settings.parts}
         for part in networks.values():
             audit.print_audit(part.papers_own, with_summary=len(stages) == 1)
-    for part in settings.parts if training else ():
-        train(part, strategy)
+    if training:
+        others = settings.cluster.others if settings.cluster else {}
+        with workers.watched(others, settings.worker_timeout, backend.abort_step):
+            for part in settings.parts:
+                train(part, strategy)
+            backend.of_all(strategy, [0])  # nobody leaves before all are here
     results = None
     if "evaluate" in stages:
         results = evaluate(settings, sets, beside, detector)
@@ -76,10 +86,29 @@ def report(settings: Settings) -> Path:
     return settings.report_path
 
 
-def _prepare(settings: Settings) -> Any:
-    """Devices and precision of the whole process; returns the distribution strategy, None for one device."""
+def serve(settings: Settings) -> None:
+    """Reads and degrades images for trainings by the same command, until it is interrupted."""
+    if len(settings.data_service) != 1:
+        raise InputError("--stage=serve: give --data_service=grpc://host:port, by which trainers reach this machine")
+    tf.config.set_visible_devices([], "GPU")  # images are read on the CPU
+    sets = [training for training, _ in sources.training_images(settings)]
+    address = settings.data_service[0]
+    server = service.serve(address, sources.reading(settings, sets), sources.what_is_read(settings, sets))
+    print(f"{address}: serves {sources.named(sets)}; Ctrl-C ends it", flush=True)
     try:
-        strategy = backend.strategy(settings.devices)
+        while server:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        print(f"{address}: stopped")
+
+
+def _prepare(settings: Settings, trains: bool) -> Any:
+    """Devices and precision of the whole process; returns the distribution strategy, None for one device."""
+    cluster = settings.cluster if trains else None
+    try:
+        if cluster and keras.backend.backend() == "tensorflow":
+            workers.join(cluster)
+        strategy = backend.strategy(settings.devices, cluster)
     except ValueError as error:
         raise InputError(str(error)) from error
     if keras.backend.backend() != "tensorflow":

@@ -13,7 +13,7 @@ from gandeblur.experiments import description, sources
 from gandeblur.experiments.settings import Settings
 from gandeblur.files import locked
 from gandeblur.losses.perceptual import Perceptual
-from gandeblur.training import backend, checkpoint, progress, summaries
+from gandeblur.training import backend, checkpoint, progress, summaries, workers
 from gandeblur.training.gan import GAN, Term, between_images
 
 
@@ -25,14 +25,20 @@ def train(settings: Settings, strategy: Any = None) -> None:
         strategy: of several devices, see `backend.strategy`.
 
     Raises:
-        InputError: the work folder holds another run, another process trains in it, an image is bad, or a loss is not
-            finite.
+        InputError: the work folder holds another run, another process trains in it, an image is bad, a loss is not
+            finite, or another machine is gone or does something else.
     """
     batch_size = settings.paper.training.batch_size
     devices = backend.device_count(strategy)
     if batch_size % devices:
-        raise InputError(f"--batch_size={batch_size}: not a multiple of the {devices} devices; choose one that is")
+        raise InputError(
+            f"--batch_size={batch_size}: not a multiple of the {devices} devices"
+            f"{' of all workers' * bool(settings.cluster)}; choose one that is"
+        )
     finished_epochs(settings)  # what is wrong with it shows before a folder is made
+    if not settings.is_chief:
+        _train(settings, strategy, devices)
+        return
     with locked(settings.workdir):
         checkpoint.settle(settings.checkpoint_path)
         _train(settings, strategy, devices)
@@ -41,15 +47,20 @@ def train(settings: Settings, strategy: Any = None) -> None:
 def _train(settings: Settings, strategy: Any, devices: int) -> None:
     training = settings.paper.training
     done = finished_epochs(settings)
+    if settings.cluster:
+        _check_agreement(settings, strategy, done)
     if done >= training.epochs or (
         done and training.schedule.over(checkpoint.read_meta(settings.checkpoint_path)["schedule"])
     ):
-        print(f"{settings.checkpoint_path}: already trained for {done} epochs; nothing to do")
+        if settings.is_chief:
+            print(f"{settings.checkpoint_path}: already trained for {done} epochs; nothing to do")
         return
     train_sets, validation_sets = zip(*sources.training_images(settings), strict=True)
+    together = backend.devices_together(strategy)
+    share = pipeline.Share(devices // together, backend.own_replicas(strategy))
     skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
-    stream = sources.training_batches(settings, train_sets, done, skipped)
-    validation = sources.validation_batches(settings, validation_sets, devices, skipped)
+    stream = sources.training_batches(settings, train_sets, done, share, skipped)
+    validation = sources.validation_batches(settings, validation_sets, share, together, skipped)
     model = build(settings, strategy)
     rates = training.schedule.callback(list(model.optimizers.values()))
     history: dict[str, list[float]] = {}
@@ -57,31 +68,42 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
     if done:
         meta = checkpoint.restore(settings.checkpoint_path, model)
         described |= {part: meta["run"][part] for part in ("weights", "skipped") if part in meta["run"]}
-        # The file may be of an epoch that was killed before its checkpoint.
-        checkpoint.save_weights(settings.weights_path, model.restorer)
+        if settings.is_chief:  # the file may be of an epoch that was killed before its checkpoint
+            checkpoint.save_weights(settings.weights_path, model.restorer)
         backend.separate_seeds(model)
         if rates:
             rates.set_state(meta["schedule"])
         history = meta["history"]
-        print(f"resuming {settings.checkpoint_path} after epoch {done}")
+        if settings.is_chief:
+            print(f"resuming {settings.checkpoint_path} after epoch {done}")
 
-    checkpoint.write_run(settings.workdir, described)
-    shown = next(iter(validation.unbatch().batch(4).as_numpy_iterator()))
-    images = training.images_per_step * training.steps_per_epoch
     callbacks = [
         progress.StopAtInterrupt(),
         progress.StopAtNonFinite(training.steps_per_epoch, settings.checkpoint_path),
         *([rates] if rates else []),
         *([progress.Skipped(skipped, described)] if skipped is not None else []),
-        summaries.TensorBoard(settings.workdir / "tensorboard", summaries.markdown(described), shown, images),
-        progress.Progress(training.epochs, training.steps_per_epoch, rates),
-        checkpoint.Checkpoint(settings.workdir, described, history, rates),
     ]
-    print(f"training on {sources.named(train_sets)}, work folder {settings.workdir}", flush=True)
-    with pipeline.input_errors(), strategy.scope() if strategy else contextlib.nullcontext():
+    if settings.is_chief:
+        checkpoint.write_run(settings.workdir, described)
+        shown = next(validation.unbatch().batch(4).as_numpy_iterator())[:2]
+        images = training.images_per_step * training.steps_per_epoch
+        callbacks += [
+            summaries.TensorBoard(settings.workdir / "tensorboard", summaries.markdown(described), shown, images),
+            progress.Progress(training.epochs, training.steps_per_epoch, rates),
+        ]
+    callbacks.append(checkpoint.Checkpoint(settings.workdir, described, history, rates, settings.is_chief))
+    who = f", worker {settings.worker_index} of {len(settings.workers)}" if settings.cluster else ""
+    print(f"training on {sources.named(train_sets)}, work folder {settings.workdir}{who}", flush=True)
+    servers = sources.data_servers(settings)
+    with (
+        workers.watched(servers, settings.worker_timeout, backend.abort_step),
+        pipeline.input_errors(),
+        strategy.scope() if strategy else contextlib.nullcontext(),
+    ):
         model.fit(
-            stream,
-            validation_data=validation,
+            backend.distributed(strategy, stream),
+            validation_data=backend.distributed(strategy, validation),
+            validation_steps=int(validation.cardinality()) // len(share.own),
             initial_epoch=done,
             epochs=training.epochs,
             steps_per_epoch=training.steps_per_epoch,
@@ -89,6 +111,26 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
             shuffle=False,  # the stream's own order
             verbose=0,
         )
+
+
+def _check_agreement(settings: Settings, strategy: Any, done: int) -> None:
+    """Whether all workers were given the same command and stand at the same epoch.
+
+    Raises:
+        InputError: one does not see the chief's checkpoint, or trains something else; on every worker.
+    """
+    told = backend.of_all(strategy, [done, description.digest(description.describe(settings))])
+    for address, (epochs, digest) in zip(settings.workers, told, strict=True):
+        if epochs != told[0, 0]:
+            raise InputError(
+                f"{address}: sees {int(epochs)} finished epochs in {settings.workdir}, the chief {settings.workers[0]} "
+                f"{int(told[0, 0])}; the work folder must be one that all workers share"
+            )
+        if digest != told[0, 1]:
+            raise InputError(
+                f"{address}: was given another command than the chief {settings.workers[0]}; "
+                "only --worker_index may differ"
+            )
 
 
 def finished_epochs(settings: Settings) -> int:

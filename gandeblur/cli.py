@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from gandeblur.errors import guarded
+from gandeblur.training.workers import leave
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     place = str(getattr(options, "out", None) or "the disk")
-    return guarded(lambda: options.run(options), place, "run the same command again", "folder")
+    return leave(guarded(lambda: options.run(options), place, "run the same command again", "folder"))
 
 
 def _parser():

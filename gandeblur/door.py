@@ -118,7 +118,8 @@ def evaluate(run: Run | str | Path, test: Folders = (), **others: Any) -> Evalua
     settings = run.settings if isinstance(run, Run) else opening.settings(Path(run))
     settings = dataclasses.replace(settings, test_data=_folders(test), **others)
     results = stages.run(settings, ["evaluate"])
-    assert results is not None  # it was evaluated
+    if results is None:
+        raise InputError(f"worker {settings.worker_index}: evaluates nothing; worker 0 does")
     return Evaluation(settings, results)
 
 

@@ -23,6 +23,7 @@ from keras.src.saving import saving_lib
 
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
+from gandeblur.training.workers import writing
 
 META = "meta"
 CHECKPOINT_FILE = "checkpoint.npz"
@@ -50,11 +51,16 @@ def exists(path: Path) -> bool:
     return path.exists() or previous(path).exists()
 
 
+def training_arrays(model: keras.Model) -> dict[str, np.ndarray]:
+    """Their values. Of several workers all must call it: metrics are added up over them as they are read."""
+    return {key: keras.ops.convert_to_numpy(variable) for key, variable in training_variables(model)}
+
+
 def save(path: Path, model: keras.Model, meta: dict) -> None:
     """Writes the training state and `meta` (JSON-able), atomically; the file that was there becomes the previous."""
-    arrays: dict[str, Any] = {key: keras.ops.convert_to_numpy(one) for key, one in training_variables(model)}
+    arrays: dict[str, Any] = training_arrays(model)
     arrays[META] = np.array(json.dumps(meta))
-    with replacing(path, previous(path)) as temporary, open(temporary, "wb") as file:
+    with writing, replacing(path, previous(path)) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
         file.flush()
         os.fsync(file.fileno())
@@ -164,7 +170,7 @@ def save_weights(path: Path, network: keras.Model, kept: Path | None = None) -> 
     store = saving_lib.H5IOStore(content, mode="w")
     saving_lib._save_state(network, store, assets_store=None, inner_path="", visited_saveables=set())
     store.close()
-    with replacing(path, kept) as temporary, open(temporary, "wb") as file:
+    with writing, replacing(path, kept) as temporary, open(temporary, "wb") as file:
         file.write(content.getbuffer())
         file.flush()
         os.fsync(file.fileno())
@@ -310,16 +316,23 @@ class Checkpoint(keras.callbacks.Callback):
         run: JSON-able description of the run, stored with the state; the hash of the weights becomes part of it.
         history: `{name: [one value per finished epoch]}`, continued in place.
         schedule: callback with a state to keep, or None.
+        writes: whether this worker writes the files; the others only take part.
     """
 
-    def __init__(self, folder: Path, run: dict, history: dict[str, list[float]], schedule: Any = None):
+    def __init__(
+        self, folder: Path, run: dict, history: dict[str, list[float]], schedule: Any = None, writes: bool = True
+    ):
         super().__init__()
         self.folder = Path(folder)
         self.run = run
         self.history = history
         self.schedule = schedule
+        self.writes = writes
 
     def on_epoch_end(self, epoch, logs=None):
+        if not self.writes:
+            training_arrays(self.model)
+            return
         for name, value in logs.items():
             self.history.setdefault(name, []).append(float(value))
         self.run["weights"] = {"sha256": weights_sha256(self.model.restorer)}

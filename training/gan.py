@@ -105,7 +105,7 @@ class GAN(keras.Model):
     Data: pairs `(degraded, sharp)` of float32 `[discriminator_steps * accumulate * B, H, W, 3]` in [0, 1], or triples
     with a uniform number per image. Each discriminator step takes its own `accumulate * B` images, the generator steps
     take those of the last. Where a generator without padding returns a smaller image, sharp and degraded are cropped to
-    its centre.
+    its centre. In validation the third part is a factor of each image's scores, whose plain mean is taken.
 
     Args:
         generator: images -> images.
@@ -126,6 +126,7 @@ class GAN(keras.Model):
     train_function: Any
     discriminator: Any
     averaged: Any
+    _maybe_symbolic_build = backend.no_symbolic_build
 
     def __init__(
         self,
@@ -245,13 +246,14 @@ class GAN(keras.Model):
     train_step = backend.step(_update)
 
     def _validate(self, data):
-        degraded, sharp, mixing = keras.utils.unpack_x_y_sample_weight(data)
-        batch = self._batch((degraded, sharp, mixing), self(degraded, training=False))
-        self.validation_means["loss"].update_state(self.generator_terms[0].loss(batch))
+        degraded, sharp, factor = keras.utils.unpack_x_y_sample_weight(data)
+        factor = 1.0 if factor is None else factor
+        batch = self._batch((degraded, sharp, None), self(degraded, training=False))
+        self.validation_means["loss"].update_state(factor * self.generator_terms[0].loss(batch))
         # Scored as a saved picture would be: rounded to 8 bits.
         rounded = ops.round(255 * ops.clip(batch.restored, 0, 1)) / 255
         error = pixel.mean_squared_error(rounded, batch.sharp)
-        self.validation_means["psnr_db"].update_state(-10 * ops.log10(ops.maximum(error, 1e-10)))
+        self.validation_means["psnr_db"].update_state(factor * -10 * ops.log10(ops.maximum(error, 1e-10)))
         return {name: mean.result() for name, mean in self.validation_means.items()}
 
     test_step = backend.step(_validate)

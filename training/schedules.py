@@ -12,6 +12,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from gandeblur.training import backend
+
 
 def rate(optimizer: keras.optimizers.Optimizer) -> float:
     """The optimizer's learning rate as a float, also where a strategy mirrors it."""
@@ -179,7 +181,8 @@ class OverTimeCallback(StatefulCallback):
 
     def on_epoch_end(self, epoch, logs=None):
         now = time.monotonic()
-        epoch_s, self.before = now - self.before, now
+        # One clock for all workers, or their rates would differ.
+        epoch_s, self.before = backend.of_chief(self.model, now - self.before), now
         self.state = {"spent_s": self.state["spent_s"] + epoch_s, "epoch_s": epoch_s}
         self.model.stop_training = self.schedule.over(self.state)
 

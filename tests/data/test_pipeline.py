@@ -413,3 +413,26 @@ def test_a_pair_of_two_sizes_is_refused_before_anything_is_decoded(pairs, write_
     write_image("pairs/sharp/1.png", 20, 20)
     with pytest.raises(InputError, match=r"blur/1\.png: is 37x33, but .*sharp/1\.png is 20x20; replace"):
         stream(pairs)
+
+
+def test_replicas_on_several_machines_share_each_batch(images):
+    """Two machines of two replicas: each replica has a stretch of the batch, in order."""
+    options = dict(batch_size=24, start_step=1, total_steps=3)
+    whole = np.concatenate([mixing for _, _, mixing in stream(images, **options).as_numpy_iterator()])
+    parts = []
+    for first in (0, 2):
+        dataset = stream(images, share=pipeline.Share(4, range(first, first + 2)), **options)
+        assert dataset.cardinality() == 4 and dataset.element_spec[0].shape == [6, 16, 16, 3]
+        # [step, image of the two replicas]
+        parts.append(np.stack([mixing for _, _, mixing in dataset.as_numpy_iterator()]).reshape(2, 12))
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1).reshape(-1), whole)
+    pixels = collect(stream(images, **options))[0][6:12]
+    second = collect(stream(images, share=pipeline.Share(4, range(1, 2)), **options))[0][:6]
+    np.testing.assert_array_equal(second, pixels)
+
+
+def test_images_of_a_part_are_degraded_as_in_the_whole(images):
+    whole = collect(evaluation(images, STEPS))
+    part = collect(evaluation(images.subset([4, 1], "part"), STEPS, numbers=[4, 1]))
+    for some, all_of_them in zip(part, whole, strict=True):
+        np.testing.assert_array_equal(some, all_of_them[[4, 1]])

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -183,10 +184,11 @@ def test_parts_and_averaged_weights_are_recorded_and_resumed_bit_for_bit(tmp_pat
     described = json.loads((tmp_path / "whole/run.json").read_text())
     assert (described["training"]["accumulate"], described["training"]["ema"]) == (2, 0.5)
     assert "an average of the generator's weights restores, decay 0.5" in described["departures"]
-    # The file holds the average, the checkpoint the weights that go on, and the average.
-    shipped = trained_weights(tmp_path / "whole")
-    raw = list(whole.values())[: len(shipped)]
-    assert 0 < max(np.abs(one - other).max() for one, other in zip(shipped, raw, strict=True)) < 1e-2
+    # The file holds the average; the checkpoint holds it too, and the weights that go on, some steps of 1e-4 away.
+    for kernel in (array for array in trained_weights(tmp_path / "whole") if array.ndim == 4):
+        alike = [array for array in whole.values() if array.shape == kernel.shape]
+        average, raw = sorted(np.abs(array - kernel).max() for array in alike)[:2]
+        assert average == 0 < raw < 1e-3
     for flag, label in (("--ema=0.9", "ema=0.5, not 0.9"), ("--accumulate=1", "accumulate=2, not None")):
         assert f"holds a run with training.{label}" in refused(capfd, *flags, flag, f"--workdir={tmp_path / 'whole'}")
 
@@ -324,6 +326,23 @@ def test_work_folder_that_cannot_be_made(capfd):
 def test_batch_that_devices_cannot_share(capfd, tmp_path):
     error = refused(capfd, "--devices=cpu:2", "--batch_size=3", f"--workdir={tmp_path}/run")
     assert "not a multiple of the 2 devices" in error
+
+
+def test_a_worker_and_a_data_server_that_never_come(capfd, tmp_path):
+    with socket.socket() as one, socket.socket() as other:
+        for each in (one, other):
+            each.bind(("127.0.0.1", 0))
+        here, there = (f"127.0.0.1:{each.getsockname()[1]}" for each in (one, other))
+    workdir = f"--workdir={tmp_path / 'run'}"
+    error = refused(capfd, f"--workers={here},{there}", "--worker_index=0", "--worker_timeout=0.3", workdir)
+    assert f"{there} (worker 1): no answer within 0.3 s; start it" in error
+    error = refused(capfd, f"--data_service=grpc://{there}", "--worker_timeout=0.3", workdir)
+    assert f"{there} (data server): no answer within 0.3 s; start it" in error
+    assert "--data_service=grpc://nowhere: nowhere is not host:port" in refused(
+        capfd, "--data_service=grpc://nowhere", workdir
+    )
+    assert "--stage=serve: give --data_service=grpc://host:port" in refused(capfd, "--stage=serve", workdir)
+    assert not (tmp_path / "run").exists()
 
 
 def test_minutes_end_a_training_which_may_then_be_given_more(capfd, tmp_path):

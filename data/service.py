@@ -1,0 +1,106 @@
+"""Reading and degradation on other machines, by `tf.data`'s service.
+
+The service ships a stream's graph to a server and its elements back, but not the Python function by which our graphs
+read images: of that a graph holds no more than a name, which means something in the process that gave it. So a server
+is a process of ours that offers its own reading function under such a name, and says the name and what it reads in a
+data set of its own; the trainer builds the stream that it would build for itself, with that name in it.
+
+Several servers make batches in turns. Each of them keeps the order of its batches, and each batch carries its number:
+what comes out is the local stream, sample by sample, or an error.
+"""
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gandeblur.data.python_calls import call_python
+from gandeblur.errors import InputError
+
+Call = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+_OFFER = "gandeblur"  # the data set in which a server says what it offers
+_SCHEME = "grpc://"
+
+
+def host_and_port(address: str) -> str:
+    """ "host:port" of "grpc://host:port"."""
+    return address.removeprefix(_SCHEME)
+
+
+def serve(address: str, function: Callable[[np.ndarray, np.ndarray], np.ndarray], description: str) -> Any:
+    """Starts a server in this process; it ends with the object returned.
+
+    Args:
+        address: "grpc://host:port" by which trainers reach this machine; the port and the next one are used.
+        function: reads: (index, four random numbers) -> uint8 images.
+        description: what it reads; trainers that want something else are refused.
+
+    Raises:
+        InputError: a port is taken.
+    """
+    host, port = host_and_port(address).rsplit(":", 1)
+    graph = tf.Graph()
+    with graph.as_default():
+        placeholders = tf.compat.v1.placeholder(tf.int64, []), tf.compat.v1.placeholder(tf.float32, [4])
+        token = call_python(function, *placeholders).op.get_attr("token").decode()
+    data = tf.data.experimental.service
+    try:
+        for one in (int(port), int(port) + 1):  # TensorFlow would share a port with a server that is there
+            socket.create_server(("", one)).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"{address}: its port or the next one is taken; choose another") from error
+    dispatcher = data.DispatchServer(data.DispatcherConfig(port=int(port)))
+    worker = data.WorkerServer(
+        data.WorkerConfig(f"localhost:{port}", worker_address=f"{host}:%port%", port=int(port) + 1)
+    )
+    offer = tf.data.Dataset.from_tensors(json.dumps([token, description]))
+    data.register_dataset(f"{_SCHEME}localhost:{port}", offer, dataset_id=_OFFER)
+    return dispatcher, worker, graph  # the graph holds the function
+
+
+def connect(address: str, description: str) -> Call:
+    """The reading function of a running server, for graphs that run there.
+
+    Raises:
+        InputError: the server reads something else.
+    """
+    data = tf.data.experimental.service
+    offer = data.from_dataset_id(data.ShardingPolicy.OFF, address, _OFFER, element_spec=tf.TensorSpec([], tf.string))
+    token, offered = json.loads(next(offer.as_numpy_iterator()))
+    if offered != description:
+        raise InputError(f"{address}: reads {offered}, not {description}; start it by the same command as the training")
+    return lambda index, draws: tf.raw_ops.PyFuncStateless(input=[index, draws], token=token, Tout=[tf.uint8])[0]
+
+
+def in_turns(parts: Mapping[str, tf.data.Dataset], count: int) -> tf.data.Dataset:
+    """One stream of `count` elements from those that servers make in turns.
+
+    Args:
+        parts: address -> stream whose graph runs there.
+        count: of all elements together.
+    """
+
+    data = tf.data.experimental.service
+
+    def there(number, address, part):
+        numbers = tf.data.Dataset.range(number, count, len(parts))
+        return tf.data.Dataset.zip(numbers, part).apply(
+            data.distribute(data.ShardingPolicy.OFF, address, compression=None)
+        )
+
+    def checked(expected, element):
+        number, batch = element
+        # A server that was started again would begin again.
+        kept = tf.debugging.assert_equal(number, expected, "a data server lost the order; start all of them again")
+        with tf.control_dependencies([kept]):
+            return tf.nest.map_structure(tf.identity, batch)
+
+    streams = [there(number, address, part) for number, (address, part) in enumerate(parts.items())]
+    turns = tf.data.Dataset.range(len(streams)).repeat()
+    batches = tf.data.Dataset.choose_from_datasets(streams, turns)
+    numbered = tf.data.Dataset.zip(tf.data.Dataset.range(count), batches).map(checked)
+    return numbered.apply(tf.data.experimental.assert_cardinality(count))

@@ -1,0 +1,42 @@
+"""Papers with small networks and SGD, under which rounding stays rounding: `python tiny_sgd.py NAME --workdir=...`."""
+
+import os
+import sys
+import time
+
+import keras
+from tiny_experiments import tiny
+
+from gandeblur.experiments.paper import Training
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments import script
+from gandeblur.training.checkpoint import Checkpoint
+
+# Of generator and discriminator. Small enough that kinks of the losses do not amplify rounding; DeblurGAN's schedule
+# weighs pixels by 6,000.
+RATES = {"gan_d": (0.1, 0.1), "deblurgan": (1e-6, 1e-5)}
+EPOCHS = 5
+
+
+def experiment(name):
+    """Five epochs of one step of four images each, so that every step leaves its losses and a checkpoint."""
+    same = {"dropout": 0.0} if name == "deblurgan" else {}  # each replica drops units of its own
+    return tiny(EXPERIMENTS[name], batch_size=4, epochs=EPOCHS, steps_per_epoch=1, **same)
+
+
+def sgd(name):
+    """In place of `Training.optimizer`."""
+    return lambda self, network: keras.optimizers.SGD(RATES[name][network != "generator"])
+
+
+def main(name):
+    Training.optimizer = sgd(name)
+    if "PAUSE_S" in os.environ:  # after each epoch, so that there is time to kill it
+        save = Checkpoint.on_epoch_end
+        pause_s = float(os.environ["PAUSE_S"])
+        Checkpoint.on_epoch_end = lambda self, epoch, logs=None: (save(self, epoch, logs), time.sleep(pause_s))
+    script.main(experiment(name))
+
+
+if __name__ == "__main__":
+    main(sys.argv.pop(1))
