@@ -84,8 +84,9 @@ def test_two_workers_train_as_one_process(name, two_workers, tmp_path, monkeypat
     difference = tiny_gan.relative_difference([shared[key] for key in weights], [alone[key] for key in weights])
     # The norms are those of each replica's share of the gradient.
     kept = [one for one in losses_alone if not one.endswith(("_gradient_norm", "_gradient_share"))]
+    # The critic's gap is the small difference of scores of some 0.2: relative to these.
     of_losses = max(
-        np.max(np.abs(np.subtract(losses[one], losses_alone[one])) / np.maximum(np.abs(losses_alone[one]), 1e-2))
+        np.max(np.abs(np.subtract(losses[one], losses_alone[one])) / np.maximum(np.abs(losses_alone[one]), 0.1))
         for one in kept
     )
     print(f"\n{name}, 2 workers against 1 process, {tiny_sgd.EPOCHS} steps: largest relative difference of")
