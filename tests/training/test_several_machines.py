@@ -91,6 +91,8 @@ def test_two_workers_train_as_one_process(name, two_workers, tmp_path, monkeypat
     print(f"\n{name}, 2 workers against 1 process, {tiny_sgd.EPOCHS} steps: largest relative difference of")
     print(f"  {len(weights)} arrays of weights {difference:.1e}, {len(kept)} losses {of_losses:.1e}")
     assert len(losses_alone["val_loss"]) == tiny_sgd.EPOCHS and len(weights) > 10
+    for rate, network in zip(tiny_sgd.RATES[name], ("generator", "discriminator"), strict=True):
+        assert rate * losses_alone[f"{network}_gradient_norm"][0] > 1e-4  # it has moved by more than is allowed
     assert difference < 1e-5 and of_losses < 1e-5
     assert {path.name for path in two_workers(name).iterdir()} == {path.name for path in tmp_path.iterdir()}
 
