@@ -208,10 +208,11 @@ def test_parts_and_averaged_weights_are_recorded_and_resumed_bit_for_bit(tmp_pat
     described = json.loads((tmp_path / "whole/run.json").read_text())
     assert (described["training"]["accumulate"], described["training"]["ema"]) == (2, 0.5)
     assert "an average of the generator's weights restores, decay 0.5" in described["departures"]
-    # The file holds the average, the checkpoint the weights that go on, and the average.
-    shipped = trained_weights(tmp_path / "whole")
-    raw = list(whole.values())[: len(shipped)]
-    assert 0 < max(np.abs(one - other).max() for one, other in zip(shipped, raw, strict=True)) < 1e-2
+    # The file holds the average; the checkpoint holds it too, and the weights that go on, some steps of 1e-4 away.
+    for kernel in (array for array in trained_weights(tmp_path / "whole") if array.ndim == 4):
+        alike = [array for array in whole.values() if array.shape == kernel.shape]
+        average, raw = sorted(np.abs(array - kernel).max() for array in alike)[:2]
+        assert average == 0 < raw < 1e-3
     for flag, label in (("--ema=0.9", "ema=0.5, not 0.9"), ("--accumulate=1", "accumulate=2, not None")):
         assert f"holds a run with training.{label}" in refused(capfd, *flags, flag, f"--workdir={tmp_path / 'whole'}")
 
