@@ -16,6 +16,7 @@ from gandeblur.training import checkpoint
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="once is enough: the other process runs JAX"),
 ]
 
@@ -60,7 +61,7 @@ def test_three_steps_agree(case, pairs):
     assert max(steps.relative_differences(before, ours)) > 1e-3
 
 
-@pytest.mark.parametrize("case", steps.CASES)
+@pytest.mark.parametrize("case", [case for case in steps.CASES if case.endswith("adam")])  # Adam has the more state
 def test_what_one_backend_wrote_the_other_opens(case, pairs):
     path = pairs[case][2]
     theirs = opened(case, path)
