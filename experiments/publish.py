@@ -1,5 +1,6 @@
 """Makes of a finished run two small files to pass on: the generator's weights, and a card that says what they are."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -65,4 +66,13 @@ def phases(run):
         "images": steps * images_per_step * max(1, per_step["discriminator"]),
         "commit": told["commit"],
     }
-    return [*(phases(Path(start)) if start and Path(start).is_dir() else []), own]
+    return [*(_earlier(Path(start)) if start else []), own]
+
+
+def _earlier(start):
+    """The phases of a run, or those that a published network's card states."""
+    if start.is_dir():
+        return phases(start)
+    with contextlib.suppress(InputError):  # without a description nothing is known
+        return description.read(start).get("weights", {}).get("phases", [])
+    return []

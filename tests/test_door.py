@@ -15,7 +15,7 @@ from tiny_experiments import tiny
 import gandeblur
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur import cli, weights
-from gandeblur.experiments import description
+from gandeblur.experiments import description, publish
 from gandeblur.training import checkpoint
 
 README = Path(__file__).parent.parent / "README.md"
@@ -193,6 +193,8 @@ def test_a_published_network_opens_by_its_name_and_tells_what_it_is(trained, tmp
     assert card["weights"]["sha256"] == checkpoint.weights_sha256(deblur.generator)
     assert str(tmp_path) not in (tmp_path / "mine.json").read_text()
     assert str(trained.folder) not in (tmp_path / "mine.json").read_text()
+    third = gandeblur.train("gan_d", workdir=tmp_path / "third", epochs=1, start=str(tmp_path / "mine.npz"))
+    assert [phase["steps"] for phase in publish.phases(third.folder)] == [3, 3, 3]
 
     assert cli.main(arguments) == 2
     assert "mine.npz: would be overwritten" in capsys.readouterr().err
