@@ -26,7 +26,7 @@ STEPS = 3
 SGD_RATES = {"gan_d": 2e-4}  # of the others: 2e-5
 # The two backends draw other numbers from the same state of a seed: no dropout where they are compared.
 CHANGES = {
-    "gan_d": {"value_range": (0.0, 1.0), "identity_noise": 0.05},
+    "gan_d": {"value_range": (0.0, 1.0), "identity_noise": 0.05, "learning_rate": 2e-4},
     "hkust_gan": {},
     "dark_channel_gan": {"dropout": 0.0},
     "ird_gan": {"dropout": 0.0},
