@@ -101,7 +101,7 @@ def gflop(network, crop_px):
     layers = [layer for layer in network.layers if len(getattr(layer, "kernel", np.zeros(0)).shape) == 4]
     # The kernel meets each pixel of the output once, that of a transposed convolution each pixel of the input.
     sides = [one.input if isinstance(one, keras.layers.Conv2DTranspose) else one.output for one in layers]
-    shapes = keras.Model(network.inputs, sides).compute_output_shape((1, crop_px, crop_px, 3))
+    shapes = keras.Model(network.inputs, sides).compute_output_shape((1, crop_px, crop_px, network.input_shape[-1]))
     pairs = zip(layers, shapes, strict=True)
     return sum(2e-9 * np.prod(layer.kernel.shape) * np.prod(shape[1:3]) for layer, shape in pairs)
 

@@ -1,0 +1,74 @@
+"""What each paper's schedule needs on 1, 8 and 64 accelerators: arithmetic from the literals, and three measured rates.
+
+    python benchmarks/needs.py --tflops=100 --crops_per_core=190
+
+`--tflops` is what one accelerator sustains, `--crops_per_core` the crops that a core reads and degrades in a second
+(`benchmarks/blur.py`, `benchmarks/pipeline.py`). Counted are convolutions: forward, and two products of the same size
+wherever inputs and weights are differentiated. The images of all steps, hence the schedule's arithmetic, stay the same:
+a batch smaller than the number of accelerators grows to one image each, in so many fewer steps. The last columns: crops
+that all accelerators take in a second, cores that read them, and megabytes of gradients that each accelerator sends.
+"""
+
+import argparse
+
+import keras
+from wgan_step import gflop
+
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.losses.perceptual import Perceptual
+from gandeblur.training.gan import between_images, of_slopes
+
+ACCELERATORS = (1, 8, 64)
+
+
+def step_gflop(paper):
+    """Of one call of the train step, for one image of each minibatch."""
+    training, crop_px = paper.training, paper.data.crop_px
+    work = {name: gflop(network.build(crop_px), crop_px) for name, network in paper.networks.items()}
+    critic_steps = training.discriminator_steps
+    penalty = any(isinstance(term.loss, of_slopes) for term in paper.discriminator_terms)
+    perceptual = any(
+        isinstance(term.loss, between_images) and isinstance(term.loss.loss, Perceptual)
+        for term in paper.generator_terms
+    )
+    # The critic sees sharp and restored images, 3 passes each, and a penalty takes 6 (see `wgan_step.py`).
+    total = (critic_steps + 3 * training.generator_steps - 1) * work["generator"]
+    total += ((12 if penalty else 6) * critic_steps + 2 * training.generator_steps) * work["discriminator"]
+    if perceptual:
+        vgg = keras.applications.VGG19(weights=None, include_top=False)
+        features = keras.Model(vgg.input, vgg.get_layer("block3_conv3").output)
+        total += 3 * training.generator_steps * gflop(features, crop_px)
+    return total
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tflops", type=float, default=100)
+    parser.add_argument("--crops_per_core", type=float, default=190)
+    options = parser.parse_args()
+    print(f"{options.tflops:g} TFLOP/s each; {options.crops_per_core:g} crops per second and core\n")
+    heads = ("TFLOP / image", "images", "devices", "batch", "minutes", "crops / s", "cores", "MB / s")
+    print(f"{'':17}" + "".join(f"{head:>14}" for head in heads))
+    for name, experiment in EXPERIMENTS.items():
+        paper = experiment.paper
+        training = paper.training
+        work = step_gflop(paper) / 1000
+        calls = training.epochs * training.steps_per_epoch * training.batch_size
+        gradients = paper.generator.parameters * training.generator_steps
+        if paper.discriminator:
+            gradients += paper.discriminator.parameters * training.discriminator_steps
+        for count in ACCELERATORS:
+            batch = max(training.batch_size, count)
+            used = min(count, batch)
+            seconds = calls * work / (options.tflops * used)
+            crops = calls * max(1, training.discriminator_steps) / seconds
+            steps = calls / batch / seconds
+            # A ring passes each gradient twice, but for the accelerator's own share.
+            sent = 8e-6 * (1 - 1 / used) * steps * gradients
+            row = (f"{work:.2f}", f"{calls:,}", count, batch, f"{seconds / 60:.1f}", f"{crops:.0f}")
+            row += (f"{crops / options.crops_per_core:.1f}", f"{sent:.0f}")
+            print(f"{name:17}" + "".join(f"{value:>14}" for value in row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
