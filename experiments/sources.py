@@ -15,7 +15,6 @@ from gandeblur.data.datasets.folder import split
 from gandeblur.data.images import center_crop, resize
 from gandeblur.errors import InputError
 from gandeblur.experiments.settings import Settings
-from gandeblur.training import workers
 
 VALIDATION_SHARE = 0.04
 VALIDATION_IMAGES = 16  # at most: validation is to cost a small part of an epoch
@@ -50,11 +49,10 @@ def training_batches(
     """The stream of `pipeline.training_stream` from an epoch's first step on; `skipped`: see `pipeline.Source`.
 
     Raises:
-        InputError: see there; or a data server does not answer in time, or reads something else.
+        InputError: see there; or a data server reads something else.
     """
     data, training = settings.paper.data, settings.paper.training
     minibatches = training.discriminator_steps if settings.paper.discriminator else 1
-    workers.wait_for(data_servers(settings), settings.worker_timeout)
     reads = what_is_read(settings, sets)
     return pipeline.training_stream(
         [_source(settings, images, skipped) for images in sets],

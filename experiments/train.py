@@ -35,7 +35,9 @@ def train(settings: Settings, strategy: Any = None) -> None:
             f"--batch_size={batch_size}: not a multiple of the {devices} devices"
             f"{' of all workers' * bool(settings.cluster)}; choose one that is"
         )
-    finished_epochs(settings)  # what is wrong with it shows before a folder is made
+    # What is wrong shows before a folder is made.
+    finished_epochs(settings)
+    workers.wait_for(sources.data_servers(settings), settings.worker_timeout)
     if not settings.is_chief:
         _train(settings, strategy, devices)
         return

@@ -1,14 +1,9 @@
 """One step, computed in other ways: on two devices, in parts, or both. The same images, the same weights."""
 
 import functools
-import subprocess
-import sys
-from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
-import step_memory
 from experiment_steps import model_of, relative_differences, train_steps, weights
 
 from gandeblur.training import backend
@@ -36,6 +31,8 @@ def whole(case):
 @pytest.mark.parametrize(("case", "way"), CASES)
 def test_the_step_is_that_of_the_whole_batch_on_one_device(case, way):
     parts, devices, tolerance = WAYS[way]
+    if case.endswith("adam"):
+        tolerance = 1e-4  # it divides each gradient by its size, and so makes the last digits of small ones count
     before, history, after, average = whole(case)
     strategy = backend.strategy(f"cpu:{devices}")
     assert backend.device_count(strategy) == devices
@@ -52,16 +49,3 @@ def test_the_step_is_that_of_the_whole_batch_on_one_device(case, way):
         # Of each replica's own images, or of each part's, before they are added up.
         if not name.endswith("share") and not (devices > 1 and name.endswith("norm")):
             np.testing.assert_allclose(ours[name], values, rtol=1e-4, err_msg=name)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="on a CPU, XLA does not order for memory")
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
-def test_parts_take_a_part_of_the_memory():
-    """Of a step's activations; what else it takes is small beside them."""
-    whole, parts = (
-        int(subprocess.run([sys.executable, step_memory.__file__, count], check=True, stdout=subprocess.PIPE).stdout)
-        for count in ("1", "4")
-    )
-    print(f"MiB: {whole} whole, {parts} in four parts")
-    assert whole > 100 and parts < 0.5 * whole

@@ -104,7 +104,7 @@ def test_who_is_the_chief(tmp_path, monkeypatch):
 def test_a_batch_that_the_workers_cannot_share(tmp_path):
     settings = choose(tiny_experiment.EXPERIMENT, workdir=tmp_path, workers=TWO, worker_index=0, batch_size=3)
     with pytest.raises(InputError, match="--batch_size=3: not a multiple of the 2 devices of all workers"):
-        train(settings, SimpleNamespace(num_replicas_in_sync=2))
+        train(settings, SimpleNamespace(num_replicas_in_sync=2, num_model_replicas=2))
 
 
 def test_several_machines_need_tensorflow(monkeypatch):
