@@ -39,7 +39,7 @@ def describe(settings: Settings) -> dict:
             "experiment": paper.name,
             "title": paper.title,
             "citation": paper.citation,
-            "undoes": paper.undoes,
+            "undoes": purpose(paper.undoes, in_words(paper.data.photographs)),
             "variant": f"{settings.variant}: {paper.description}",
             "preset": f"{settings.preset}: {settings.experiment.presets[settings.preset].description}",
         },
@@ -168,6 +168,11 @@ def digest(described: Mapping) -> int:
     """A number of all that makes a run this run, of 48 bits."""
     text = json.dumps(dict(_values(described)))
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+
+
+def purpose(undoes: str, photographs: str) -> str:
+    """A paper's line for a photographer, and what its training's photographs add: `in_words` of their degradations."""
+    return f"{undoes}, in pictures out of a camera" if "means of light" in photographs else undoes
 
 
 def versions() -> dict[str, str]:
