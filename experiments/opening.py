@@ -38,9 +38,8 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     finally:
         keras.config.set_dtype_policy(policy)
     description.load_generator(path, generator)
-    told["paper"]["undoes"] = description.purpose(
-        variant.undoes, told["data"]["photographs"]
-    )  # as this version says it
+    # As this version says it.
+    told["paper"]["undoes"] = description.purpose(variant.undoes, told["data"]["photographs"])
     black, white = network["value_range"]
     multiple, dropout = network["size_multiple"], network["dropout_at_test"]
     return Deblurrer(generator, (black, white), multiple, dropout, told, variant.again)

@@ -53,7 +53,7 @@ def training_batches(
     """
     data, training = settings.paper.data, settings.paper.training
     minibatches = training.discriminator_steps if settings.paper.discriminator else 1
-    reads = what_is_read(settings, sets)
+    reads = what_is_read(settings, sets) if settings.data_service else ""
     return pipeline.training_stream(
         [_source(settings, images, skipped) for images in sets],
         crop_px=data.crop_px,
