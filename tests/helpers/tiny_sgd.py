@@ -14,7 +14,7 @@ from gandeblur.training.checkpoint import Checkpoint
 
 # Of generator and discriminator. Small: where a pixel's error is all rounding, the gradient of the mean absolute error,
 # which DeblurGAN's schedule weighs by 6,000, has no sure sign.
-RATES = {"gan_d": (0.1, 0.1), "deblurgan": (1e-7, 1e-5)}
+RATES = {"gan_d": (0.1, 0.1), "deblurgan": (4e-8, 1e-5)}
 EPOCHS = 5
 
 
