@@ -3,11 +3,11 @@
 Beside it, where PyTorch is installed, the same generator there (`torch_generator.py`), the whole picture at once.
 
     python benchmarks/restore.py                        1280x720
-    python benchmarks/restore.py --size=6000x4000 --experiment=ird_gan --memory=4
+    python benchmarks/restore.py --size=6000x4000 --memory=4 --engine=ours --cold --rounds=1
 
 Each case runs in a process of its own, so that its peak memory is its own, and restores the picture twice: the first
-time makes the graph, the second counts. The `--rounds` of all cases alternate, and the fastest counts. Run it alone on
-the machine.
+time makes the graph, the second counts; with `--cold` there is no first time. The `--rounds` of all cases alternate, and
+the fastest counts. Run it alone on the machine.
 """
 
 import argparse
@@ -32,7 +32,9 @@ OURS, RIVAL = "ours", "torch"
 CASES = ("gan_d", "deblurgan", "hkust_gan", "ird_gan", "dark_channel_gan")
 
 
-def case(name: str, precision: str, rival: bool, width: int, height: int, memory_gib: float, tile: str) -> dict:
+def case(
+    name: str, precision: str, rival: bool, width: int, height: int, memory_gib: float, tile: str, cold: bool
+) -> dict:
     """Restores one picture of noise in this process: by this suite, or by its rival."""
     import keras
     import numpy as np
@@ -53,7 +55,8 @@ def case(name: str, precision: str, rival: bool, width: int, height: int, memory
         deblur = Deblurrer(generator, paper.value_range, paper.generator.size_multiple)
         options = {"tile": None if tile == "none" else "auto", "memory_bytes": memory_gib * GIB}
         restore = functools.partial(deblur.restore, **options)
-    restore(image)  # makes the graph, which takes seconds and counts once per size
+    if not cold:
+        restore(image)  # makes the graph, which takes seconds and counts once per size
     started = time.perf_counter()
     restore(image)
     seconds = time.perf_counter() - started
@@ -97,16 +100,22 @@ def main() -> None:
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--memory", type=float, default=4.0, help="GiB")
     parser.add_argument("--tile", choices=["auto", "none"], default="auto")
+    parser.add_argument("--engine", action="append", choices=[OURS, RIVAL], help="both if left out")
+    parser.add_argument("--cold", action="store_true", help="count the making of the graph, too")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)  # a case in this process
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     if options.one:
         name, precision, engine = options.one
-        print(json.dumps(case(name, precision, engine == RIVAL, width, height, options.memory, options.tile)))
+        print(
+            json.dumps(
+                case(name, precision, engine == RIVAL, width, height, options.memory, options.tile, options.cold)
+            )
+        )
         return
     precisions = options.precision or ["float32", "bfloat16"]
-    engines = [OURS, RIVAL] if importlib.util.find_spec("torch") else [OURS]
+    engines = options.engine or ([OURS, RIVAL] if importlib.util.find_spec("torch") else [OURS])
     best: dict[tuple[str, str, str], dict] = {}
     for _ in range(options.rounds):
         for one in itertools.product(options.experiment or CASES, precisions, engines):
