@@ -6,8 +6,8 @@ Beside it, where PyTorch is installed, the same generator there (`torch_generato
     python benchmarks/restore.py --size=6000x4000 --memory=4 --engine=ours --cold --rounds=1
 
 Each case runs in a process of its own, so that its peak memory is its own, and restores the picture twice: the first
-time makes the graph, the second counts; with `--cold` there is no first time. The `--rounds` of all cases alternate, and
-the fastest counts. Run it alone on the machine.
+time makes the graph, the second counts; with `--cold` there is no first time. The `--rounds` of all cases alternate,
+and the fastest counts. Run it alone on the machine.
 """
 
 import argparse

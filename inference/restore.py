@@ -1,6 +1,7 @@
 """Restoring pictures with a trained generator: of any size, whole or in tiles."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +15,10 @@ from gandeblur.errors import InputError
 from gandeblur.inference import outside, tiles
 from gandeblur.models.layers import own_statistics
 
-MARGIN_PX = 32  # see `tiles.windows`; docs/using.md measures what a wider one would change
+MARGIN_PX = 32  # see `tiles.windows`; `benchmarks/tiles.py --margin` measures what another would change
 LEAST_PX = 32  # smaller pictures are mirrored up to it: a network cannot mirror more than there is
-SAMPLED = 8  # of so many tiles, one is looked at for the statistics; at least four are
+# Before tiles are restored, parts of the image are looked at for the statistics: one in sixteen, four at least.
+SAMPLE_PX, SAMPLED, LEAST_SAMPLES = 256, 16, 4
 
 
 class Deblurrer:
@@ -89,8 +91,8 @@ class Deblurrer:
     ) -> np.ndarray:
         """Restores an array.
 
-        In tiles, all are normalised by the same statistics, those of a sample of the tiles together, and blend into
-        one another where they overlap.
+        In tiles, all are normalised by the same statistics, those of parts of the image together, and blend into one
+        another where they overlap.
 
         Args:
             image: uint8 or uint16 `[H, W, 3]`.
@@ -139,30 +141,32 @@ class Deblurrer:
         padded = np.pad(image, [(before, bottom + after), (before, right + after), (0, 0)], mode=mode)
         places = self._places(height + bottom, width + right, tile, memory_bytes)
 
-        def cut(place: tuple[tiles.Window, tiles.Window]) -> np.ndarray:
-            rows, columns = place
-            part = padded[rows.start :, columns.start :]
-            part = part[: len(rows.weights) + self._shrink, : len(columns.weights) + self._shrink]
+        def forward(top: int, left: int, high: int, wide: int, given: Any = None) -> Any:
+            part = padded[top : top + high + self._shrink, left : left + wide + self._shrink]
             black, white = self.value_range
-            return black + part[None].astype(np.float32) * np.float32((white - black) / np.iinfo(image.dtype).max)
+            scale = np.float32((white - black) / np.iinfo(image.dtype).max)
+            return self._forward(black + part[None].astype(np.float32) * scale, given)
 
-        shared, sampled = None, []
+        sampled = []
         if len(places) > 1 and own_statistics.own_statistics_layers(self.generator):
-            every = max(1, min(SAMPLED, len(places) // 4))
-            sampled = places[every // 2 :: every]
-        work = len(places) + len(sampled)
-        parts = []
-        for number, place in enumerate(sampled):
-            parts.append(self._forward(cut(place), None)[1])
-            progress((number + 1) / work)
-        if parts:
-            shared = own_statistics.pooled(parts)
+            largest = tuple(len(window.weights) for window in places[0])
+            sampled = self._samples(height + bottom, width + right, largest)
+        work = sum(len(rows.weights) * len(columns.weights) for rows, columns in places)
+        work += sum(high * wide for _, _, high, wide in sampled)
+        done, parts = 0, []
+        for sample in sampled:
+            parts.append(forward(*sample)[1])
+            done += sample[2] * sample[3]
+            progress(done / work)
+        shared = own_statistics.pooled(parts) if parts else None
         result = np.zeros((height + bottom, width + right, 3), np.float32)
-        for number, (rows, columns) in enumerate(places):
-            restored = keras.ops.convert_to_numpy(self._forward(cut((rows, columns)), shared)[0])[0]
-            area = result[rows.start :, columns.start :][: len(rows.weights), : len(columns.weights)]
-            area += restored * (rows.weights[:, None, None] * columns.weights[:, None])
-            progress((len(sampled) + number + 1) / work)
+        for rows, columns in places:
+            high, wide = len(rows.weights), len(columns.weights)
+            restored = forward(rows.start, columns.start, high, wide, shared)[0]
+            area = result[rows.start :, columns.start :][:high, :wide]
+            area += keras.ops.convert_to_numpy(restored)[0] * (rows.weights[:, None, None] * columns.weights[:, None])
+            done += high * wide
+            progress(done / work)
         black, white = self.value_range
         return (result[:height, :width] - np.float32(black)) / np.float32(white - black)
 
@@ -170,18 +174,27 @@ class Deblurrer:
     def _bytes_per_pixel(self) -> float:
         return tiles.bytes_per_pixel(self.generator)  # traces the network: once, not for every picture
 
+    def _samples(self, height, width, largest):
+        """(top, left, height, width) of equal parts that lie evenly over the image, none larger than a tile."""
+        high, wide = (min(side, -(-SAMPLE_PX // self.size_multiple) * self.size_multiple) for side in largest)
+        number = max(LEAST_SAMPLES, height * width / (SAMPLED * high * wide))
+        rows = max(1, round(math.sqrt(number * height / width)))
+        columns = math.ceil(number / rows)
+        tops = tiles.spread(height, high, rows, self.size_multiple)
+        lefts = tiles.spread(width, wide, columns, self.size_multiple)
+        return [(top, left, high, wide) for top in tops for left in lefts]
+
     def _places(self, height, width, tile, memory_bytes):
         """The tiles as windows of rows and of columns; of the whole image, one."""
+        multiple = self.size_multiple
         if tile == "auto":
             try:
-                tile = tiles.largest_tile(self._bytes_per_pixel, height, width, memory_bytes)
+                sides = tiles.tile_sides(self._bytes_per_pixel, height, width, memory_bytes, MARGIN_PX, multiple)
             except ValueError as error:
                 raise InputError(f"{error}; give it, or a smaller image") from error
-        multiple = self.size_multiple
-        sides = [
-            length if tile is None else min(length, max(multiple, tile // multiple * multiple))
-            for length in (height, width)
-        ]
+        else:
+            least = max(multiple, (tile or 0) // multiple * multiple)
+            sides = (height, width) if tile is None else (min(height, least), min(width, least))
         lines = [
             tiles.windows(length, side, min(MARGIN_PX, side // 4), multiple)
             for length, side in zip((height, width), sides, strict=True)
@@ -191,7 +204,7 @@ class Deblurrer:
     def _run(self, images, given):
         with own_statistics.statistics(self.generator, given) as seen:
             restored = self.generator(images, training=self.dropout)
-        return restored, seen
+        return restored, [moments for (moments,) in seen]
 
 
 def _compiled(function: Callable) -> Callable:

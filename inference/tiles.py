@@ -11,6 +11,8 @@ GIB = 2**30
 _BASE_BYTES = 1.2 * GIB
 # Beside the tile: the image, padded and restored, and the sum of the tiles in float32.
 _BYTES_PER_IMAGE_PIXEL = 30
+# Of a tile that is worth the work: half of its side is overlap.
+LEAST_TILE_PX = 128
 # A network's peak, measured, is at most so many times its largest layer's output in float32.
 _LAYERS_AT_ONCE = 4
 
@@ -35,8 +37,7 @@ def windows(length: int, tile: int, margin: int, multiple: int) -> list[Window]:
         multiple: windows start at a multiple of it, so that the network's strided layers meet the same pixels as in
             the whole image.
     """
-    step = max(multiple, (tile - 2 * margin) // multiple * multiple)
-    starts = [*range(0, length - tile, step), length - tile]
+    starts = [*range(0, length - tile, _step(tile, margin, multiple)), length - tile]
     ramp = np.clip((np.arange(tile) + 0.5 - margin / 2) / max(margin, 1), 1e-6, 1)
     parts = [np.ones(tile) for _ in starts]
     for number, start in enumerate(starts):
@@ -61,22 +62,51 @@ def bytes_per_pixel(network: keras.Model) -> float:
     return _LAYERS_AT_ONCE * 4 * max(math.prod(shape[1:]) for shape in shapes if len(shape) == 4) / side**2
 
 
-def largest_tile(per_pixel: float, height: int, width: int, memory_bytes: float) -> int | None:
-    """The side of the largest square tile that fits into the memory; None: the whole image does.
+def tile_sides(
+    per_pixel: float, height: int, width: int, memory_bytes: float, margin: int, multiple: int
+) -> tuple[int, int]:
+    """Height and width of the tiles that fit into the memory and cover the image with the least overlap.
 
     Args:
         per_pixel: see `bytes_per_pixel`.
-        height, width: of the image.
+        height, width: of the image, multiples of `multiple`.
         memory_bytes: of the whole process.
+        margin, multiple: see `windows`.
+
+    Returns:
+        The image's own sides where it fits as a whole.
 
     Raises:
         ValueError: the image itself does not fit.
     """
     left = memory_bytes - _BASE_BYTES - _BYTES_PER_IMAGE_PIXEL * height * width
     if per_pixel * height * width <= left:
-        return None
-    if left < per_pixel * 128**2:
-        raise ValueError(
-            f"an image of {width}x{height} needs {(memory_bytes - left) / GIB + 0.5:.1f} GiB of memory at least"
-        )
-    return int(math.sqrt(left / per_pixel))
+        return height, width
+    fitting = [
+        (rows * columns * high * wide, high, wide)
+        for rows, high in _divisions(height, margin, multiple).items()
+        for columns, wide in _divisions(width, margin, multiple).items()
+        if per_pixel * high * wide <= left
+    ]
+    if not fitting:
+        needed = memory_bytes - left + per_pixel * max(LEAST_TILE_PX, multiple) ** 2
+        raise ValueError(f"an image of {width}x{height} needs {needed / GIB + 0.05:.1f} GiB of memory at least")
+    return min(fitting)[1:]
+
+
+def _divisions(length, margin, multiple):
+    """Number of windows that cover an axis -> their least side."""
+    least = min(length, -(-LEAST_TILE_PX // multiple) * multiple)
+    sides = range(length, least - 1, -multiple)
+    return {1 + -(-(length - side) // _step(side, margin, multiple)): side for side in sides}
+
+
+def _step(tile, margin, multiple):
+    return max(multiple, (tile - 2 * margin) // multiple * multiple)
+
+
+def spread(length: int, side: int, number: int, multiple: int) -> list[int]:
+    """Where `number` windows of `side` pixels start that lie evenly along an axis, away from its ends."""
+    middles = (np.arange(number) + 0.5) / number * length
+    starts = np.clip(middles - side / 2, 0, length - side)
+    return [int(start) // multiple * multiple for start in starts]

@@ -106,14 +106,15 @@ def statistics(network: keras.Model, given: Sequence[Moments] | None) -> Any:
     """Within it, calls of the network use `given`, one for each of its `own_statistics_layers`, or each image's own.
 
     Yields:
-        A list that each call fills with the moments that it used, in the order of the layers.
+        For each of these layers a list, to which each of its calls appends the moments that it used.
     """
     layers = own_statistics_layers(network)
-    seen: list[Moments] = []
+    # One each: where a network branches, it calls its layers in another order than it lists them.
+    seen: list[list[Moments]] = [[] for _ in layers]
     try:
         for number, layer in enumerate(layers):
             # Not by attribute: Keras would wrap the list and keep track of the tensors.
-            vars(layer).update(given=given[number] if given is not None else None, seen=seen)
+            vars(layer).update(given=given[number] if given is not None else None, seen=seen[number])
         yield seen
     finally:
         for layer in layers:

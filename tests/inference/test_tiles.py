@@ -1,3 +1,5 @@
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -7,11 +9,12 @@ from hypothesis import strategies as st
 from gandeblur.errors import InputError
 from gandeblur.inference import restore, tiles
 from gandeblur.inference.restore import Deblurrer
-from gandeblur.models import deblurgan, gan_d, hkust_gan
+from gandeblur.models import deblurgan, gan_d, hkust_gan, ird_gan
 from gandeblur.models.layers import own_statistics
 
 NETWORKS = {
     "instance": lambda: deblurgan.generator(maps=4, blocks=1, dropout=0.0, output_stddev=0.05),
+    "branches": lambda: ird_gan.generator(maps=4, blocks=2, dropout=0.0, output_stddev=0.05),
     "batch": lambda: hkust_gan.generator(maps=4, blocks=1, own_statistics=True),
     "none": lambda: gan_d.generator(maps=3, wide_maps=4, identity_noise=0.01),
 }
@@ -66,7 +69,7 @@ def test_with_the_whole_images_statistics_tiles_are_the_whole_image(kind, monkey
     assert np.abs(tiled.astype(int) - whole).max() <= 1
 
 
-@pytest.mark.parametrize("kind", ["instance", "batch"])  # GAN-D's kernels of 121 px fade only with training
+@pytest.mark.parametrize("kind", ["instance", "branches", "batch"])  # GAN-D's kernels of 121 px fade only with training
 def test_tiles_leave_no_seam(kind):
     """Where tiles meet, neighbouring pixels differ as much as they do elsewhere, measured in the whole image's."""
     image, deblur = photograph(128, 400), deblurrer(kind)
@@ -94,14 +97,49 @@ def test_statistics_of_equal_parts_are_those_of_the_whole():
         np.testing.assert_allclose(found, whole, rtol=1e-5)
 
 
+def sides(per_pixel, height, width, memory_gib, margin=32, multiple=4):
+    return tiles.tile_sides(per_pixel, height, width, memory_gib * tiles.GIB, margin, multiple)
+
+
+@given(
+    height=st.integers(1, 500).map(lambda n: 4 * n),
+    width=st.integers(1, 500).map(lambda n: 4 * n),
+    memory_gib=st.floats(1.4, 3.0),
+)
+def test_tiles_fit_and_none_that_fit_are_less_work(height, width, memory_gib):
+    """Against square tiles of every size that fits."""
+
+    def work(high, wide):
+        lines = [tiles.windows(*one, 32, 4) for one in ((height, high), (width, wide))]
+        return len(lines[0]) * high * len(lines[1]) * wide
+
+    high, wide = sides(1024, height, width, memory_gib)
+    most = (memory_gib - 1.2) * tiles.GIB - 30 * height * width
+    assert high % 4 == 0 and wide % 4 == 0 and 1024 * high * wide <= most
+    squares = [(min(side, height), min(side, width)) for side in range(128, 2001, 4)]
+    assert work(high, wide) <= min(work(*one) for one in squares if 1024 * math.prod(one) <= most)
+
+
+def test_samples_lie_evenly_over_the_image():
+    samples = deblurrer("instance")._samples(4000, 6000, (900, 1000))
+    assert {sample[2:] for sample in samples} == {(256, 256)}
+    assert {sample[2:] for sample in deblurrer("instance")._samples(400, 600, (128, 300))} == {(128, 256)}
+    assert 1 / 16 <= len(samples) * 256**2 / (4000 * 6000) < 1 / 13
+    tops, lefts = ({sample[place] for sample in samples} for place in (0, 1))
+    for starts, length in ((tops, 4000), (lefts, 6000)):
+        middles = sorted(start + 128 for start in starts)
+        assert middles[0] + middles[-1] == pytest.approx(length, abs=8)
+        assert np.ptp(np.diff(middles)) <= 8
+
+
 def test_the_memory_decides_the_tiles():
     network = gan_d.generator(maps=38, wide_maps=512)
     per_pixel = tiles.bytes_per_pixel(network)
     assert per_pixel == 4 * 4 * 512
-    assert tiles.largest_tile(per_pixel, 128, 128, 4 * tiles.GIB) is None
-    side = tiles.largest_tile(per_pixel, 4000, 6000, 4 * tiles.GIB)
-    assert 400 < side < 700
-    assert tiles.largest_tile(per_pixel, 4000, 6000, 8 * tiles.GIB) > side
+    assert sides(per_pixel, 128, 128, 4) == (128, 128)
+    high, wide = sides(per_pixel, 4000, 6000, 4)
+    assert 400**2 < high * wide < 700**2
+    assert math.prod(sides(per_pixel, 4000, 6000, 8)) > high * wide
     deblur = deblurrer("none")
     with pytest.raises(InputError, match=r"an image of 32x32 needs 1\.\d GiB of memory at least; give it"):
         deblur.restore(np.zeros((5, 6, 3), np.uint8), memory_bytes=2**20)
