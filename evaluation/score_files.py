@@ -69,7 +69,8 @@ def _files(path: Path) -> dict[str, Path]:
         return {path.stem: path}
     found: dict[str, Path] = {}
     for file in sorted(path.rglob("*")):
-        if file.suffix.lower() in SUFFIXES:
+        pages_own = file.parent == path / "compare" and (path / "compare.html").exists()  # of `restore --compare`
+        if file.suffix.lower() in SUFFIXES and not pages_own:
             name = str(file.relative_to(path).with_suffix(""))
             if name in found:
                 raise InputError(f"{file}: has the name of {found[name]} but for the suffix; remove one")

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from gandeblur.errors import guarded
+from gandeblur.errors import InputError, guarded
 from gandeblur.training.workers import leave
 
 
@@ -16,7 +16,10 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     place = str(getattr(options, "out", None) or "the disk")
-    return leave(guarded(lambda: options.run(options), place, "run the same command again", "folder"))
+    again = "run the same command again"
+    if options.run is _restore:
+        again += " with --skip_existing"
+    return leave(guarded(lambda: options.run(options), place, again, "folder"))
 
 
 def _parser():
@@ -31,8 +34,9 @@ def _parser():
     restore = command(_restore, "restore", "Restore photographs: of any size, each in its own kind of file.")
     restore.add_argument("inputs", nargs="+", metavar="INPUT", help="image files, videos, folders of them, patterns")
     restore.add_argument("-o", "--out", type=Path, required=True, help="folder for the restored pictures")
-    _add_model(restore)
+    _add_model(restore, "ird_gan_light")
     restore.add_argument("--force", action="store_true", help="replace pictures that are in OUT already")
+    restore.add_argument("--skip_existing", action="store_true", help="go on where an earlier time was interrupted")
     restore.add_argument(
         "--tile", type=_tile, default="auto", help="side of the tiles in pixels; none: whole; auto: as --memory allows"
     )
@@ -133,9 +137,13 @@ def _add_choice_of_images(options):
     options.add_argument("--layout", choices=["side_by_side"], help="side_by_side: each file holds blurred|sharp")
 
 
-def _add_model(options):
+def _add_model(options, default=None):
+    also = f" (default: {default}, for motion blur in a camera's pictures)" if default else ""
     options.add_argument(
-        "--model", required=True, help="a name that `gandeblur models` lists, a run's folder, or its weights file"
+        "--model",
+        required=not default,
+        default=default,
+        help=f"a name that `gandeblur models` lists, a run's folder, or its weights file{also}",
     )
     _add_precision(options)
 
@@ -194,14 +202,21 @@ def _gamma(text):
 def _restore(options):
     from gandeblur.inference.files import jobs, restore_files, write_page
 
-    todo = jobs(options.inputs, options.out, options.force)  # first: what is wrong there shows at once
+    # First: what is wrong there shows at once.
+    todo = jobs(options.inputs, options.out, options.force, options.skip_existing)
+    if not todo:
+        print(f"{options.out}: holds all of them already; nothing to do", file=sys.stderr)
+        return 0
+    page = options.out / "compare.html"
+    if options.compare and page.exists() and not options.force:
+        raise InputError(f"{page}: exists; choose another folder with -o, or replace it with --force")
     deblur = _load(options)
     choices = {"tile": options.tile, "memory_bytes": options.memory, "self_ensemble": options.self_ensemble}
     failed = dict(restore_files(deblur.restore, todo, deblur.remark, **choices))
     done = [job for job in todo if job not in failed]  # not by its target: an older one may be there
     if options.compare and done:
-        write_page(options.out / "compare.html", done, Path(options.model).name, deblur.purpose)
-        print(options.out / "compare.html")
+        write_page(page, done, Path(options.model).name, deblur.purpose)
+        print(page)
     if failed:
         print(f"\n{len(failed)} of {len(todo)} failed:", *failed.values(), sep="\n", file=sys.stderr)
         return 1

@@ -1,5 +1,6 @@
 """Files that are never half written, and folders that one process writes."""
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".lock"
+# Errors of a disk that is full, or of a folder that is not ours: the next file will meet them, too.
+LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
 
 
 class replacing:

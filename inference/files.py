@@ -1,6 +1,7 @@
 """Restoring files: which ones are meant, where the results go, and what is said while it lasts."""
 
 import glob
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from gandeblur.errors import InputError
-from gandeblur.files import replacing
+from gandeblur.files import LASTING, replacing
 from gandeblur.inference import photographs, video
 
 Restore = Callable[..., np.ndarray]  # `Deblurrer.restore`
@@ -26,32 +27,36 @@ class Job(NamedTuple):
     target: Path
 
 
-def jobs(inputs: Sequence[str], out: Path, force: bool = False) -> list[Job]:
+def jobs(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: bool = False) -> list[Job]:
     """The files that are meant by files, folders and patterns, each with its place in `out`.
 
-    A folder stands for the images in it and its sub-folders, which keep their places below `out`.
+    A folder stands for the images in it and its sub-folders, which keep their places below `out`. With `skip_existing`
+    those that are there are left out: a picture appears under its name only when it is whole.
 
     Raises:
         InputError: something names no image, two results would have one name, or one exists and `force` is not set, or
             would replace its own source.
     """
     found: list[Job] = []
+    within = out.resolve()
     for text in inputs:
         path = Path(text)
         if path.is_dir():
             kinds = (*photographs.SUFFIXES, *video.SUFFIXES)
             images = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in kinds]
-            found += [Job(file, out / file.relative_to(path)) for file in images if out not in file.parents]
+            if within != path.resolve() and path.resolve() in within.parents:  # results of an earlier time
+                images = [file for file in images if within not in file.resolve().parents]
+            found += [Job(file, out / file.relative_to(path)) for file in images]
             if not images:
                 raise InputError(f"{path}: holds no picture ({', '.join(kinds)}); name another folder")
         elif path.exists():
             found.append(Job(path, out / path.name))
         else:
-            matches = sorted(glob.glob(text, recursive=True))
+            matches = [Path(match) for match in sorted(glob.glob(text, recursive=True)) if Path(match).is_file()]
             if not matches:
                 raise InputError(f"{text}: no such file or folder; check its name")
-            found += [Job(Path(match), out / Path(match).name) for match in matches if Path(match).is_file()]
-    found = [job._replace(target=_target(job)) for job in found]
+            found += [Job(match, out / match.name) for match in matches]
+    found = list(dict.fromkeys(job._replace(target=_target(job)) for job in found))
     taken: dict[Path, Path] = {}
     for source, target in found:
         if target in taken:
@@ -59,9 +64,9 @@ def jobs(inputs: Sequence[str], out: Path, force: bool = False) -> list[Job]:
         taken[target] = source
         if target.exists() and target.resolve() == source.resolve():
             raise InputError(f"{source}: would be replaced by its restored picture; choose another folder with -o")
-        if target.exists() and not force:
+        if target.exists() and not force and not skip_existing:
             raise InputError(f"{target}: exists; choose another folder with -o, or replace it with --force")
-    return found
+    return [job for job in found if force or not (skip_existing and job.target.exists())]
 
 
 def _no_remark(blurred, restored):
@@ -84,9 +89,21 @@ def restore_files(
     """
     todo = list(todo)
     failed: list[tuple[Job, str]] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),  # names hold brackets
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),  # else the list of results would not reach its file
+        speed_estimate_period=3600,  # a tile may take longer than the half minute that rich looks back
+    ) as bar:
         task = bar.add_task("", total=len(todo))
         for number, (source, target) in enumerate(todo):
             bar.update(task, description=source.name, completed=number)
@@ -101,12 +118,12 @@ def restore_files(
                     video.restore_video(restore, source, target, part_done, **options)
                 else:
                     notes = restore_photograph(restore, source, target, remark, progress=part_done, **options)
-            except OSError:  # the disk is full, or the folder is not ours: so it will be for the next picture
-                raise
             except Exception as error:
+                if isinstance(error, OSError) and error.errno in LASTING:
+                    raise
                 line = failure(source, error)
                 failed.append((Job(source, target), line))
-                console.print(f"failed: {line}", style="red", highlight=False, soft_wrap=True)
+                console.print(f"failed: {line}", style="red", highlight=False, soft_wrap=True, markup=False)
                 continue
             print(f"{target} ({'; '.join(notes)})" if notes else target, flush=True)
     return failed

@@ -5,6 +5,7 @@ resolution, and a JPEG file's quantisation, that is, its quality. The EXIF orien
 """
 
 import math
+import re
 import struct
 import warnings
 import zlib
@@ -22,6 +23,7 @@ from gandeblur.files import replacing
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp")
 # A TIFF file's tags that describe the photograph: description, maker, model, software, date, artist, host computer,
 # XMP, copyright, IPTC. The others describe the pixels as they lie in the file.
+_XMP_TAG = 700
 _TIFF_TAGS = (270, 271, 272, 305, 306, 315, 316, 700, 33432, 33723)
 _TIFF_GROUPS = (ExifTags.Base.ExifOffset, ExifTags.Base.GPSInfo)
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF")
@@ -180,13 +182,20 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     return array[::-1] if orientation in (3, 4, 7, 8) else array
 
 
+def _upright_xmp(xmp: Any) -> Any:
+    """XMP data may state the orientation, too; many readers turn by it where EXIF has none."""
+    if not isinstance(xmp, bytes):
+        return xmp
+    return re.sub(rb"""(tiff:Orientation\s*(?:=\s*["']|>))\s*[2-8]""", rb"\g<1>1", xmp)
+
+
 def _extras(image: Image.Image, kind: str, tags: "TiffImagePlugin.ImageFileDirectory_v2 | None") -> dict[str, Any]:
     """What Pillow's `save` takes to keep what belongs to the file."""
     exif = image.getexif()
     exif.pop(ExifTags.Base.Orientation, None)
     extras = {"icc_profile": image.info.get("icc_profile"), "dpi": image.info.get("dpi")}
     if kind != "TIFF":  # a TIFF file's own tags describe its pixels, too: not those
-        extras |= {"exif": exif.tobytes() if len(exif) else None, "xmp": image.info.get("xmp")}
+        extras |= {"exif": exif.tobytes() if len(exif) else None, "xmp": _upright_xmp(image.info.get("xmp"))}
     if kind == "JPEG" and hasattr(image, "quantization"):
         extras |= {
             "qtables": image.quantization,
@@ -230,7 +239,8 @@ def _tiff_tags(path: Path) -> "TiffImagePlugin.ImageFileDirectory_v2 | None":
 
 
 def _told(tags):
-    return {tag: tags[tag] for tag in (*_TIFF_TAGS, *_TIFF_GROUPS) if tag in tags}
+    told = {tag: tags[tag] for tag in (*_TIFF_TAGS, *_TIFF_GROUPS) if tag in tags}
+    return told | {tag: _upright_xmp(value) for tag, value in told.items() if tag == _XMP_TAG}
 
 
 def _add_tiff_tags(path: Path, tags: dict[int, Any]) -> None:

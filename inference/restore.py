@@ -112,7 +112,7 @@ class Deblurrer:
         if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[-1] != 3:
             raise ValueError(f"the picture is {image.dtype} {image.shape}; give uint8 or uint16 [H, W, 3]")
         turns = [(turn, flip) for flip in (False, True) for turn in range(4)] if self_ensemble else [(0, False)]
-        total: Any = 0.0
+        total: Any = None
         for number, (turn, flip) in enumerate(turns):
 
             def part_done(share: float, number: int = number) -> None:
@@ -120,10 +120,14 @@ class Deblurrer:
 
             turned = np.rot90(image[:, ::-1] if flip else image, turn)
             restored = np.rot90(self._restore(turned, tile, memory_bytes, part_done), -turn)
-            total = total + (restored[:, ::-1] if flip else restored) / np.float32(len(turns))
-        if not np.isfinite(total).all():
+            restored = restored[:, ::-1] if flip else restored
+            total = restored if total is None else np.add(total, restored, out=total)
+        if not np.isfinite(total.min() + total.max()):  # without an array of its own, as all that follows
             raise ValueError("the generator returned NaN or infinite values")
-        return np.rint(np.clip(total, 0, 1) * np.float32(np.iinfo(image.dtype).max)).astype(image.dtype)
+        total *= np.float32(1 / len(turns))
+        np.clip(total, 0, 1, out=total)
+        total *= np.float32(np.iinfo(image.dtype).max)
+        return np.rint(total, out=total).astype(image.dtype)
 
     def remark(self, blurred: np.ndarray, restored: np.ndarray) -> str:
         """What to say to a user whose photograph has another blur; see `outside.remark`."""
@@ -168,7 +172,9 @@ class Deblurrer:
             done += high * wide
             progress(done / work)
         black, white = self.value_range
-        return (result[:height, :width] - np.float32(black)) / np.float32(white - black)
+        result -= np.float32(black)
+        result /= np.float32(white - black)
+        return result[:height, :width]
 
     @functools.cached_property
     def _bytes_per_pixel(self) -> float:
@@ -176,7 +182,9 @@ class Deblurrer:
 
     def _samples(self, height, width, largest):
         """(top, left, height, width) of equal parts that lie evenly over the image, none larger than a tile."""
-        high, wide = (min(side, -(-SAMPLE_PX // self.size_multiple) * self.size_multiple) for side in largest)
+        # Two pixels at least where the network halves the most, as the variance of one is zero.
+        side = max(-(-SAMPLE_PX // self.size_multiple), 2) * self.size_multiple
+        high, wide = (min(side, most) for most in largest)
         number = max(LEAST_SAMPLES, height * width / (SAMPLED * high * wide))
         rows = max(1, round(math.sqrt(number * height / width)))
         columns = math.ceil(number / rows)
@@ -193,8 +201,10 @@ class Deblurrer:
             except ValueError as error:
                 raise InputError(f"{error}; give it, or a smaller image") from error
         else:
-            least = max(multiple, (tile or 0) // multiple * multiple)
-            sides = (height, width) if tile is None else (min(height, least), min(width, least))
+            side = max(1, (tile or 0) // multiple) * multiple
+            if side - 2 * min(MARGIN_PX, side // 4) < multiple:  # neighbours would not overlap
+                side += multiple
+            sides = (height, width) if tile is None else (min(height, side), min(width, side))
         lines = [
             tiles.windows(length, side, min(MARGIN_PX, side // 4), multiple)
             for length, side in zip((height, width), sides, strict=True)
@@ -212,7 +222,12 @@ def _compiled(function: Callable) -> Callable:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function)
+        # A function for each size, and few of them: one keeps every graph that it has ever made.
+        @functools.lru_cache(maxsize=4)
+        def of(shape: tuple[int, ...], normalised: bool) -> Callable:
+            return tf.function(function)
+
+        return lambda images, given: of(images.shape, given is None)(images, given)
     if keras.backend.backend() == "jax":
         import jax
 

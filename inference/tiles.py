@@ -9,8 +9,8 @@ import numpy as np
 GIB = 2**30
 # What TensorFlow and the weights of the largest network take before the first pixel.
 _BASE_BYTES = 1.2 * GIB
-# Beside the tile: the image, padded and restored, and the sum of the tiles in float32.
-_BYTES_PER_IMAGE_PIXEL = 30
+# Beside the tile: the image, padded and restored, the sum of the tiles and that of the flips in float32.
+_BYTES_PER_IMAGE_PIXEL = 36
 # Of a tile that is worth the work: half of its side is overlap.
 LEAST_TILE_PX = 128
 # A network's peak, measured, is at most so many times its largest layer's output in float32.
@@ -89,14 +89,14 @@ def tile_sides(
         if per_pixel * high * wide <= left
     ]
     if not fitting:
-        needed = memory_bytes - left + per_pixel * max(LEAST_TILE_PX, multiple) ** 2
+        needed = memory_bytes - left + per_pixel * max(LEAST_TILE_PX, 2 * multiple) ** 2
         raise ValueError(f"an image of {width}x{height} needs {needed / GIB + 0.05:.1f} GiB of memory at least")
     return min(fitting)[1:]
 
 
 def _divisions(length, margin, multiple):
     """Number of windows that cover an axis -> their least side."""
-    least = min(length, -(-LEAST_TILE_PX // multiple) * multiple)
+    least = min(length, -(-max(LEAST_TILE_PX, multiple + 2 * margin) // multiple) * multiple)
     sides = range(length, least - 1, -multiple)
     return {1 + -(-(length - side) // _step(side, margin, multiple)): side for side in sides}
 

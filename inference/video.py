@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gandeblur.errors import InputError
-from gandeblur.files import replacing
+from gandeblur.files import LASTING, replacing
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".m4v", ".webm", ".avi")
 QUALITY = 16  # x264's constant rate factor: visually lossless
@@ -48,15 +48,21 @@ def restore_video(
             # The temporary name ends as the target's does: the container is chosen by it.
             with _opened(temporary, "w") as new:
                 codec = "libvpx-vp9" if target.suffix.lower() == ".webm" else "libx264"
-                encoder = new.add_stream(codec, rate=pictures.average_rate, options={"crf": str(QUALITY)})
+                encoder = new.add_stream(
+                    codec, rate=pictures.average_rate, time_base=pictures.time_base, options={"crf": str(QUALITY)}
+                )
                 encoder.pix_fmt = "yuv420p"
                 copies = {sound: new.add_stream_from_template(sound) for sound in sounds}
+                waiting: list = []  # sound before the first frame: the header states the frames' size
                 count, seconds = 0, float(old.duration or 0) / av.time_base
                 for packet in old.demux(pictures, *sounds):
                     if packet.stream in copies:
                         if packet.dts is not None:
                             packet.stream = copies[packet.stream]
-                            new.mux(packet)
+                            if count:
+                                new.mux(packet)
+                            else:
+                                waiting.append(packet)
                         continue
                     for frame in packet.decode():
                         pixels = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
@@ -64,7 +70,8 @@ def restore_video(
                         height, width = (side // 2 * 2 for side in restored.shape[:2])
                         if not count:
                             encoder.width, encoder.height = width, height
-                            encoder.time_base = pictures.time_base
+                            new.start_encoding()
+                            new.mux(waiting)
                         image = av.VideoFrame.from_ndarray(np.ascontiguousarray(restored[:height, :width]), "rgb24")
                         image.pts, image.time_base = frame.pts, frame.time_base
                         new.mux(encoder.encode(image))
@@ -74,6 +81,8 @@ def restore_video(
                     raise InputError(f"{source}: holds no frame that can be read; replace the file or leave it out")
                 new.mux(encoder.encode(None))
     except av.FFmpegError as error:
+        if error.errno in LASTING:
+            raise OSError(error.errno, error.strerror, str(target)) from error
         raise InputError(f"{source}: cannot be read as a video ({error.strerror}); leave it out") from error
 
 

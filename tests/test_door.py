@@ -148,6 +148,8 @@ def test_the_command_restores_and_never_overwrites(trained, tmp_path, capsys):
     assert cli.main(arguments) == 2
     assert capsys.readouterr().err.startswith(f"error: {out}: exists; ")
     assert out.read_bytes() == before
+    assert cli.main([*arguments, "--skip_existing"]) == 0
+    assert capsys.readouterr().err == f"{out.parent}: holds all of them already; nothing to do\n"
 
     (tmp_path / "bad.jpg").write_text("x")
     (tmp_path / "out" / "bad.jpg").write_bytes(before)  # of an earlier run
@@ -159,6 +161,10 @@ def test_the_command_restores_and_never_overwrites(trained, tmp_path, capsys):
     for kind in ("before", "after"):
         assert f'src="compare/0001_{kind}.png"' in page and "0002" not in page and "bad.jpg" not in page
         assert Image.open(out.parent / f"compare/0001_{kind}.png").size == (50, 40)
+    assert cli.main([*arguments, "--skip_existing", "--compare"]) == 0  # nothing to compare
+    out.unlink()
+    assert cli.main([*arguments, "--compare"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {out.with_name('compare.html')}: exists; ")
 
 
 def test_the_command_trains_and_scores(small, tmp_path, capsys):

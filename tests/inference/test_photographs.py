@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tifffile
-from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin
 
 from gandeblur import cli
 from gandeblur.errors import InputError
@@ -96,6 +96,20 @@ def test_the_orientation_is_applied_once(name, orientation, tmp_path):
     assert image.getexif().get(0x0112, 1) == 1 and image.getexif()[0x010F] == "Maker"
     if name != "a.jpg":
         np.testing.assert_array_equal(after.pixels, np.iinfo(upright.dtype).max - upright)
+
+
+@pytest.mark.parametrize("told", [b'<x tiff:Orientation="6"/>', b"<tiff:Orientation>6</tiff:Orientation>"])
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_xmp_does_not_turn_it_again(told, name, tmp_path):
+    if name == "a.jpg":
+        Image.fromarray(RGB).save(tmp_path / name, exif=exif(6), xmp=told)
+    else:
+        Image.fromarray(RGB).save(tmp_path / name, tiffinfo={0x0112: 6, 700: told})
+    image, before, _ = restored(tmp_path / name, tmp_path)
+    assert image.size == before.pixels.shape[1::-1] == RGB.shape[:2]
+    assert ImageOps.exif_transpose(image).size == image.size
+    kept = image.info.get("xmp") or image.tag_v2[700]
+    assert b"Orientation" in kept and b"6" not in kept
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -226,7 +240,15 @@ def test_what_is_meant_and_where_it_goes(tmp_path, monkeypatch):
     out = files.Path("out")
     assert [str(job.target) for job in files.jobs(["in"], out)] == ["out/a.png", "out/sub/a.jpg"]
     assert [str(job.target) for job in files.jobs(["in/*.png", "in/**/*.jpg"], out)] == ["out/a.png", "out/a.jpg"]
+    assert [str(job.target) for job in files.jobs(["in"], files.Path("."))] == ["a.png", "sub/a.jpg"]
+    assert [str(job.target) for job in files.jobs(["in/sub"], files.Path("in"))] == ["in/a.jpg"]
+    assert [str(job.source) for job in files.jobs([str(tmp_path / "in")], files.Path("in/sub"))] == [
+        str(tmp_path / "in/a.png")
+    ]
+    assert len(files.jobs(["in/a.png", "in/*.png"], out)) == 1
     for inputs, place, line in (
+        (["i*"], out, r"i\*: no such file or folder"),
+        (["in"], files.Path("in"), "in/a.png: would be replaced by its restored picture"),
         (["in/a.png", "other/a.png"], out, "other/a.png: would become out/a.png, as in/a.png would"),
         (["in/a.png"], files.Path("in"), "in/a.png: would be replaced by its restored picture"),
         (["none.png"], out, "none.png: no such file or folder"),
@@ -238,6 +260,7 @@ def test_what_is_meant_and_where_it_goes(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="out/a.png: exists; choose another folder with -o"):
         files.jobs(["in/a.png"], out)
     assert files.jobs(["in/a.png"], out, force=True)
+    assert [str(job.source) for job in files.jobs(["in"], out, skip_existing=True)] == ["in/sub/a.jpg"]
 
 
 @pytest.mark.parametrize("option", ["--tile=7", "--tile=x", "--memory=much"])

@@ -1,9 +1,10 @@
+import itertools
 import math
 
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gandeblur.errors import InputError
@@ -101,22 +102,31 @@ def sides(per_pixel, height, width, memory_gib, margin=32, multiple=4):
     return tiles.tile_sides(per_pixel, height, width, memory_gib * tiles.GIB, margin, multiple)
 
 
+@settings(deadline=None, max_examples=40)
 @given(
-    height=st.integers(1, 500).map(lambda n: 4 * n),
-    width=st.integers(1, 500).map(lambda n: 4 * n),
-    memory_gib=st.floats(1.4, 3.0),
+    multiple=st.sampled_from([1, 4, 256]),
+    height=st.integers(1, 2000),
+    width=st.integers(1, 2000),
+    memory_gib=st.floats(1.9, 3.0),
 )
-def test_tiles_fit_and_none_that_fit_are_less_work(height, width, memory_gib):
+def test_tiles_fit_and_overlap_and_none_that_fit_are_less_work(multiple, height, width, memory_gib):
     """Against square tiles of every size that fits."""
+    height, width = (-(-side // multiple) * multiple for side in (height, width))
+
+    def lines(high, wide):
+        return [tiles.windows(*one, 32, multiple) for one in ((height, high), (width, wide))]
 
     def work(high, wide):
-        lines = [tiles.windows(*one, 32, 4) for one in ((height, high), (width, wide))]
-        return len(lines[0]) * high * len(lines[1]) * wide
+        rows, columns = lines(high, wide)
+        return len(rows) * high * len(columns) * wide
 
-    high, wide = sides(1024, height, width, memory_gib)
-    most = (memory_gib - 1.2) * tiles.GIB - 30 * height * width
-    assert high % 4 == 0 and wide % 4 == 0 and 1024 * high * wide <= most
-    squares = [(min(side, height), min(side, width)) for side in range(128, 2001, 4)]
+    high, wide = sides(1024, height, width, memory_gib, multiple=multiple)
+    most = (memory_gib - 1.2) * tiles.GIB - 36 * height * width
+    assert high % multiple == 0 and wide % multiple == 0 and 1024 * high * wide <= most
+    for line, side in zip(lines(high, wide), (high, wide), strict=True):
+        assert all(first.start + side - second.start >= 64 for first, second in itertools.pairwise(line))
+    least = max(128, multiple + 64)
+    squares = [(min(side, height), min(side, width)) for side in range(0, 2049, max(multiple, 16)) if side >= least]
     assert work(high, wide) <= min(work(*one) for one in squares if 1024 * math.prod(one) <= most)
 
 

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,24 @@ def write_video(path, sound=True):
             container.mux(audio.encode())
 
 
+def write_phone_video(path):
+    """H.264 and AAC as phones write them, at irregular times, the sound first."""
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("libx264", rate=30, time_base=Fraction(1, 600))
+        pictures.height, pictures.width, pictures.pix_fmt = 32, 48, "yuv420p"
+        audio = container.add_stream("aac", rate=48000, layout="mono")
+        container.start_encoding()
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
+        container.mux(audio.encode(frame))
+        container.mux(audio.encode())
+        for pixels, pts in zip(FRAMES, np.cumsum([0, 20, 25, 17, 33, 20, 20, 41, 20, 20]), strict=True):
+            image = av.VideoFrame.from_ndarray(pixels[:32], "rgb24")
+            image.pts, image.time_base = int(pts), Fraction(1, 600)
+            container.mux(pictures.encode(image))
+        container.mux(pictures.encode())
+
+
 def contents(path):
     """(frames, their times, sound) of a video."""
     with av.open(str(path)) as container:
@@ -56,6 +76,16 @@ def test_every_frame_is_restored_and_sound_and_times_stay(sound, tmp_path):
         np.testing.assert_array_equal(new_wave, wave)
     else:
         assert new_wave is None
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_phones_video_keeps_its_uneven_times_and_its_sound(name, tmp_path):
+    write_phone_video(tmp_path / name)
+    restore_video(inverted, tmp_path / name, tmp_path / f"new_{name}")
+    (before, times, wave), (after, new_times, new_wave) = map(contents, (tmp_path / name, tmp_path / f"new_{name}"))
+    assert len(after) == len(before) == len(FRAMES) and len(set(np.diff(times).round(3))) > 3
+    assert new_times == pytest.approx(times, abs=0.002)
+    assert len(wave[0]) > 0 and new_wave.shape == wave.shape
 
 
 def test_what_is_no_video_is_named_and_leaves_nothing(tmp_path):
