@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
@@ -95,6 +95,9 @@ def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
     with replacing(path) as temporary:
         if array.dtype == np.uint8:
             image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+            if photograph.format == "PNG" and "xmp" in extras:  # which Pillow reads there, and does not write
+                extras["pnginfo"] = PngImagePlugin.PngInfo()
+                extras["pnginfo"].add_itxt("XML:com.adobe.xmp", extras.pop("xmp").decode("utf-8", "replace"))
             image.save(temporary, format=photograph.format, **extras)
         elif photograph.format == "PNG":
             temporary.write_bytes(_png_16(array, extras))
@@ -152,6 +155,10 @@ def _read_tiff_16(path, tags):
         height, width = page.imagelength, page.imagewidth
         if height * width > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
             raise Image.DecompressionBombError
+        if page.photometric not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB):
+            raise InputError(f"{path}: holds {page.photometric.name} values; convert it to RGB of 16 bits first")
+        if tifffile.EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
+            raise InputError(f"{path}: holds colours multiplied by their transparency; convert it to plain alpha first")
         array, axes = page.asarray(), page.axes
     if array.dtype != np.uint16 or not set(axes) <= set("YXS"):
         raise InputError(f"{path}: holds {array.dtype} values along {axes}; convert it to RGB of 8 or 16 bits first")

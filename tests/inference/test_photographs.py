@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tifffile
-from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from gandeblur import cli
 from gandeblur.errors import InputError
@@ -200,6 +200,25 @@ def test_a_bad_file_is_named_in_one_line(name, content, reason, tmp_path):
     with pytest.raises(InputError, match=reason) as error:
         photographs.read(tmp_path / name)
     assert str(error.value).startswith(f"{tmp_path / name}: cannot be read (") and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "photometric, extra, said",
+    [("miniswhite", None, "MINISWHITE"), ("separated", None, "SEPARATED"), ("rgb", ["assocalpha"], "multiplied by")],
+)
+def test_sixteen_bits_that_mean_something_else_are_refused(photometric, extra, said, tmp_path):
+    array = RGB16[..., 0] if photometric == "miniswhite" else np.dstack([RGB16, RGB16[..., :1]])
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric=photometric, extrasamples=extra)
+    with pytest.raises(InputError, match=f"a.tif: holds .*{said}.*; convert it to"):
+        photographs.read(tmp_path / "a.tif")
+
+
+def test_a_png_file_keeps_its_xmp(tmp_path):
+    told = PngImagePlugin.PngInfo()
+    told.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta>\u00e4</x:xmpmeta>")
+    Image.fromarray(RGB).save(tmp_path / "a.png", pnginfo=told)
+    image, _, _ = restored(tmp_path / "a.png", tmp_path)
+    assert image.info["xmp"].decode() == "<x:xmpmeta>\u00e4</x:xmpmeta>"
 
 
 def test_animations_and_floats_are_refused(tmp_path):

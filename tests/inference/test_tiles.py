@@ -54,6 +54,14 @@ def test_a_window_counts_for_nothing_at_its_inner_edges():
     assert (first.start, second.start) == (0, 24)  # 40 - 2 x 8
     assert first.weights[0] == 1 and np.all(first.weights[-4:] < 1e-4) and np.all(second.weights[:4] < 1e-4)
     np.testing.assert_allclose(first.weights[24:] + second.weights[:16], 1, rtol=1e-6)
+    assert np.abs(np.diff(first.weights)).max() < 0.2  # it fades over 8 pixels
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("size", [(1, 1), (3, 70)])
+def test_the_smallest_pictures_are_restored(kind, size):
+    restored = deblurrer(kind).restore(np.full((*size, 3), 99, np.uint8))
+    assert restored.shape == (*size, 3) and restored.dtype == np.uint8
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
