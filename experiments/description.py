@@ -164,9 +164,16 @@ def difference(held: Mapping, asked: Mapping) -> str | None:
     return None
 
 
-def digest(described: Mapping) -> int:
-    """A number of all that makes a run this run, of 48 bits."""
-    text = json.dumps(dict(_values(described)))
+def digest(settings: Settings, reads: str) -> int:
+    """A number, of 48 bits, of all in which the workers of one training must agree, lengths and versions included.
+
+    Args:
+        settings: of one worker.
+        reads: which images it reads, in words.
+    """
+    described = describe(settings)
+    sections = ("generator", "discriminator", "losses", "training", "data", "run", "versions")
+    text = json.dumps([{name: described[name] for name in sections}, settings.skip_corrupt, reads])
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
 
 

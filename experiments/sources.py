@@ -84,7 +84,8 @@ def what_is_read(settings: Settings, sets: Sequence[Images]) -> str:
     data = settings.paper.data
     names = hashlib.sha256(repr([list(images.names) for images in sets]).encode()).hexdigest()[:8]
     factors = [_source(settings, images).reader_factor for images in sets]
-    return f"{named(sets)}, names {names}, crops of {data.crop_px} px, zoom to {data.max_zoom:g}, shrunk by {factors}"
+    told = f"{named(sets)}, names {names}, crops of {data.crop_px} px, zoom to {data.max_zoom:g}, shrunk by {factors}"
+    return told + ", without those that cannot be read" * settings.skip_corrupt
 
 
 def validation_batches(

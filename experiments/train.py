@@ -121,7 +121,8 @@ def _check_agreement(settings: Settings, strategy: Any, done: int) -> None:
     Raises:
         InputError: one does not see the chief's checkpoint, or trains something else; on every worker.
     """
-    told = backend.of_all(strategy, [done, description.digest(description.describe(settings))])
+    reads = [sources.what_is_read(settings, sets) for sets in zip(*sources.training_images(settings), strict=True)]
+    told = backend.of_all(strategy, [done, description.digest(settings, str(reads))])
     for address, (epochs, digest) in zip(settings.workers, told, strict=True):
         if epochs != told[0, 0]:
             raise InputError(
@@ -130,8 +131,8 @@ def _check_agreement(settings: Settings, strategy: Any, done: int) -> None:
             )
         if digest != told[0, 1]:
             raise InputError(
-                f"{address}: was given another command than the chief {settings.workers[0]}; "
-                "only --worker_index may differ"
+                f"{address}: has another command, other training images or other versions than the chief "
+                f"{settings.workers[0]}; only --worker_index may differ"
             )
 
 

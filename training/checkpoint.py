@@ -9,6 +9,7 @@ one of the two: all of it is read, so that the archive's checksums find every by
 a checkpoint states the hash of its generator's weights: by it, it finds its weights file.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -151,6 +152,8 @@ def _meta(path: Path) -> dict:
         except MemoryError:
             raise
         except Exception as error:  # damaged bytes make NumPy and zipfile raise almost anything
+            if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ESTALE, errno.EACCES, errno.ENOMEM):
+                raise  # the disk's or the network's: the file may be whole
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"{path}: not a readable checkpoint ({reason}); delete it to train from the start"

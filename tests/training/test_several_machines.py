@@ -18,6 +18,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from gandeblur.experiments.paper import Training
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.experiments import script
 from gandeblur.training import checkpoint
 
@@ -138,6 +139,27 @@ def test_a_worker_that_does_not_see_the_checkpoint_is_named(two_workers, tmp_pat
         status, (error,) = ends(process)
         assert status == 2
         assert f"{where[1]}: sees 0 finished epochs" in error and "must be one that all workers share" in error
+
+
+@pytest.mark.slow
+def test_a_worker_with_another_command_is_named(tmp_path):
+    where = addresses()
+    for process in [start("gan_d", tmp_path, where, index, f"--epochs={3 + index}") for index in (0, 1)]:
+        status, (error,) = ends(process)
+        assert status == 2 and f"{where[1]}: has another command, other training images or other versions" in error
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def test_what_workers_must_agree_in(monkeypatch):
+    from gandeblur.experiments import description
+    from gandeblur.experiments.settings import choose
+
+    def digest(reads="10 images", **choices):
+        return description.digest(choose(EXPERIMENTS["gan_d"], workdir="unused", **choices), reads)
+
+    assert digest() == digest()
+    others = [{"epochs": 3}, {"minutes": 1.0}, {"minutes": 2.0}, {"skip_corrupt": True}, {"vgg_weights": "a.npz"}]
+    assert len({digest(), digest("9 images"), *(digest(**one) for one in others)}) == 7
 
 
 @pytest.mark.slow
