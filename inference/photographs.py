@@ -156,7 +156,8 @@ def _read_tiff_16(path, tags):
         if height * width > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
             raise Image.DecompressionBombError
         if page.photometric not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB):
-            raise InputError(f"{path}: holds {page.photometric.name} values; convert it to RGB of 16 bits first")
+            meaning = tifffile.PHOTOMETRIC(page.photometric).name
+            raise InputError(f"{path}: holds {meaning} values; convert it to RGB of 16 bits first")
         if tifffile.EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
             raise InputError(f"{path}: holds colours multiplied by their transparency; convert it to plain alpha first")
         array, axes = page.asarray(), page.axes
