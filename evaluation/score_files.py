@@ -68,9 +68,9 @@ def _files(path: Path) -> dict[str, Path]:
     if not path.is_dir():
         return {path.stem: path}
     found: dict[str, Path] = {}
+    copies = path / "compare" if (path / "compare.html").exists() else None  # of `restore --compare`'s page
     for file in sorted(path.rglob("*")):
-        pages_own = file.parent == path / "compare" and (path / "compare.html").exists()  # of `restore --compare`
-        if file.suffix.lower() in SUFFIXES and not pages_own:
+        if file.suffix.lower() in SUFFIXES and file.parent != copies:
             name = str(file.relative_to(path).with_suffix(""))
             if name in found:
                 raise InputError(f"{file}: has the name of {found[name]} but for the suffix; remove one")

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,17 @@ def train(settings: Settings, strategy: Any = None) -> None:
 def _train(settings: Settings, strategy: Any, devices: int) -> None:
     training = settings.paper.training
     done = finished_epochs(settings)
-    if settings.cluster:
-        _check_agreement(settings, strategy, done)
-    if done >= training.epochs or (
+    over = done >= training.epochs or (
         done and training.schedule.over(checkpoint.read_meta(settings.checkpoint_path)["schedule"])
-    ):
+    )
+    sets = [] if over else sources.training_images(settings)
+    if settings.cluster:
+        _check_agreement(settings, strategy, done, sets)
+    if over:
         if settings.is_chief:
             print(f"{settings.checkpoint_path}: already trained for {done} epochs; nothing to do")
         return
-    train_sets, validation_sets = zip(*sources.training_images(settings), strict=True)
+    train_sets, validation_sets = zip(*sets, strict=True)
     together = backend.devices_together(strategy)
     share = pipeline.Share(devices // together, backend.own_replicas(strategy))
     skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
@@ -115,13 +118,13 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
         )
 
 
-def _check_agreement(settings: Settings, strategy: Any, done: int) -> None:
-    """Whether all workers were given the same command and stand at the same epoch.
+def _check_agreement(settings: Settings, strategy: Any, done: int, sets: Sequence) -> None:
+    """Whether all workers were given the same command, read the same images and stand at the same epoch.
 
     Raises:
         InputError: one does not see the chief's checkpoint, or trains something else; on every worker.
     """
-    reads = [sources.what_is_read(settings, sets) for sets in zip(*sources.training_images(settings), strict=True)]
+    reads = [sources.what_is_read(settings, part) for part in zip(*sets, strict=True)]  # to train, to validate
     told = backend.of_all(strategy, [done, description.digest(settings, str(reads))])
     for address, (epochs, digest) in zip(settings.workers, told, strict=True):
         if epochs != told[0, 0]:

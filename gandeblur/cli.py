@@ -16,10 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     place = str(getattr(options, "out", None) or "the disk")
-    again = "run the same command again"
-    if options.run is _restore:
-        again += " with --skip_existing"
-    return leave(guarded(lambda: options.run(options), place, again, "folder"))
+    return leave(guarded(lambda: options.run(options), place, options.again, "folder"))
 
 
 def _parser():
@@ -28,7 +25,7 @@ def _parser():
 
     def command(run, name, text):
         options = commands.add_parser(name, help=text, description=text)
-        options.set_defaults(run=run)
+        options.set_defaults(run=run, again="run the same command again")
         return options
 
     restore = command(_restore, "restore", "Restore photographs: of any size, each in its own kind of file.")
@@ -37,6 +34,7 @@ def _parser():
     _add_model(restore, "ird_gan_light")
     restore.add_argument("--force", action="store_true", help="replace pictures that are in OUT already")
     restore.add_argument("--skip_existing", action="store_true", help="go on where an earlier time was interrupted")
+    restore.set_defaults(again="run the same command again with --skip_existing")
     restore.add_argument(
         "--tile", type=_tile, default="auto", help="side of the tiles in pixels; none: whole; auto: as --memory allows"
     )

@@ -248,7 +248,9 @@ def _tiff_tags(path: Path) -> "TiffImagePlugin.ImageFileDirectory_v2 | None":
 
 def _told(tags):
     told = {tag: tags[tag] for tag in (*_TIFF_TAGS, *_TIFF_GROUPS) if tag in tags}
-    return told | {tag: _upright_xmp(value) for tag, value in told.items() if tag == _XMP_TAG}
+    if _XMP_TAG in told:
+        told[_XMP_TAG] = _upright_xmp(told[_XMP_TAG])
+    return told
 
 
 def _add_tiff_tags(path: Path, tags: dict[int, Any]) -> None:

@@ -12,7 +12,7 @@ _BASE_BYTES = 1.2 * GIB
 # Beside the tile: the image, padded and restored, the sum of the tiles and that of the flips in float32.
 _BYTES_PER_IMAGE_PIXEL = 36
 # Of a tile that is worth the work: half of its side is overlap.
-LEAST_TILE_PX = 128
+_LEAST_TILE_PX = 128
 # A network's peak, measured, is at most so many times its largest layer's output in float32.
 _LAYERS_AT_ONCE = 4
 
@@ -89,15 +89,19 @@ def tile_sides(
         if per_pixel * high * wide <= left
     ]
     if not fitting:
-        needed = memory_bytes - left + per_pixel * max(LEAST_TILE_PX, 2 * multiple) ** 2
+        needed = memory_bytes - left + per_pixel * _least_side(margin, multiple) ** 2
         raise ValueError(f"an image of {width}x{height} needs {needed / GIB + 0.05:.1f} GiB of memory at least")
     return min(fitting)[1:]
 
 
+def _least_side(margin, multiple):
+    """Of a tile that overlaps its neighbours by `2 margin` pixels and is worth the work."""
+    return -(-max(_LEAST_TILE_PX, multiple + 2 * margin) // multiple) * multiple
+
+
 def _divisions(length, margin, multiple):
     """Number of windows that cover an axis -> their least side."""
-    least = min(length, -(-max(LEAST_TILE_PX, multiple + 2 * margin) // multiple) * multiple)
-    sides = range(length, least - 1, -multiple)
+    sides = range(length, min(length, _least_side(margin, multiple)) - 1, -multiple)
     return {1 + -(-(length - side) // _step(side, margin, multiple)): side for side in sides}
 
 

@@ -19,7 +19,8 @@ from absl.testing import flagsaver
 
 from gandeblur.experiments.paper import Training
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.experiments import script
+from gandeblur.experiments import description, script
+from gandeblur.experiments.settings import choose
 from gandeblur.training import checkpoint
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MultiWorkerMirroredStrategy")
@@ -150,10 +151,7 @@ def test_a_worker_with_another_command_is_named(tmp_path):
     assert not list(tmp_path.glob("*.npz"))
 
 
-def test_what_workers_must_agree_in(monkeypatch):
-    from gandeblur.experiments import description
-    from gandeblur.experiments.settings import choose
-
+def test_what_workers_must_agree_in():
     def digest(reads="10 images", **choices):
         return description.digest(choose(EXPERIMENTS["gan_d"], workdir="unused", **choices), reads)
 
