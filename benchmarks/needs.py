@@ -1,20 +1,30 @@
-"""What each paper's schedule needs on 1, 8 and 64 accelerators: arithmetic from the literals, and three measured rates.
+"""What each paper's schedule needs on 1, 8 and 64 accelerators: arithmetic from the literals, and one measured rate.
 
-    python benchmarks/needs.py --tflops=100 --crops_per_core=190
+    python benchmarks/needs.py --tflops=100
 
-`--tflops` is what one accelerator sustains, `--crops_per_core` the crops that a core reads and degrades in a second
-(`benchmarks/blur.py`, `benchmarks/pipeline.py`). Counted are convolutions: forward, and two products of the same size
-wherever inputs and weights are differentiated. The images of all steps, hence the schedule's arithmetic, stay the same:
-a batch smaller than the number of accelerators grows to one image each, in so many fewer steps. The last columns: crops
-that all accelerators take in a second, cores that read them, and megabytes of gradients that each accelerator sends.
+`--tflops` is what one accelerator sustains. Measured is how many crops a core reads from packed photographs of 1280x720
+and degrades in a second: each paper's own stream runs for `--seconds`, and crops are divided by the processor time that
+all threads took. Papers that train on pairs need no more than that.
+
+Counted are convolutions: forward, and two products of the same size wherever inputs and weights are differentiated. The
+images of all steps, hence the schedule's arithmetic, stay the same: a batch smaller than the number of accelerators
+grows to one image each, in so many fewer steps. The last columns: crops that all accelerators take in a second, those
+that a core makes, cores that are wanted, and megabytes of gradients that each accelerator sends.
 """
 
 import argparse
+import tempfile
+import time
+from pathlib import Path
 
 import keras
+from pipeline import make_pairs
 from wgan_step import gflop
 
 from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.data.datasets import ImageSet
+from gandeblur.data.datasets.packed import open_packed, pack
+from gandeblur.data.pipeline import Source, training_stream
 from gandeblur.losses.perceptual import Perceptual
 from gandeblur.training.gan import between_images, of_slopes
 
@@ -41,14 +51,48 @@ def step_gflop(paper):
     return total
 
 
+def crops_per_core(data, photographs, seconds):
+    """Crops that a paper's stream makes of photographs in a second of one core."""
+    batch_size = 8
+    stream = training_stream(
+        [Source(photographs, data.photographs, data.downsample)],
+        crop_px=data.crop_px,
+        max_zoom=data.max_zoom,
+        batch_size=batch_size,
+        seed=0,
+        start_step=0,
+        total_steps=10**6,
+    )
+    batches = iter(stream)
+    for _ in range(40):  # the buffers are full, the kernels' program is compiled
+        next(batches)
+    began, used, count = time.monotonic(), time.process_time(), 0
+    while time.monotonic() < began + seconds:
+        next(batches)
+        count += batch_size
+    return count / (time.process_time() - used)
+
+
+def packed_photographs(folder):
+    """Photographs of 1280x720, made, read as the crops of large sets are."""
+    make_pairs(folder / "made")
+    pack(ImageSet("made", tuple(sorted((folder / "made").rglob("sharp/*")))), folder / "packed")
+    return open_packed(folder / "packed")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tflops", type=float, default=100)
-    parser.add_argument("--crops_per_core", type=float, default=190)
+    parser.add_argument("--seconds", type=float, default=20, help="for each paper's stream")
     options = parser.parse_args()
-    print(f"{options.tflops:g} TFLOP/s each; {options.crops_per_core:g} crops per second and core\n")
-    heads = ("TFLOP / image", "images", "devices", "batch", "minutes", "crops / s", "cores", "MB / s")
+    print(f"{options.tflops:g} TFLOP/s each\n")
+    heads = ("TFLOP / image", "images", "devices", "batch", "minutes", "crops / s", "of one core", "cores", "MB / s")
     print(f"{'':17}" + "".join(f"{head:>14}" for head in heads))
+    with tempfile.TemporaryDirectory() as folder:
+        photographs = packed_photographs(Path(folder))
+        rates = {
+            name: crops_per_core(one.paper.data, photographs, options.seconds) for name, one in EXPERIMENTS.items()
+        }
     for name, experiment in EXPERIMENTS.items():
         paper = experiment.paper
         training = paper.training
@@ -66,7 +110,7 @@ def main():
             # A ring passes each gradient twice, but for the accelerator's own share.
             sent = 8e-6 * (1 - 1 / used) * steps * gradients
             row = (f"{work:.2f}", f"{calls:,}", count, batch, f"{seconds / 60:.1f}", f"{crops:.0f}")
-            row += (f"{crops / options.crops_per_core:.1f}", f"{sent:.0f}")
+            row += (f"{rates[name]:.0f}", f"{crops / rates[name]:.1f}", f"{sent:.0f}")
             print(f"{name:17}" + "".join(f"{value:>14}" for value in row), flush=True)
 
 

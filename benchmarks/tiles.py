@@ -21,9 +21,10 @@ from gandeblur.inference import restore
 
 
 def pictures(folder, kind, mosaic, most):
-    """Arrays of the images in all folders `kind`, in the order of their paths, or of so many of them side by side."""
+    """Arrays of images that lie evenly among those in all folders `kind`, or of so many neighbours side by side."""
     paths = sorted(path for path in folder.rglob(f"{kind}/*") if path.suffix.lower() in (".png", ".jpg"))
-    for first in range(0, len(paths) - mosaic**2 + 1, mosaic**2)[:most]:
+    count = len(paths) - mosaic**2 + 1
+    for first in np.linspace(0, count - 1, min(most, count)).astype(int):
         part = [read_image(path) for path in paths[first : first + mosaic**2]]
         rows = [np.concatenate(part[row : row + mosaic], axis=1) for row in range(0, mosaic**2, mosaic)]
         yield np.concatenate(rows, axis=0)

@@ -10,7 +10,9 @@ what comes out is the local stream, sample by sample, or an error.
 """
 
 import json
+import queue
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +26,7 @@ Call = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 _OFFER = "gandeblur"  # the data set in which a server says what it offers
 _SCHEME = "grpc://"
+AGAIN = "give the same command again: the run goes on from the last finished epoch"
 
 
 def host_and_port(address: str) -> str:
@@ -62,18 +65,41 @@ def serve(address: str, function: Callable[[np.ndarray, np.ndarray], np.ndarray]
     return dispatcher, worker, graph  # the graph holds the function
 
 
-def connect(address: str, description: str) -> Call:
+def connect(address: str, description: str, timeout_s: float) -> Call:
     """The reading function of a running server, for graphs that run there.
 
+    Args:
+        address: "grpc://host:port".
+        description: what it has to read.
+        timeout_s: how long to wait for its answer.
+
     Raises:
-        InputError: the server reads something else.
+        InputError: the server reads something else, or there is none of ours.
     """
-    data = tf.data.experimental.service
-    offer = data.from_dataset_id(data.ShardingPolicy.OFF, address, _OFFER, element_spec=tf.TensorSpec([], tf.string))
-    token, offered = json.loads(next(offer.as_numpy_iterator()))
+    answers = queue.SimpleQueue[str | Exception]()
+    # A thread of its own: TensorFlow asks again and again, for ever, where something else listens.
+    threading.Thread(target=lambda: answers.put(_offered(address)), daemon=True).start()
+    try:
+        token, offered = json.loads(answers.get(timeout=timeout_s))
+    except (queue.Empty, TypeError, ValueError) as error:
+        raise InputError(
+            f"{address}: no data server of this program answers there within {timeout_s:g} s; start it by "
+            "--stage=serve, or raise --worker_timeout"
+        ) from error
     if offered != description:
         raise InputError(f"{address}: reads {offered}, not {description}; start it by the same command as the training")
     return lambda index, draws: tf.raw_ops.PyFuncStateless(input=[index, draws], token=token, Tout=[tf.uint8])[0]
+
+
+def _offered(address):
+    data = tf.data.experimental.service
+    try:
+        offer = data.from_dataset_id(
+            data.ShardingPolicy.OFF, address, _OFFER, element_spec=tf.TensorSpec([], tf.string)
+        )
+        return next(offer.as_numpy_iterator())
+    except Exception as error:  # raised where it is waited for
+        return error
 
 
 def in_turns(parts: Mapping[str, tf.data.Dataset], count: int) -> tf.data.Dataset:
@@ -94,8 +120,9 @@ def in_turns(parts: Mapping[str, tf.data.Dataset], count: int) -> tf.data.Datase
 
     def checked(expected, element):
         number, batch = element
-        # A server that was started again would begin again.
-        kept = tf.debugging.assert_equal(number, expected, "a data server lost the order; start all of them again")
+        # A server that was started again would begin again. The name makes it an error in what was given.
+        lost = f"{InputError.__name__}: {', '.join(parts)}: a data server was started again in the middle of a training"
+        kept = tf.debugging.assert_equal(number, expected, f"{lost}; {AGAIN}")
         with tf.control_dependencies([kept]):
             return tf.nest.map_structure(tf.identity, batch)
 

@@ -60,7 +60,9 @@ def training_batches(
         max_zoom=data.max_zoom,
         batch_size=training.images_per_step * minibatches,
         share=share,
-        servers={address: service.connect(address, reads) for address in settings.data_service},
+        servers={
+            address: service.connect(address, reads, settings.worker_timeout) for address in settings.data_service
+        },
         seed=settings.seed,
         start_step=start_epoch * training.steps_per_epoch,
         total_steps=training.epochs * training.steps_per_epoch,

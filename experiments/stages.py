@@ -8,6 +8,7 @@
 What a later stage needs is looked at before the first one: a wrong folder must not show after hours of training.
 """
 
+import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -26,6 +27,7 @@ from gandeblur.experiments.evaluate import evaluate, print_scores
 from gandeblur.experiments.settings import Settings
 from gandeblur.experiments.train import finished_epochs, loaded_terms, train
 from gandeblur.inference.restore import Deblurrer
+from gandeblur.models.layers import hardware
 from gandeblur.training import backend, workers
 
 STAGES = ("audit", "train", "evaluate", "report")
@@ -114,6 +116,8 @@ def _prepare(settings: Settings, trains: bool) -> Any:
     if keras.backend.backend() != "tensorflow":
         tf.config.set_visible_devices([], "GPU")  # tf.data must not take the accelerator's memory
     keras.config.set_dtype_policy("mixed_bfloat16" if settings.precision == "bfloat16" else "float32")
+    if settings.precision == "bfloat16" and hardware.emulates_bfloat16():
+        print(hardware.EMULATED, file=sys.stderr)
     return strategy
 
 

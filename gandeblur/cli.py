@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 from gandeblur.errors import InputError, guarded
@@ -208,6 +209,8 @@ def _restore(options):
     page = options.out / "compare.html"
     if options.compare and page.exists() and not options.force:
         raise InputError(f"{page}: exists; choose another folder with -o, or replace it with --force")
+    options.out.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=options.out).close()  # where nothing can be written shows now, too
     deblur = _load(options)
     choices = {"tile": options.tile, "memory_bytes": options.memory, "self_ensemble": options.self_ensemble}
     failed = dict(restore_files(deblur.restore, todo, deblur.remark, **choices))
@@ -243,8 +246,11 @@ def _load(options):
 
 def _open(model, precision):
     import gandeblur
+    from gandeblur.models.layers.hardware import EMULATED, emulates_bfloat16
 
     deblur = gandeblur.load(model, precision=precision)
+    if precision == "bfloat16" and emulates_bfloat16():
+        print(EMULATED, file=sys.stderr)
     print(f"{model}: for {deblur.purpose}", file=sys.stderr, flush=True)
     return deblur
 

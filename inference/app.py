@@ -158,6 +158,6 @@ def _gradio():
 
 def _small(path):
     """The picture for the page, in 8 bits."""
-    image = Image.fromarray(photographs.in_8_bits(photographs.read(path).pixels))
+    image = photographs.shown(photographs.read(path))
     image.thumbnail((SHOWN_PX, SHOWN_PX), Image.Resampling.LANCZOS)
     return image

@@ -1,6 +1,7 @@
 """Restoring files: which ones are meant, where the results go, and what is said while it lasts."""
 
 import glob
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any, NamedTuple
 
 import jinja2
 import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -30,8 +30,9 @@ class Job(NamedTuple):
 def jobs(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: bool = False) -> list[Job]:
     """The files that are meant by files, folders and patterns, each with its place in `out`.
 
-    A folder stands for the images in it and its sub-folders, which keep their places below `out`. With `skip_existing`
-    those that are there are left out: a picture appears under its name only when it is whole.
+    A folder stands for the images in it and its sub-folders, which keep their places below `out`; a folder that cannot
+    be listed is a job as well, which fails. With `skip_existing` those that are there are left out: a picture appears
+    under its name only when it is whole.
 
     Raises:
         InputError: something names no image, two results would have one name, or one exists and `force` is not set, or
@@ -43,7 +44,7 @@ def jobs(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: b
         path = Path(text)
         if path.is_dir():
             kinds = (*photographs.SUFFIXES, *video.SUFFIXES)
-            images = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in kinds]
+            images = [file for file in _walk(path) if file.suffix.lower() in kinds or file.is_dir()]
             if within != path.resolve() and path.resolve() in within.parents:  # results of an earlier time
                 images = [file for file in images if within not in file.resolve().parents]
             found += [Job(file, out / file.relative_to(path)) for file in images]
@@ -181,13 +182,20 @@ def write_page(path: Path, done: Sequence[Job], model: str, purpose: str) -> Non
             copy = path.parent / "compare" / f"{number:04d}_{kind}.png"
             copy.parent.mkdir(exist_ok=True)
             with replacing(copy) as temporary:
-                Image.fromarray(photographs.in_8_bits(photograph.pixels)).save(temporary)
+                photographs.shown(photograph).save(temporary)
             names[kind] = f"compare/{copy.name}"
         pairs.append({"name": target.relative_to(path.parent), **names})
     environment = jinja2.Environment(loader=jinja2.PackageLoader("gandeblur.inference", "."), autoescape=True)
     with replacing(path) as temporary:
         page = environment.get_template("page.html.j2").render(pairs=pairs, model=model, purpose=purpose)
         temporary.write_text(page, encoding="utf-8")
+
+
+def _walk(folder):
+    """All files in a folder and its sub-folders, and the sub-folders that cannot be listed, in order."""
+    closed: list[str] = []
+    below = os.walk(folder, onerror=lambda error: closed.append(error.filename))
+    return sorted([Path(place) / name for place, _, names in below for name in names] + [Path(one) for one in closed])
 
 
 def _target(job: Job) -> Path:

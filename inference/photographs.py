@@ -107,9 +107,13 @@ def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
             _add_tiff_tags(temporary, tags)
 
 
-def in_8_bits(pixels: np.ndarray) -> np.ndarray:
-    """uint8 or uint16 -> uint8, for what shows no more."""
-    return pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
+def shown(photograph: Photograph) -> Image.Image:
+    """The picture for what shows RGB or grey of 8 bits, with the file's colour profile, which saving as PNG keeps."""
+    pixels = photograph.pixels[..., 0] if photograph.grey else photograph.pixels
+    image = Image.fromarray(pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8))
+    if "icc_profile" in photograph.extras:
+        image.info["icc_profile"] = photograph.extras["icc_profile"]
+    return image
 
 
 def _read(path, image, tags):
@@ -160,7 +164,13 @@ def _read_tiff_16(path, tags):
             raise InputError(f"{path}: holds {meaning} values; convert it to RGB of 16 bits first")
         if tifffile.EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
             raise InputError(f"{path}: holds colours multiplied by their transparency; convert it to plain alpha first")
-        array, axes = page.asarray(), page.axes
+        try:
+            array, axes = page.asarray(), page.axes
+        except ValueError as error:
+            if "imagecodecs" not in str(error):
+                raise
+            kind = tifffile.COMPRESSION(page.compression).name
+            raise InputError(f"{path}: {kind} of 16 bits needs imagecodecs; pip install 'gandeblur[tiff]'") from error
     if array.dtype != np.uint16 or not set(axes) <= set("YXS"):
         raise InputError(f"{path}: holds {array.dtype} values along {axes}; convert it to RGB of 8 or 16 bits first")
     array = array[..., None] if array.ndim == 2 else array

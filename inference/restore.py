@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,12 +11,12 @@ import keras
 import numpy as np
 from PIL import Image
 
-from gandeblur.data.images import read_image
 from gandeblur.errors import InputError
-from gandeblur.inference import outside, tiles
+from gandeblur.inference import files, outside, photographs, tiles
 from gandeblur.models.layers import own_statistics
 
 MARGIN_PX = 32  # see `tiles.windows`; `benchmarks/tiles.py --margin` measures what another would change
+GRAPHS = 4  # that are kept, each for pictures, tiles or samples of one size
 LEAST_PX = 32  # smaller pictures are mirrored up to it: a network cannot mirror more than there is
 # Before tiles are restored, parts of the image are looked at for the statistics: one in sixteen, four at least.
 SAMPLE_PX, SAMPLED, LEAST_SAMPLES = 256, 16, 4
@@ -53,7 +54,7 @@ class Deblurrer:
         self.again = again
         probe = 256
         self._shrink = probe - generator.compute_output_shape((1, probe, probe, 3))[1]
-        self._forward = self._run if dropout else _compiled(self._run)
+        self._forward = _compiled(self._run, stateful=dropout)
 
     @property
     def purpose(self) -> str:
@@ -64,12 +65,13 @@ class Deblurrer:
         """Restores one picture.
 
         Args:
-            picture: the path of an image file (see `data.images.read_image`), a Pillow image, which becomes RGB, or
+            picture: the path of an image file (see `inference.photographs.read`), a Pillow image, which becomes RGB, or
                 an array, uint8 or uint16 `[H, W, 3]`.
             options: of `restore`.
 
         Returns:
-            A Pillow image for a path or a Pillow image; for an array an array of its type, `[H, W, 3]`.
+            A Pillow image for a path or a Pillow image, of 8 bits, with the colour profile of the one given: not all
+            that belongs to a file, which `restore_file` keeps. For an array an array of its type, `[H, W, 3]`.
 
         Raises:
             InputError: the file is missing, truncated or no image.
@@ -77,8 +79,29 @@ class Deblurrer:
         """
         if isinstance(picture, np.ndarray):
             return self.restore(picture, **options)
-        pixels = np.asarray(picture.convert("RGB")) if isinstance(picture, Image.Image) else read_image(picture)
-        return Image.fromarray(self.restore(pixels, **options))
+        if isinstance(picture, Image.Image):
+            restored = Image.fromarray(self.restore(np.asarray(picture.convert("RGB")), **options))
+            if "icc_profile" in picture.info and picture.mode in ("RGB", "RGBA"):  # else it is of other colours
+                restored.info["icc_profile"] = picture.info["icc_profile"]
+            return restored
+        photograph = photographs.read(Path(picture))
+        return photographs.shown(replace(photograph, pixels=self.restore(photograph.pixels, **options)))
+
+    def restore_file(self, source: str | Path, target: str | Path, **options: Any) -> tuple[str, ...]:
+        """Restores one image file into another of its kind, with all that belongs to it, as `gandeblur restore` does.
+
+        Args:
+            source: file to read.
+            target: file to write or replace; its folder is made.
+            options: of `restore`.
+
+        Returns:
+            What a user should know, in words: what of the file could not be kept, and the remark.
+
+        Raises:
+            InputError: the source cannot be read, or does not fit into the memory.
+        """
+        return files.restore_photograph(self.restore, Path(source), Path(target), self.remark, **options)
 
     def restore(
         self,
@@ -217,18 +240,29 @@ class Deblurrer:
         return restored, [moments for (moments,) in seen]
 
 
-def _compiled(function: Callable) -> Callable:
-    """The function as a graph: run layer by layer, a network keeps what every layer returns."""
+def _compiled(function: Callable, stateful: bool) -> Callable:
+    """The function as a graph: run layer by layer, a network keeps what every layer returns.
+
+    Args:
+        function: of images and moments or None.
+        stateful: whether it changes variables, as dropout's random seeds; JAX would compile it as a function of none.
+    """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        # A function for each size, and few of them: one keeps every graph that it has ever made.
-        @functools.lru_cache(maxsize=4)
-        def of(shape: tuple[int, ...], normalised: bool) -> Callable:
-            return tf.function(function)
+        graphs: dict[tuple, Callable] = {}
 
-        return lambda images, given: of(images.shape, given is None)(images, given)
-    if keras.backend.backend() == "jax":
+        def run(images: np.ndarray, given: Any) -> Any:
+            key = images.shape, given is None
+            if key not in graphs:
+                if len(graphs) == GRAPHS:
+                    del graphs[next(iter(graphs))]
+                # A graph by itself: a function of many graphs keeps all of them, and complains of them.
+                graphs[key] = tf.function(function).get_concrete_function(images, given)
+            return graphs[key](tf.constant(images), given)
+
+        return run
+    if keras.backend.backend() == "jax" and not stateful:
         import jax
 
         return jax.jit(function)

@@ -18,6 +18,7 @@ from gandeblur.errors import InputError
 
 _PROBE_S = 2.0  # for one connection
 _REFUSALS = 3  # in a row: nobody listens there any more
+_LINGER_S = 2.0  # after the last thing that all did together: the others may still fetch this one's part of it
 _UNWINDING_S = 10.0  # from the aborted step to the end of the training
 
 # Held while files are written: the process does not end in between.
@@ -230,6 +231,7 @@ def leave(status: int) -> int:
     if _joined:
         sys.stdout.flush()
         sys.stderr.flush()
+        time.sleep(_LINGER_S)
         os._exit(status)
     return status
 
@@ -241,7 +243,11 @@ def _blamed(message, peers):
         if closed:
             return closed
         time.sleep(0.2)
+    if "Unknown iteration client id" in message:  # by a data server that was started again; which, it does not say
+        return dict(peers)
     numbers = set(re.findall(r"/job:worker(?:/replica:\d+)?/task:(\d+)", message))
+    if "CoordinationService/Heartbeat" in message:  # which worker 0 answers, to all others
+        numbers = {"0"}
     return {address: name for address, name in peers.items() if name.removeprefix("worker ") in numbers}
 
 

@@ -23,6 +23,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from gandeblur.models.layers.hardware import has_accelerator
+
 # Least outputs per side of a tile: with 16 taps, 32 was as fast as 64 and 128, with the smallest spectra.
 TILE_PX = 32
 
@@ -37,12 +39,6 @@ def plain_convolution() -> Iterator[None]:
         yield
     finally:
         _plain.reset(token)
-
-
-def has_accelerator() -> bool:
-    """Whether tensors live on a GPU or TPU."""
-    # This initialises TensorFlow, which fixes the logical devices: a layer that computes has weights, which did so.
-    return not keras.distribution.list_devices()[0].startswith("cpu")
 
 
 @keras.saving.register_keras_serializable("gandeblur")

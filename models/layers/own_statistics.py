@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gandeblur.models.layers.large_kernel_conv import has_accelerator
+from gandeblur.models.layers.hardware import has_accelerator
 
 Moments = tuple[Any, Any]  # mean and variance of each channel, float32 `[B, 1, 1, C]` or `[1, 1, 1, C]`
 

@@ -67,7 +67,7 @@ def servers(folder):
 
 
 def stream(folder, addresses=(), **changes):
-    calls = {address: service.connect(address, "seven images") for address in addresses}
+    calls = {address: service.connect(address, "seven images", 30) for address in addresses}
     options = CROP | dict(batch_size=4, seed=3, start_step=0, total_steps=14) | changes
     return training_stream(sources(folder), **options, servers=calls)
 
@@ -99,7 +99,7 @@ def test_each_served_image_comes_once_an_epoch(servers, folder):
 
 def test_a_server_of_other_images_is_refused(servers):
     with pytest.raises(InputError, match=f"{servers[0]}: reads seven images, not eight; start it by the same command"):
-        service.connect(servers[0], "eight")
+        service.connect(servers[0], "eight", 30)
 
 
 def test_a_port_that_is_taken(servers, folder):
@@ -115,5 +115,18 @@ def test_batches_that_lost_their_order_are_noticed(monkeypatch):
         return list(service.in_turns({"grpc://one:1": batches}, 3).as_numpy_iterator())
 
     assert served(0, 1, 2) == [0, 1, 2]
-    with pytest.raises(tf.errors.InvalidArgumentError, match="a data server lost the order"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="InputError: grpc://one:1: a data server was started again"
+    ):
         served(0, 2, 1)
+
+
+def test_what_is_no_data_server_of_ours_is_named_in_time():
+    """Something that takes connections and says nothing, and TensorFlow's service without our offer."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"grpc://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"{address}: no data server of this program answers there within 1 s"):
+            service.connect(address, "seven images", 1)
+    other = tf.data.experimental.service.DispatchServer(tf.data.experimental.service.DispatcherConfig(port=0))
+    with pytest.raises(InputError, match=f"{other.target}: no data server of this program"):
+        service.connect(other.target, "seven images", 1)

@@ -2,8 +2,9 @@
 
 python tests/faults/long.py --kills=30 --seed=0 [--folder=FOLDER]
 
-A third of the kills falls into packing, one into training steps, one into the writing of checkpoints. The packed files,
-all arrays of the last checkpoint, and the history but for its times must be equal, bit for bit.
+A third of the kills is aimed at packing, one at training steps, one at the writing of checkpoints; each falls up to
+four of the child's pauses later, so that most hit what it does between two of its lines, there or a little further on.
+The packed files, all arrays of the last checkpoint, and the history but for its times must be equal, bit for bit.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "helpers")]
+import child  # noqa: E402
 
 TIMES = {"epoch_s", "images_per_s", "data_wait_share"}
 # Of the lines that a child writes at these moments, one of the first so many is the kill's: two epochs at most.
@@ -42,9 +44,9 @@ def photographs(folder):
 
 
 def kill(command, place, draw):
-    """Starts the child, kills it at a moment of this kind, and returns the last line that it could write."""
+    """Starts the child, kills it soon after a moment of this kind, and returns the last line that it could write."""
     pattern, count = PLACES[place]
-    wanted, delay_s = draw.randint(1, count), draw.uniform(0, 0.02)
+    wanted, delay_s = draw.randint(1, count), draw.uniform(0, 4 * child.PAUSE_S)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     moments = []
     for line in process.stdout:
@@ -72,8 +74,6 @@ def arrays(path):
 
 def run(folder, kills, seed):
     """Returns the moments; raises an AssertionError if anything differs from the uninterrupted run."""
-    import child
-
     import gandeblur.experiments  # noqa: F401  starts TensorFlow quietly
 
     draw = random.Random(seed)

@@ -14,14 +14,18 @@ from gandeblur.training.checkpoint import Checkpoint
 
 # Of generator and discriminator. Small: where a pixel's error is all rounding, the gradient of the mean absolute error,
 # which DeblurGAN's schedule weighs by 6,000, has no sure sign.
-RATES = {"gan_d": (0.1, 0.1), "deblurgan": (4e-8, 1e-5)}
+RATES = {"gan_d": (0.1, 0.1), "deblurgan": (4e-8, 1e-5), "dark_channel_gan": (1e-4, 1e-3)}
+CHANGES = {
+    "gan_d": {"batch_size": 2, "accumulate": 2, "ema": 0.5},  # parts of a batch, and averaged weights
+    "deblurgan": {"dropout": 0.0},  # each replica drops units of its own
+    "dark_channel_gan": {"dropout": 0.0},  # and batch normalisation, by the statistics of all replicas
+}
 EPOCHS = 5
 
 
 def experiment(name):
     """Five epochs of one step of four images each, so that every step leaves its losses and a checkpoint."""
-    same = {"dropout": 0.0} if name == "deblurgan" else {}  # each replica drops units of its own
-    return tiny(EXPERIMENTS[name], batch_size=4, epochs=EPOCHS, steps_per_epoch=1, **same)
+    return tiny(EXPERIMENTS[name], **{"batch_size": 4, "epochs": EPOCHS, "steps_per_epoch": 1, **CHANGES[name]})
 
 
 def sgd(name):

@@ -161,6 +161,35 @@ def test_a_tiff_file_keeps_its_exif_data(compression, tmp_path):
         assert page.tags["GPSTag"].value["GPSLatitudeRef"] == "N" and page.tags["Software"].value == "Software"
 
 
+@pytest.mark.parametrize("predictor", [False, True])
+def test_compressed_tiff_files_of_16_bits(predictor, tmp_path, monkeypatch):
+    """As Photoshop and Lightroom write them."""
+    path = tmp_path / "a.tif"
+    pytest.importorskip("imagecodecs")
+    tifffile.imwrite(path, RGB16, photometric="rgb", compression="lzw", predictor=predictor)
+    _, before, after = restored_file(path, tmp_path)
+    np.testing.assert_array_equal(before.pixels, RGB16)
+    np.testing.assert_array_equal(after.pixels, 65535 - RGB16)
+
+    def missing(page):
+        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", missing)
+    with pytest.raises(InputError, match=r"a.tif: LZW of 16 bits needs imagecodecs; pip install 'gandeblur\[tiff\]'"):
+        photographs.read(path)
+
+
+@pytest.mark.parametrize("colours", [RGB, RGB[..., 0], RGB16])
+def test_what_is_shown_keeps_the_profile(colours, tmp_path):
+    if colours.dtype == np.uint16:
+        tifffile.imwrite(tmp_path / "a.tif", colours, photometric="rgb", iccprofile=PROFILE)
+    else:
+        Image.fromarray(colours).save(tmp_path / "a.tif", icc_profile=PROFILE)
+    photographs.shown(photographs.read(tmp_path / "a.tif")).save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as shown:
+        assert shown.info["icc_profile"] == PROFILE and shown.mode == ("L" if colours.ndim == 2 else "RGB")
+
+
 def test_palettes_and_cmyk_become_rgb(tmp_path):
     Image.fromarray(RGB).convert("P").save(tmp_path / "a.png")
     Image.fromarray(RGB).convert("P").save(tmp_path / "one.gif")

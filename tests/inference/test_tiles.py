@@ -1,5 +1,7 @@
 import itertools
 import math
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -88,7 +90,9 @@ def test_tiles_leave_no_seam(kind):
     seams = np.concatenate([np.arange(start, start + 64) for start in starts])  # where two tiles overlap
     elsewhere = np.setdiff1d(np.arange(399), seams)
     ratio = tiled / whole
-    assert ratio[seams].max() < 1.15 * ratio[elsewhere].max() and ratio[seams].mean() < 1.1 * ratio[elsewhere].mean()
+    # Of each place by itself: a seam is one column, which a mean over all would hide.
+    assert ratio[seams].max() < ratio[elsewhere].mean() + 4 * ratio[elsewhere].std() + 0.05
+    assert ratio[seams].mean() < 1.02 * ratio[elsewhere].mean()  # where two results blend it may be smoother
 
 
 def test_statistics_of_equal_parts_are_those_of_the_whole():
@@ -177,3 +181,37 @@ def test_sixteen_bits_stay_sixteen_bits():
     restored = deblur.restore(image.astype(np.uint16) * 257)
     assert restored.dtype == np.uint16 and len(np.unique(restored)) > 256
     np.testing.assert_allclose(restored / 257, deblur.restore(image), atol=0.51)
+
+
+_LARGE = """
+import resource, sys
+import keras, numpy as np
+from gandeblur.inference.restore import Deblurrer
+from gandeblur.models import deblurgan
+
+keras.utils.set_random_seed(0)
+deblur = Deblurrer(deblurgan.generator(maps=16, blocks=1, dropout=0.0, output_stddev=0.05), (-1.0, 1.0), 4)
+side, memory_gib = int(sys.argv[1]), float(sys.argv[2])
+image = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+parts = []
+deblur.restore(image, memory_bytes=memory_gib * 2**30, progress=parts.append)
+print(len(parts), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)  # KiB on Linux
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="units of the peak differ between systems")
+@pytest.mark.slow
+def test_a_process_stays_within_its_memory():
+    """Which the whole picture would break: one layer's 16 maps of 2560x2560 pixels in float32 are 0.4 GiB."""
+
+    def peak(side, memory_gib):
+        told = subprocess.run(
+            [sys.executable, "-c", _LARGE, str(side), str(memory_gib)], check=True, capture_output=True, text=True
+        )
+        parts, peak_gib = told.stdout.split()
+        return int(parts), float(peak_gib)
+
+    parts, peak_gib = peak(2560, 1.75)
+    print(f"{parts} parts, peak {peak_gib:.2f} GiB")
+    assert parts > 1 and peak_gib < 1.75
+    assert peak(2560, 16)[1] > 1.75

@@ -134,6 +134,61 @@ def test_a_killed_worker_is_named_and_the_run_goes_on_where_it_was(two_workers, 
 
 
 @pytest.mark.slow
+def test_a_frozen_chief_is_named(tmp_path):
+    """Its port still takes connections; TensorFlow's heartbeats find out, after 20 seconds."""
+    where = addresses()
+    chief, worker = [start("gan_d", tmp_path, where, index, PAUSE_S="2") for index in (0, 1)]
+    assert any(line.startswith("epoch 1/") for line in chief.stdout)
+    chief.send_signal(signal.SIGSTOP)
+    try:
+        status, errors = ends(worker)
+    finally:
+        chief.send_signal(signal.SIGKILL)
+    ends(chief)
+    assert status == 2 and len(errors) == 1 and f"{where[0]} (worker 0): has died or does not answer" in errors[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["none", "killed", "started again"])
+def test_a_training_on_images_that_a_data_server_reads(fault, tmp_path):
+    [one, _] = addresses()
+    served = [sys.executable, tiny_sgd.__file__, "gan_d", f"--data_service=grpc://{one}"]
+
+    def server():
+        process = subprocess.Popen([*served, "--stage=serve"], stdout=subprocess.PIPE, text=True)
+        assert "serves" in process.stdout.readline()
+        return process
+
+    serving = [server()]
+    training = subprocess.Popen(
+        [*served, "--stage=train", f"--workdir={tmp_path}", "--worker_timeout=20", "--epochs=20"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PAUSE_S": "0" if fault == "none" else "0.5"},
+    )
+    try:
+        assert any(line.startswith("epoch 1/") for line in training.stdout)
+        if fault != "none":
+            serving[0].kill()
+            serving[0].wait()
+        if fault == "started again":
+            serving.append(server())
+        status, errors = ends(training)
+        if fault == "none":
+            assert (status, errors) == (0, [])
+            assert checkpoint.read_meta(tmp_path / "checkpoint.npz")["epoch"] == 20
+        else:
+            assert status == 2 and len(errors) == 1, errors
+            assert f"{one} (data server): has died or does not answer" in errors[0]
+            assert checkpoint.read_meta(tmp_path / "checkpoint.npz")["epoch"] >= 1
+    finally:
+        for process in (*serving, training):
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.slow
 def test_a_worker_that_does_not_see_the_checkpoint_is_named(two_workers, tmp_path):
     where, folder = addresses(), two_workers("gan_d")
     for process in [start("gan_d", one, where, index) for index, one in enumerate((folder, tmp_path))]:

@@ -178,6 +178,16 @@ def test_the_error_of_a_living_peer_passes_unchanged(listening):
         workers.watched({listening[1]: "worker 1"}, 60.0, lambda message: None),
     ):  # it is frozen
         raise RuntimeError("/job:worker/replica:0/task:1 stopped sending heartbeats")
+    with (
+        pytest.raises(InputError, match=r"\(worker 0\): has died or does not answer"),
+        workers.watched({listening[1]: "worker 0"}, 60.0, lambda message: None),
+    ):
+        raise RuntimeError("/tensorflow.CoordinationService/Heartbeat: Deadline Exceeded")
+    with (
+        pytest.raises(InputError, match=r"\(data server\): has died or does not answer"),
+        workers.watched({listening[1]: "data server"}, 60.0, lambda message: None),
+    ):  # it was started again
+        raise RuntimeError("Failed to get tasks: Unknown iteration client id 3001.")
 
 
 def test_a_step_that_cannot_be_aborted_ends_the_process_but_not_a_file(tmp_path):

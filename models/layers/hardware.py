@@ -1,0 +1,27 @@
+"""What the machine computes with."""
+
+from pathlib import Path
+
+import keras
+
+EMULATED = "note: --precision=bfloat16 on a processor without such arithmetic is slower than float32"
+_CPUINFO = Path("/proc/cpuinfo")
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, Arm: flags of processors that multiply such numbers
+
+
+def has_accelerator() -> bool:
+    """Whether tensors live on a GPU or TPU."""
+    # This initialises TensorFlow, which fixes the logical devices: a layer that computes has weights, which did so.
+    return not keras.distribution.list_devices()[0].startswith("cpu")
+
+
+def emulates_bfloat16() -> bool:
+    """Whether bfloat16 is computed by a CPU without instructions for it, several times slower than float32.
+
+    False as well where the system does not tell (it is Linux that does).
+    """
+    if has_accelerator() or not _CPUINFO.exists():
+        return False
+    lines = _CPUINFO.read_text().splitlines()
+    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    return bool(flags) and not _BFLOAT16 & set(flags.split())
