@@ -1,5 +1,7 @@
 """Two logical CPUs, so that tests can train on several devices; before anything else uses TensorFlow or JAX."""
 
+import collections
+
 import keras
 import pytest
 import tensorflow as tf
@@ -16,3 +18,9 @@ if keras.backend.backend() == "jax":
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)
+
+
+def pytest_collection_modifyitems(items):
+    """The files with the most slow tests first: of several processes, none then begins a long file when others end."""
+    slow = collections.Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])

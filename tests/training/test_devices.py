@@ -29,6 +29,7 @@ def whole(case, devices):
     return before, train_steps(model, BATCH, strategy), weights(model), model.averaged.get_weights()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "way"), CASES)
 def test_the_step_is_that_of_the_whole_batch(case, way):
     parts, devices, devices_of_whole, tolerance = WAYS[way]
