@@ -246,9 +246,10 @@ def _load(options):
 
 def _open(model, precision):
     import gandeblur
-    from gandeblur.models.layers.hardware import EMULATED, emulates_bfloat16
 
     deblur = gandeblur.load(model, precision=precision)
+    from gandeblur.models.layers.hardware import EMULATED, emulates_bfloat16  # imports TensorFlow, as does `load`, quietly
+
     if precision == "bfloat16" and emulates_bfloat16():
         print(EMULATED, file=sys.stderr)
     print(f"{model}: for {deblur.purpose}", file=sys.stderr, flush=True)

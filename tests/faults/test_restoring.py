@@ -35,7 +35,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(pictures, tmp_pa
     _, told = process.communicate()
     assert process.returncode == errors.INTERRUPTED
     assert told.splitlines()[-1] == "interrupted; run the same command again with --skip_existing"
-    assert "Traceback" not in told
+    assert "Traceback" not in told and "oneDNN" not in told  # which TensorFlow says at its start
     done = sorted(out.iterdir())
     assert 0 < len(done) < 12 and all(re.fullmatch(r"\d\d\.png", path.name) for path in done)
     before = [path.read_bytes() for path in done]
