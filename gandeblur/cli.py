@@ -248,10 +248,10 @@ def _open(model, precision):
     import gandeblur
 
     deblur = gandeblur.load(model, precision=precision)
-    from gandeblur.models.layers.hardware import EMULATED, emulates_bfloat16  # imports TensorFlow, as does `load`, quietly
+    from gandeblur.models.layers import hardware  # after `load`, which imports TensorFlow quietly
 
-    if precision == "bfloat16" and emulates_bfloat16():
-        print(EMULATED, file=sys.stderr)
+    if precision == "bfloat16" and hardware.emulates_bfloat16():
+        print(hardware.EMULATED, file=sys.stderr)
     print(f"{model}: for {deblur.purpose}", file=sys.stderr, flush=True)
     return deblur
 
