@@ -11,6 +11,7 @@ import argparse
 import collections
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "helpers")]
 import child  # noqa: E402
 
 TIMES = {"epoch_s", "images_per_s", "data_wait_share"}
-# Of the lines that a child writes at these moments, one of the first so many is the kill's: two epochs at most.
+# Of the lines that a child writes at these moments, one of the first so many is the kill's: two epochs and a little.
 PLACES = {
     "packing": (re.compile(r"packing: "), 24),
     "step": (re.compile(r"epoch \d+, step \d+$"), 6),
@@ -44,7 +45,10 @@ def photographs(folder):
 
 
 def kill(command, place, draw):
-    """Starts the child, kills it soon after a moment of this kind, and returns the last line that it could write."""
+    """Starts the child, kills it soon after a moment of this kind, and returns the last line that it could write.
+
+    On a busy machine the kill may come when the child has ended: None.
+    """
     pattern, count = PLACES[place]
     wanted, delay_s = draw.randint(1, count), draw.uniform(0, 4 * child.PAUSE_S)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -58,8 +62,8 @@ def kill(command, place, draw):
             break
     process.send_signal(signal.SIGKILL)
     moments += [line.strip() for line in process.stdout if "loss" not in line]
-    assert process.wait() == -signal.SIGKILL, f"ended by itself: {process.returncode}"
-    return moments[-1]
+    assert process.wait() == -signal.SIGKILL or (process.returncode == 0 and moments), "ended by itself"
+    return moments[-1] if process.returncode else None
 
 
 def arrays(path):
@@ -79,19 +83,27 @@ def run(folder, kills, seed):
     draw = random.Random(seed)
     places = collections.Counter([*PLACES][number % len(PLACES)] for number in range(kills))
     data = photographs(folder / "photographs")
-    epochs = str(2 * (kills - places["packing"]) + 1)
+    epochs = str(3 * (kills - places["packing"]) + 1)
     whole, parts = folder / "whole", folder / "parts"
     moments = []
 
+    def packed():
+        return (parts / "packed/index.json").exists()
+
     def killed(command, place):
-        moments.append(kill([sys.executable, str(HERE / "child.py"), *map(str, command)], place, draw))
+        moment = None
+        while moment is None:
+            if place == "packing" and packed():
+                shutil.rmtree(parts / "packed")  # packing again would be refused
+            moment = kill([sys.executable, str(HERE / "child.py"), *map(str, command)], place, draw)
+        moments.append(moment)
         print(SHOWN.format(number=len(moments), moment=moments[-1]), flush=True)
 
     packing = ["pack", data, parts / "packed"]
     for _ in range(places["packing"]):
         killed(packing, "packing")
     training = ["train", parts / "run", parts / "packed", epochs]
-    for command in (packing, ["pack", data, whole / "packed"]):
+    for command in (*([] if packed() else [packing]), ["pack", data, whole / "packed"]):
         subprocess.run([sys.executable, HERE / "child.py", *command], check=True, stdout=subprocess.DEVNULL)
     files = [{path.name: path.read_bytes() for path in (side / "packed").iterdir()} for side in (whole, parts)]
     assert files[0] == files[1], "the packed files differ"
