@@ -58,8 +58,9 @@ def jobs(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: b
                 raise InputError(f"{text}: no such file or folder; check its name")
             found += [Job(match, out / match.name) for match in matches]
     found = list(dict.fromkeys(job._replace(target=_target(job)) for job in found))
+    closed = {job for job in found if job.source.is_dir()}
     taken: dict[Path, Path] = {}
-    for source, target in found:
+    for source, target in (job for job in found if job not in closed):
         if target in taken:
             raise InputError(f"{source}: would become {target}, as {taken[target]} would; restore them one by one")
         taken[target] = source
@@ -67,7 +68,7 @@ def jobs(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: b
             raise InputError(f"{source}: would be replaced by its restored picture; choose another folder with -o")
         if target.exists() and not force and not skip_existing:
             raise InputError(f"{target}: exists; choose another folder with -o, or replace it with --force")
-    return [job for job in found if force or not (skip_existing and job.target.exists())]
+    return [job for job in found if force or job in closed or not (skip_existing and job.target.exists())]
 
 
 def _no_remark(blurred, restored):

@@ -87,3 +87,6 @@ def test_a_folder_that_cannot_be_read_is_named_and_the_rest_goes_on(pictures, tm
     assert failed.source == pictures / "closed"
     assert re.match(re.escape(f"{failed.source}: cannot be read (") + ".*; ", line)
     assert len(list((tmp_path / "out").iterdir())) == 12
+    assert files.jobs([str(pictures)], tmp_path / "out", skip_existing=True) == [failed]
+    [(_, line)] = files.restore_files(None, files.jobs([str(pictures / "closed")], tmp_path / "out"))
+    assert line.startswith(f"{pictures / 'closed'}: cannot be read (")
