@@ -8,6 +8,8 @@ from pathlib import Path
 from gandeblur.errors import InputError, guarded
 from gandeblur.training.workers import leave
 
+DEFAULT = "ird_gan_light"  # for what most photographs suffer from
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Parses the command line and runs one command.
@@ -32,7 +34,7 @@ def _parser():
     restore = command(_restore, "restore", "Restore photographs: of any size, each in its own kind of file.")
     restore.add_argument("inputs", nargs="+", metavar="INPUT", help="image files, videos, folders of them, patterns")
     restore.add_argument("-o", "--out", type=Path, required=True, help="folder for the restored pictures")
-    _add_model(restore, "ird_gan_light")
+    _add_model(restore, DEFAULT)
     restore.add_argument("--force", action="store_true", help="replace pictures that are in OUT already")
     restore.add_argument("--skip_existing", action="store_true", help="go on where an earlier time was interrupted")
     restore.set_defaults(again="run the same command again with --skip_existing")
@@ -228,7 +230,8 @@ def _app(options):
     from gandeblur.inference.app import serve
     from gandeblur.weights import names
 
-    networks = {Path(model).name: _open(model, options.precision) for model in options.model or names()}
+    models = options.model or sorted(names(), key=lambda name: name != DEFAULT)  # the first one is chosen on the page
+    networks = {Path(model).name: _open(model, options.precision) for model in models}
     serve(
         networks,
         port=options.port,

@@ -102,3 +102,14 @@ finally:
 def test_the_package_runs_as_a_module():
     done = subprocess.run([sys.executable, "-m", "gandeblur"], capture_output=True, text=True)
     assert done.returncode == 2 and "usage: gandeblur" in done.stderr
+
+
+def test_the_page_begins_with_the_network_that_restore_takes(monkeypatch):
+    from gandeblur.inference import app
+    from gandeblur.weights import names
+
+    served = []
+    monkeypatch.setattr(cli, "_open", lambda model, precision: model)
+    monkeypatch.setattr(app, "serve", lambda networks, **_: served.extend(networks))
+    assert cli.main(["app"]) == 0
+    assert served[0] == cli.DEFAULT and sorted(served) == sorted(names())
