@@ -76,7 +76,7 @@ def connect(address: str, description: str, timeout_s: float) -> Call:
     Raises:
         InputError: the server reads something else, or there is none of ours.
     """
-    answers = queue.SimpleQueue[str | Exception]()
+    answers = queue.SimpleQueue[Any]()
     # A thread of its own: TensorFlow asks again and again, for ever, where something else listens.
     threading.Thread(target=lambda: answers.put(_offered(address)), daemon=True).start()
     try:
