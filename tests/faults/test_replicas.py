@@ -21,7 +21,8 @@ def test_nan_on_one_device_stops_all_and_the_last_checkpoint_is_unharmed(tmp_pat
         progress.StopAtNonFinite(3, tmp_path / "checkpoint.npz"),
         checkpoint.Checkpoint(tmp_path, {"experiment": "x"}, {}),
     ]
-    with pytest.raises(InputError, match=r"^training step 5: .*mse.* is not finite; .*checkpoint.npz holds epoch 1; "):
+    # Some processors' rectifiers make 0 of what is no number: then it shows in the gradients first.
+    with pytest.raises(InputError, match=r"^training step 5: .*(mse|norm).* is not finite; .*npz holds epoch 1; "):
         model.fit(batches, epochs=2, steps_per_epoch=3, callbacks=callbacks, shuffle=False, verbose=0)
     assert np.isnan(model.generator.get_weights()[0]).any()  # the step has harmed the network, not its checkpoint
     assert checkpoint.restore(tmp_path / "checkpoint.npz", model)["epoch"] == 1
