@@ -2,7 +2,8 @@
 
     python benchmarks/exports.py
 
-Prints the largest difference of a value, as a share of the images' range, and the file's size; or why there is none.
+Prints the largest difference of a value, as a share of the images' range, the file's size, and the process' peak of
+memory so far (Linux); or why there is no file.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import keras
+from memory import memory_mib
 
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.errors import InputError
@@ -35,6 +37,7 @@ def exports(name: str) -> None:
             path = Path(folder) / f"{name}{suffix}"
             try:
                 found = f"{export(deblur, format, path):9.1e} {size_mb(path):8.1f} MB"
+                found += f" {memory_mib('VmHWM') / 1024:8.1f} GiB"
             except InputError as error:
                 found = str(error).partition(": ")[2]
         print(f"{name:17} {format:11} {found}", flush=True)
@@ -47,8 +50,10 @@ def main() -> None:
     if len(names) == 1:
         exports(names[0])
         return
-    for name in names:  # a process each: the largest takes 18 GB for its ONNX file, and what is done gives none back
-        subprocess.run([sys.executable, __file__, f"--experiment={name}"], check=False)
+    for name in names:  # a process each, as the largest takes most of a machine's memory and gives none back
+        done = subprocess.run([sys.executable, __file__, f"--experiment={name}"], check=False)
+        if done.returncode:
+            print(f"{name:17} ended with status {done.returncode}", flush=True)
 
 
 if __name__ == "__main__":

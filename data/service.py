@@ -26,7 +26,6 @@ Call = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 _OFFER = "gandeblur"  # the data set in which a server says what it offers
 _SCHEME = "grpc://"
-AGAIN = "give the same command again: the run goes on from the last finished epoch"
 
 
 def host_and_port(address: str) -> str:
@@ -122,7 +121,7 @@ def in_turns(parts: Mapping[str, tf.data.Dataset], count: int) -> tf.data.Datase
         number, batch = element
         # A server that was started again would begin again. The name makes it an error in what was given.
         lost = f"{InputError.__name__}: {', '.join(parts)}: a data server was started again in the middle of a training"
-        kept = tf.debugging.assert_equal(number, expected, f"{lost}; {AGAIN}")
+        kept = tf.debugging.assert_equal(number, expected, f"{lost}; give the same command again to go on")
         with tf.control_dependencies([kept]):
             return tf.nest.map_structure(tf.identity, batch)
 

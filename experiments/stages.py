@@ -8,7 +8,6 @@
 What a later stage needs is looked at before the first one: a wrong folder must not show after hours of training.
 """
 
-import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -116,8 +115,7 @@ def _prepare(settings: Settings, trains: bool) -> Any:
     if keras.backend.backend() != "tensorflow":
         tf.config.set_visible_devices([], "GPU")  # tf.data must not take the accelerator's memory
     keras.config.set_dtype_policy("mixed_bfloat16" if settings.precision == "bfloat16" else "float32")
-    if settings.precision == "bfloat16" and hardware.emulates_bfloat16():
-        print(hardware.EMULATED, file=sys.stderr)
+    hardware.warn_if_emulated(settings.precision)
     return strategy
 
 

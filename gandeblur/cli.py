@@ -253,8 +253,7 @@ def _open(model, precision):
     deblur = gandeblur.load(model, precision=precision)
     from gandeblur.models.layers import hardware  # after `load`, which imports TensorFlow quietly
 
-    if precision == "bfloat16" and hardware.emulates_bfloat16():
-        print(hardware.EMULATED, file=sys.stderr)
+    hardware.warn_if_emulated(precision)
     print(f"{model}: for {deblur.purpose}", file=sys.stderr, flush=True)
     return deblur
 

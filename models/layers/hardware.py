@@ -1,10 +1,10 @@
 """What the machine computes with."""
 
+import sys
 from pathlib import Path
 
 import keras
 
-EMULATED = "note: --precision=bfloat16 on a processor without such arithmetic is slower than float32"
 _CPUINFO = Path("/proc/cpuinfo")
 _BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, Arm: flags of processors that multiply such numbers
 
@@ -25,3 +25,11 @@ def emulates_bfloat16() -> bool:
     lines = _CPUINFO.read_text().splitlines()
     flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
     return bool(flags) and not _BFLOAT16 & set(flags.split())
+
+
+def warn_if_emulated(precision: str | None) -> None:
+    """Says on stderr that a precision is none for this machine."""
+    if precision == "bfloat16" and emulates_bfloat16():
+        print(
+            "note: --precision=bfloat16 on a processor without such arithmetic is slower than float32", file=sys.stderr
+        )

@@ -13,7 +13,9 @@ from gandeblur.training import backend, checkpoint, progress
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
 def test_nan_on_one_device_stops_all_and_the_last_checkpoint_is_unharmed(tmp_path):
     data = tiny.batches(6)
-    data[4, 0, 3, 0, 0, 0] = np.nan  # one value of the second device's images in the second epoch's second step
+    # One value of the second device's sharp images in the second epoch's second step: of a blurred one, the rectifiers
+    # of some processors make a 0 before it reaches the loss.
+    data[4, 1, 3, 0, 0, 0] = np.nan
     batches = tf.data.Dataset.from_tensor_slices((data[:, 0], data[:, 1]))
     with backend.strategy("cpu:2").scope():
         model = tiny.gan(lambda: keras.optimizers.Adam(1e-3))
@@ -21,8 +23,7 @@ def test_nan_on_one_device_stops_all_and_the_last_checkpoint_is_unharmed(tmp_pat
         progress.StopAtNonFinite(3, tmp_path / "checkpoint.npz"),
         checkpoint.Checkpoint(tmp_path, {"experiment": "x"}, {}),
     ]
-    # Some processors' rectifiers make 0 of what is no number: then it shows in the gradients first.
-    with pytest.raises(InputError, match=r"^training step 5: .*(mse|norm).* is not finite; .*npz holds epoch 1; "):
+    with pytest.raises(InputError, match=r"^training step 5: .*mse.* is not finite; .*checkpoint.npz holds epoch 1; "):
         model.fit(batches, epochs=2, steps_per_epoch=3, callbacks=callbacks, shuffle=False, verbose=0)
     assert np.isnan(model.generator.get_weights()[0]).any()  # the step has harmed the network, not its checkpoint
     assert checkpoint.restore(tmp_path / "checkpoint.npz", model)["epoch"] == 1

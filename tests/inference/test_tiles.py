@@ -91,7 +91,8 @@ def test_tiles_leave_no_seam(kind):
     elsewhere = np.setdiff1d(np.arange(399), seams)
     ratio = tiled / whole
     # Of each place by itself: a seam is one column, which a mean over all would hide.
-    assert ratio[seams].max() < ratio[elsewhere].mean() + 4 * ratio[elsewhere].std() + 0.05
+    most = min(1.15 * ratio[elsewhere].max(), ratio[elsewhere].mean() + 4 * ratio[elsewhere].std() + 0.05)
+    assert ratio[seams].max() < most
     assert ratio[seams].mean() < 1.02 * ratio[elsewhere].mean()  # where two results blend it may be smoother
 
 
