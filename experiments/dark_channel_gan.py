@@ -26,6 +26,7 @@ from gandeblur.experiments.paper import (
     Smaller,
     Training,
     adversarial_phase,
+    large,
 )
 from gandeblur.data.degradations import SHRINK, gaussian_noise
 from gandeblur.evaluation import metrics
@@ -173,7 +174,14 @@ ADVERSARY = adversarial_phase(QUICK, photographs=PIXELS.changes["photographs"])
 
 EXPERIMENT = Experiment(
     {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},
-    {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY},
+    {
+        "quick": QUICK,
+        "cpu_hour": CPU_HOUR,
+        "pixels": PIXELS,
+        "adversary": ADVERSARY,
+        "large_pixels": large(PIXELS, steps_per_epoch=500),
+        "large_adversary": large(ADVERSARY, dropout=0.0, steps_per_epoch=500),
+    },
 )
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from gandeblur.experiments.paper import (
     Smaller,
     Training,
     adversarial_phase,
+    large,
     changed,
 )
 from gandeblur.data import degradations
@@ -176,7 +177,14 @@ ADVERSARY = adversarial_phase(QUICK)
 
 EXPERIMENT = Experiment(
     {"combined": PAPER, "eq3": EQ3, "odcnn": ODCNN},
-    {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY},
+    {
+        "quick": QUICK,
+        "cpu_hour": CPU_HOUR,
+        "pixels": PIXELS,
+        "adversary": ADVERSARY,
+        "large_pixels": large(PIXELS, crop_px=128, batch_size=16),
+        "large_adversary": large(ADVERSARY, crop_px=128, batch_size=16),
+    },
 )
 
 if __name__ == "__main__":

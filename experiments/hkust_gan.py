@@ -22,6 +22,7 @@ from gandeblur.experiments.paper import (
     Smaller,
     Training,
     adversarial_phase,
+    large,
 )
 from gandeblur.data.degradations import enlarge
 from gandeblur.evaluation import metrics
@@ -170,7 +171,14 @@ PIXELS = Smaller(
 ADVERSARY = adversarial_phase(QUICK, photographs=(LIGHT_BLUR,))
 
 EXPERIMENT = Experiment(
-    {"hkust": PAPER}, {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY}
+    {"hkust": PAPER}, {
+        "quick": QUICK,
+        "cpu_hour": CPU_HOUR,
+        "pixels": PIXELS,
+        "adversary": ADVERSARY,
+        "large_pixels": large(PIXELS),
+        "large_adversary": large(ADVERSARY),
+    }
 )
 
 if __name__ == "__main__":

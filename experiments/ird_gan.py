@@ -17,13 +17,12 @@ from gandeblur.evaluation import metrics
 
 # Section 3 takes DeblurGAN's critic and losses, and blurs photographs as it does.
 from gandeblur.experiments.deblurgan import (
-    ADVERSARY,
     BLUR,
     CRITIC,
     GAP,
+    LONG,
     PENALTY,
     PERCEPTUAL,
-    PIXELS,
     QUICK,
     WASSERSTEIN,
 )
@@ -107,7 +106,7 @@ CPU_HOUR = Smaller(
     departures=QUICK.departures[:1],
 )
 
-EXPERIMENT = Experiment(VARIANTS, {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY})
+EXPERIMENT = Experiment(VARIANTS, {"quick": QUICK, "cpu_hour": CPU_HOUR, **LONG})
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main

@@ -259,6 +259,21 @@ def adversarial_phase(quick: Smaller, **changes: Any) -> Smaller:
     )
 
 
+def large(smaller: Smaller, **changes: Any) -> Smaller:
+    """A schedule for an accelerator: larger crops and batches, without dropout; `--minutes` gives it its time.
+
+    Args:
+        smaller: the schedule.
+        changes: further differences from the paper's.
+    """
+    sizes = {"crop_px": 256, "batch_size": 8, "steps_per_epoch": 200}
+    return dataclasses.replace(
+        smaller,
+        description=f"{smaller.description}; large crops and batches, for an accelerator",
+        changes={**smaller.changes, **sizes, **changes},
+    )
+
+
 @dataclass(frozen=True)
 class Experiment:
     """What a script runs: the first variant and the schedule `quick` unless told otherwise."""

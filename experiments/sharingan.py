@@ -58,8 +58,7 @@ EXPERIMENT = Experiment(
     {
         "quick": deblurgan.QUICK,
         "cpu_hour": CPU_HOUR,
-        "pixels": deblurgan.PIXELS,
-        "adversary": deblurgan.ADVERSARY,
+        **deblurgan.LONG,
     },
 )
 

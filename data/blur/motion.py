@@ -1,9 +1,10 @@
-"""Motion blur as a degradation: draw many kernels at once, then apply one to each image.
+"""Motion blur as a degradation: draw many kernels at once, then apply one, or two, to each image.
 
 kernels = step.draw(seed, 256)  # [256, k, k]: far cheaper than one by one
 blurred = step(image, kernels[0])
 """
 
+import math
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -60,3 +61,67 @@ class MotionBlur:
         if self.gamma == 1.0:
             return blur(image, None, kernel=kernel)
         return blur(image**self.gamma, None, kernel=kernel) ** (1 / self.gamma)
+
+
+@dataclass(frozen=True)
+class TwoMotions:
+    """Two camera motions in one image, one on each side of a random line, with a passage between them.
+
+    A camera that turns, or is nearer to one thing than to another, moves its image more at one place than at another;
+    what moves itself has a blur of its own. Efficient filter flow (Hirsch et al., CVPR 2010) blends the results of
+    several kernels; here they are two:
+
+        blurred = (w (kernel_1 * sharp^gamma) + (1 - w) (kernel_2 * sharp^gamma))^(1 / gamma)
+
+    w goes from 0 to 1 across the line: within 2 pixels, as at the edge of a thing, up to as slowly as over the whole
+    image. The line's distance from the image's middle is at most half the shorter side.
+
+    Attributes:
+        motion: how each of the two is drawn.
+    """
+
+    motion: MotionBlur
+
+    def __str__(self) -> str:
+        return f"two motions on the sides of a random line: {self.motion}"
+
+    def draw(self, seed: tf.Tensor, count: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Kernels, float32 `[count, 2, k, k]`, and of each line three uniform numbers, float32 `[count, 3]`."""
+        kernels_seed, line_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+        kernels = self.motion.draw(kernels_seed, 2 * count)
+        line = tf.random.stateless_uniform([count, 3], line_seed)
+        return tf.reshape(kernels, [count, 2, *kernels.shape[1:]]), line
+
+    def __call__(self, image: tf.Tensor, drawn: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        """Blurs an image.
+
+        Args:
+            image: float32 `[H, W, 3]` in [0, 1].
+            drawn: one row of `draw`: kernels `[2, k, k]`, line `[3]`.
+
+        Returns:
+            float32 `[H, W, 3]` in [0, 1].
+        """
+        kernels, line = drawn
+        gamma = self.motion.gamma
+        light = image**gamma
+        weight = passage(line, tf.shape(image)[0], tf.shape(image)[1])
+        blurred = weight * blur(light, None, kernel=kernels[0]) + (1 - weight) * blur(light, None, kernel=kernels[1])
+        return blurred ** (1 / gamma)
+
+
+def passage(line: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
+    """The weight w of `TwoMotions`, float32 `[height, width, 1]`: a logistic function of the distance from the line.
+
+    Args:
+        line: float32 `[3]` in [0, 1): direction, distance from the middle, width of the passage.
+        height, width: of the image.
+    """
+    height, width = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
+    side = tf.minimum(height, width)
+    angle, offset = 2 * math.pi * line[0], (line[1] - 0.5) * side
+    passage_px = 2.0 * (side / 2) ** line[2]  # log-uniform from 2 pixels to the shorter side
+    y = tf.range(height)[:, tf.newaxis] - (height - 1) / 2
+    x = tf.range(width)[tf.newaxis] - (width - 1) / 2
+    distance = y * tf.sin(angle) + x * tf.cos(angle) - offset
+    return tf.sigmoid(4 * distance / passage_px)[..., tf.newaxis]

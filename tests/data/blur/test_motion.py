@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy import ndimage
 from skimage import data as pictures
 
-from gandeblur.data.blur.motion import MotionBlur
+from gandeblur.data.blur.motion import MotionBlur, TwoMotions, passage
 from gandeblur.data.blur.trajectories import PAPER, SCRIPT
 
 SEED = tf.constant([3, 9])
@@ -75,3 +75,31 @@ def test_the_size_of_the_image_may_be_unknown():
     function = tf.function(lambda image: step(image, kernel), input_signature=[tf.TensorSpec([None, None, 3])])
     for height, width in ((20, 90), (64, 33)):
         np.testing.assert_allclose(function(CAT[:height, :width]), step(CAT[:height, :width], kernel), atol=1e-6)
+
+
+def test_far_from_the_line_each_of_two_motions_blurs_its_own_side():
+    motion = MotionBlur(SCRIPT, gamma=2.2)
+    kernels, line = TwoMotions(motion).draw(SEED, 3)
+    assert kernels.shape[:2] == (3, 2) and line.shape == (3, 3)
+    right = tf.constant([0.0, 0.5, 0.0])  # along x, through the middle, 2 pixels wide
+    blurred = TwoMotions(motion)(CAT, (kernels[0], right))
+    one, other = (motion(CAT, kernel) for kernel in kernels[0])
+    np.testing.assert_allclose(blurred[:, 90:], one[:, 90:], atol=1e-5)
+    np.testing.assert_allclose(blurred[:, :70], other[:, :70], atol=1e-5)
+    assert np.abs(one - other).max() > 0.05
+
+
+def test_two_equal_motions_are_one():
+    motion = MotionBlur(SCRIPT, gamma=2.2)
+    kernel = motion.draw(SEED, 1)[0]
+    for line in tf.random.stateless_uniform([4, 3], SEED):
+        blurred = TwoMotions(motion)(CAT, (tf.stack([kernel, kernel]), line))
+        np.testing.assert_allclose(blurred, motion(CAT, kernel), atol=1e-5)
+
+
+def test_the_passage_is_a_logistic_function_of_the_distance_from_the_line():
+    for width, passage_px in ((0.0, 2.0), (0.5, 2 * 4.0), (1.0, 32.0)):  # 2 (32 / 2)^width
+        weight = passage(tf.constant([0.25, 0.75, width]), 32, 48)[..., 0].numpy()  # along y, 8 below the middle
+        y = np.arange(32) - 15.5
+        np.testing.assert_allclose(weight[:, 0], 1 / (1 + np.exp(-4 * (y - 8) / passage_px)), atol=1e-5)
+        np.testing.assert_allclose(np.ptp(weight, axis=1), 0, atol=1e-4)
