@@ -176,8 +176,9 @@ EXPERIMENT = Experiment(
         "cpu_hour": CPU_HOUR,
         "pixels": PIXELS,
         "adversary": ADVERSARY,
-        "large_pixels": large(PIXELS),
-        "large_adversary": large(ADVERSARY),
+        # Of eight crops, moving averages are those that the training saw; one image's own are not.
+        "large_pixels": large(PIXELS, own_statistics=False),
+        "large_adversary": large(ADVERSARY, own_statistics=False),
     }
 )
 
