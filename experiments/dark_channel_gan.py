@@ -170,7 +170,7 @@ PIXELS = dataclasses.replace(
     },
     adversary=False,
 )
-ADVERSARY = adversarial_phase(QUICK, photographs=PIXELS.changes["photographs"])
+ADVERSARY = adversarial_phase(QUICK, photographs=PIXELS.changes["photographs"], dropout=0.0)
 
 EXPERIMENT = Experiment(
     {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},
@@ -180,7 +180,7 @@ EXPERIMENT = Experiment(
         "pixels": PIXELS,
         "adversary": ADVERSARY,
         "large_pixels": large(PIXELS, steps_per_epoch=500),
-        "large_adversary": large(ADVERSARY, dropout=0.0, steps_per_epoch=500),
+        "large_adversary": large(ADVERSARY, steps_per_epoch=500),
     },
 )
 

@@ -146,12 +146,12 @@ PIXELS = Smaller(
     adversary=False,
     departures=QUICK.departures[:1],
 )
-ADVERSARY = adversarial_phase(QUICK, photographs=(LIGHT_BLUR, SHRINK))
+ADVERSARY = adversarial_phase(QUICK, photographs=(LIGHT_BLUR, SHRINK), dropout=0.0)
 LONG = {
     "pixels": PIXELS,
     "adversary": ADVERSARY,
     "large_pixels": large(PIXELS),
-    "large_adversary": large(ADVERSARY, dropout=0.0),
+    "large_adversary": large(ADVERSARY),
 }
 
 EXPERIMENT = Experiment({"deblurgan": PAPER}, {"quick": QUICK, **LONG})

@@ -260,7 +260,7 @@ def adversarial_phase(quick: Smaller, **changes: Any) -> Smaller:
 
 
 def large(smaller: Smaller, **changes: Any) -> Smaller:
-    """A schedule for an accelerator: larger crops and batches, without dropout; `--minutes` gives it its time.
+    """A schedule for an accelerator: larger crops and batches; `--minutes` gives it its time.
 
     Args:
         smaller: the schedule.
