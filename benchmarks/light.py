@@ -1,33 +1,38 @@
-"""What a network learns from photographs blurred in light, and from the same blurred in stored values.
+"""What a network learns from photographs blurred in stored values, in light, and in light along two paths.
 
-    python benchmarks/light.py --data=PHOTOGRAPHS,... --test=PAIRS,... --steps=120
+    python benchmarks/light.py --data=PHOTOGRAPHS,... --test=PAIRS,... --start=WEIGHTS --steps=120
 
-IRD-GAN's generator goes on from `--start` by its pixel losses, for each gamma on the same crops, blurred along the same
-paths. Prints the PSNR (dB, 8-bit RGB, mean over a test set's images) of blurred and restored images, and by how many of
+IRD-GAN's generator goes on from `--start` by its pixel losses, each time on the same crops. Prints the PSNR (dB, 8-bit RGB, mean over a test set's images) of blurred and restored images, and by how many of
 255 grey levels they are brighter than the sharp ones.
 """
 
 import argparse
 import dataclasses
 
+import keras
 import numpy as np
 
 from gandeblur.experiments.paper import Experiment
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import ird_gan, sources, train
+from gandeblur.experiments.deblurgan import LIGHT_BLUR, PIXELS
 from gandeblur.experiments.evaluate import pairs
 from gandeblur.experiments.settings import choose
 from gandeblur.inference.restore import Deblurrer
 
+BLURS = {
+    "stored": dataclasses.replace(LIGHT_BLUR.motion, gamma=1.0),
+    "light": LIGHT_BLUR.motion,
+    "two in light": LIGHT_BLUR,
+}
 
-def settings_of(gamma, options):
-    blur, *others = ird_gan.PIXELS.changes["photographs"]
-    photographs = (dataclasses.replace(blur, gamma=gamma), *others)
-    changes = {"photographs": photographs, "learning_rate": options.rate, "epochs": 1, "steps_per_epoch": options.steps}
-    smaller = dataclasses.replace(ird_gan.PIXELS, changes={**ird_gan.PIXELS.changes, **changes})
+
+def settings_of(blur, options):
+    changes = {"photographs": (blur,), "learning_rate": options.rate, "epochs": 1, "steps_per_epoch": options.steps}
+    smaller = dataclasses.replace(PIXELS, changes={**PIXELS.changes, **changes})
     experiment = Experiment({"ird": ird_gan.PAPER}, {"quick": smaller})
     data = {"train_data": options.data, "test_data": options.test, "start": options.start}
-    return choose(experiment, seed=options.seed, workdir="unused", **data)
+    return choose(experiment, seed=options.seed, precision=options.precision, workdir="unused", **data)
 
 
 def trained(settings):
@@ -59,13 +64,15 @@ def main():
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     options = parser.parse_args()
+    keras.config.set_dtype_policy("mixed_bfloat16" if options.precision == "bfloat16" else "float32")
     print(f"{'':12} {'test':28}  blurred brighter restored brighter")
-    for gamma in (1.0, 2.2):
-        settings = settings_of(gamma, options)
-        if gamma == 1.0:
-            score("start", train.build(settings).generator, settings)
-        score(f"gamma {gamma:g}", trained(settings), settings)
+    start = settings_of(LIGHT_BLUR, options)
+    score("start", train.build(start).generator, start)
+    for name, blur in BLURS.items():
+        settings = settings_of(blur, options)
+        score(name, trained(settings), settings)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
 
 def rows(results: Mapping) -> list[list[str]]:
     """The table: a head, and a row for the input, for each baseline and for each network."""
-    head = ["method", "parameters", "training, minutes", "s / megapixel"]
+    head = ["method", "parameters", "training, crops", "s / megapixel"]
     for name in results["sets"]:
         head += [f"{name}: PSNR dB / SSIM", "gain, dB", "2 px grid, dB"]
         head += ["F1 of detections"] * (name in results["detection"])
@@ -101,9 +101,9 @@ def rows(results: Mapping) -> list[list[str]]:
         row = [method, "", "", ""]
         if method in results["networks"]:
             network = results["networks"][method]
-            seconds = sum(phase["seconds"] for phase in network["phases"])
+            crops = sum(phase["images"] for phase in network["phases"])
             speed = network["seconds_per_megapixel"]
-            row[1:] = [f"{network['parameters'] / 1e6:.2f} M", f"{seconds / 60:.0f}", f"{speed:.1f}" if speed else "-"]
+            row[1:] = [f"{network['parameters'] / 1e6:.2f} M", f"{crops:,}", f"{speed:.1f}" if speed else "-"]
         for name, scored in results["sets"].items():
             own, blurred = scored["methods"][method], scored["methods"]["input"]
             psnr, gain = own["psnr_db"]["mean"], own["psnr_db"]["mean"] - blurred["psnr_db"]["mean"]

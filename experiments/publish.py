@@ -1,4 +1,7 @@
-"""Makes of a finished run two small files to pass on: the generator's weights, and a card that says what they are."""
+"""Makes of a finished run two small files to pass on: the generator's weights, and a card that says what they are.
+
+Of such files, by the same command, smaller ones.
+"""
 
 import contextlib
 import json
@@ -19,12 +22,12 @@ def publish(run: Path, target: Path, bits: int) -> None:
     crops and commit.
 
     Args:
-        run: folder of a run.
+        run: folder of a run, or a published `NAME.npz` of more bits.
         target: `NAME.npz`, which must not exist, nor `NAME.json`.
         bits: 8 or 16, per number of a kernel.
 
     Raises:
-        InputError: there is no trained run, or a target exists.
+        InputError: there is no trained run, a target exists, or the published weights have no more bits.
     """
     card_path = target.with_suffix(".json")
     if target.suffix != ".npz":
@@ -34,7 +37,10 @@ def publish(run: Path, target: Path, bits: int) -> None:
             raise InputError(f"{path}: would be overwritten; delete it, or choose another name")
     network = opening.deblurrer(run)
     card = network.description
-    card["weights"] = {"bits": bits, "phases": phases(run)}
+    published = card.get("weights", {}).get("bits")
+    if published and published <= bits:
+        raise InputError(f"{run}: has {published} bits per number; {bits} would add nothing")
+    card["weights"] = {"bits": bits, "phases": card["weights"]["phases"] if published else phases(run)}
     card["data"]["train"] = card["weights"]["phases"][-1]["data"]
     card["settings"] = {name: card["settings"][name] for name in ("variant", "preset", "precision", "seed")}
     if "skipped" in card:

@@ -206,3 +206,12 @@ def test_a_published_network_opens_by_its_name_and_tells_what_it_is(trained, tmp
     assert "mine.npz: would be overwritten" in capsys.readouterr().err
     with pytest.raises(gandeblur.InputError, match="yours: no such file or folder; .*, or one of mine"):
         gandeblur.load("yours")
+
+    smaller = ["publish", str(tmp_path / "mine.npz"), str(tmp_path / "smaller.npz")]
+    assert cli.main(smaller) == 0
+    told = gandeblur.load("smaller").description["weights"]
+    assert told["bits"] == 8 and told["phases"] == card["weights"]["phases"] and told["sha256"]
+    assert (tmp_path / "smaller.npz").stat().st_size < 0.7 * (tmp_path / "mine.npz").stat().st_size
+    assert cli.main(["publish", str(tmp_path / "smaller.npz"), str(tmp_path / "again.npz")]) == 2
+    assert "smaller.npz: has 8 bits per number; 8 would add nothing" in capsys.readouterr().err
+    assert not (tmp_path / "again.npz").exists()
