@@ -2,8 +2,9 @@
 
     python benchmarks/light.py --data=PHOTOGRAPHS,... --test=PAIRS,... --start=WEIGHTS --steps=120
 
-IRD-GAN's generator goes on from `--start` by its pixel losses, each time on the same crops. Prints the PSNR (dB, 8-bit RGB, mean over a test set's images) of blurred and restored images, and by how many of
-255 grey levels they are brighter than the sharp ones.
+IRD-GAN's generator goes on from `--start` by its pixel losses, each time on the same crops. Prints the PSNR (dB, 8-bit
+RGB, mean over a test set's images) of blurred and restored images, and by how many of 255 grey levels they are brighter
+than the sharp ones.
 """
 
 import argparse

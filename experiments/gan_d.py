@@ -24,8 +24,8 @@ from gandeblur.experiments.paper import (
     Smaller,
     Training,
     adversarial_phase,
-    large,
     changed,
+    large,
 )
 from gandeblur.data import degradations
 from gandeblur.evaluation import baselines, metrics

@@ -171,7 +171,8 @@ PIXELS = Smaller(
 ADVERSARY = adversarial_phase(QUICK, photographs=(LIGHT_BLUR,))
 
 EXPERIMENT = Experiment(
-    {"hkust": PAPER}, {
+    {"hkust": PAPER},
+    {
         "quick": QUICK,
         "cpu_hour": CPU_HOUR,
         "pixels": PIXELS,
@@ -179,7 +180,7 @@ EXPERIMENT = Experiment(
         # Of eight crops, moving averages are those that the training saw; one image's own are not.
         "large_pixels": large(PIXELS, own_statistics=False),
         "large_adversary": large(ADVERSARY, own_statistics=False),
-    }
+    },
 )
 
 if __name__ == "__main__":

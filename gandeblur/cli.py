@@ -96,7 +96,9 @@ def _parser():
     evaluate.add_argument("--beside", action="append", metavar="RUN", help="another run, scored beside this one")
 
     publish = command(_publish, "publish", "Write a trained run's generator to a small file, and its card beside it.")
-    publish.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run, or published weights of more bits")
+    publish.add_argument(
+        "run_folder", type=Path, metavar="RUN", help="folder of the run, or published weights of more bits"
+    )
     publish.add_argument("out", type=Path, metavar="NAME.npz", help="file to write; the card is NAME.json")
     publish.add_argument("--bits", type=int, choices=[8, 16], default=8, help="per number of a kernel (default: 8)")
 
