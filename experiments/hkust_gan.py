@@ -9,6 +9,7 @@ python experiments/hkust_gan.py --preset=paper --train_data=GOPRO --test_data=GO
                                                      the paper's schedule
 """
 
+import dataclasses
 from functools import partial
 
 from gandeblur.experiments.paper import (
@@ -129,6 +130,10 @@ PAPER = Paper(
     ),
 )
 
+OWN_STATISTICS = (
+    "batch normalisation takes the statistics of the image at hand at test time: moving averages over two crops a "
+    "step leave a tint"
+)
 QUICK = Smaller(
     "the embedded photographs, minutes on 2 CPU cores",
     {
@@ -149,8 +154,7 @@ QUICK = Smaller(
         "the discriminator's dense layer is smaller, as its images are",
         "tanh of the network plus artanh of 0.99 times the input takes the place of tanh of the network: the mean of "
         "tanh and input would have to learn to be the input first",
-        "batch normalisation takes the statistics of the image at hand at test time: moving averages over two crops a "
-        "step leave a tint",
+        OWN_STATISTICS,
         "the pixels lead, the adversary has some 5 % of the generator's gradient; no perceptual loss: VGG's features "
         "would need a download",
     ),
@@ -170,6 +174,13 @@ PIXELS = Smaller(
 )
 ADVERSARY = adversarial_phase(QUICK, photographs=(LIGHT_BLUR,))
 
+
+def _large(smaller):
+    """Of eight large crops a step, moving averages are what the training saw; one image's own statistics are not."""
+    others = tuple(reason for reason in smaller.departures if reason != OWN_STATISTICS)
+    return dataclasses.replace(large(smaller, own_statistics=False), departures=others)
+
+
 EXPERIMENT = Experiment(
     {"hkust": PAPER},
     {
@@ -177,9 +188,8 @@ EXPERIMENT = Experiment(
         "cpu_hour": CPU_HOUR,
         "pixels": PIXELS,
         "adversary": ADVERSARY,
-        # Of eight crops, moving averages are those that the training saw; one image's own are not.
-        "large_pixels": large(PIXELS, own_statistics=False),
-        "large_adversary": large(ADVERSARY, own_statistics=False),
+        "large_pixels": _large(PIXELS),
+        "large_adversary": _large(ADVERSARY),
     },
 )
 
