@@ -1,6 +1,7 @@
 """The flags of an experiment's script: they become `Settings`, and the stages run."""
 
 import sys
+from pathlib import Path
 
 from absl import app, flags, logging
 
@@ -56,7 +57,11 @@ _DEFINED = [
     flags.DEFINE_boolean(
         "skip_corrupt", False, "train on without the images that cannot be read, and count them; else one stops the run"
     ),
-    flags.DEFINE_string("weights", None, "generator weights (.weights.h5) to evaluate instead of training"),
+    flags.DEFINE_string(
+        "weights",
+        None,
+        "generator weights to evaluate instead of training; described ones bring preset and variant along",
+    ),
 ]
 
 
@@ -96,9 +101,27 @@ def run(experiment: Experiment, argv: list[str]) -> int:
 
 
 def read(experiment: Experiment) -> Settings:
-    """The settings that the parsed flags make."""
+    """The settings that the parsed flags make. Weights with a description bring their schedule and variant along."""
     names = [flag.name for flag in _DEFINED if flag.name != "stage"]
-    return choose(experiment, **{name: FLAGS[name].value for name in names})
+    given = {name: FLAGS[name].value for name in names}
+    if given["weights"] and not given["preset"]:
+        given |= _as_described(experiment, Path(given["weights"]), given["variant"])
+    return choose(experiment, **given)
+
+
+def _as_described(experiment, weights, variant):
+    """Schedule and variant of the training that made the weights, if a description beside them tells."""
+    from gandeblur.experiments import description
+
+    try:
+        told = description.read(weights)
+    except InputError:
+        return {}
+    made = told["settings"]
+    known = told["paper"]["experiment"] == experiment.paper.name and made["preset"] in experiment.presets
+    if not known or (variant or made["variant"]) != made["variant"]:
+        return {}
+    return {"preset": made["preset"], "variant": made["variant"]}
 
 
 def _listed(choices: dict[str, str]) -> str:

@@ -15,9 +15,11 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.errors import INTERRUPTED
 from gandeblur.experiments import script
 from gandeblur.training import checkpoint
+from gandeblur.weights import file
 
 
 def call(*arguments):
@@ -162,6 +164,22 @@ def test_weights_alone_are_evaluated(finished, tmp_path):
     assert ours["weights_sha256"] == theirs["weights_sha256"]
     assert ours["sets"] == theirs["sets"]
     assert ours["training"]["GAN-D"]["steps"] == 0 and ours["history"] == {}
+
+
+def test_described_weights_bring_their_schedule_along():
+    weights = f"--weights={file('hkust_gan')}"
+
+    def read(experiment, *flags_given):
+        with flagsaver.flagsaver():
+            flags.FLAGS.unparse_flags()
+            flags.FLAGS(["any", weights, *flags_given])
+            return script.read(experiment)
+
+    own = read(EXPERIMENTS["hkust_gan"])
+    assert own.preset == "large_pixels" and own.variant == "hkust"
+    assert not own.paper.generator.widths["own_statistics"]  # as they were trained
+    assert read(EXPERIMENTS["hkust_gan"], "--preset=quick").preset == "quick"
+    assert read(EXPERIMENTS["deblurgan"]).preset == "quick"  # they are of another paper
 
 
 def test_two_devices_train_the_same_network_and_resume(finished, tmp_path):
