@@ -1,7 +1,7 @@
 """How far a picture restored in tiles is from the same restored at once.
 
-    python benchmarks/tiles.py ird_gan_light --pairs=FOLDER
-    python benchmarks/tiles.py ird_gan_light --pairs=FOLDER --mosaic=3 --tile=640
+    python benchmarks/tiles.py ird_gan --pairs=FOLDER
+    python benchmarks/tiles.py ird_gan --pairs=FOLDER --mosaic=3 --tile=640
 
 Tiles share the statistics of a sample of the picture. Beside them stand tiles each of which is normalised by its own,
 as a crop is in training. `--mosaic=N` sets N x N files side by side, as one large picture that varies a lot. Means over

@@ -103,7 +103,8 @@ def rows(results: Mapping) -> list[list[str]]:
             network = results["networks"][method]
             crops = sum(phase["images"] for phase in network["phases"])
             speed = network["seconds_per_megapixel"]
-            row[1:] = [f"{network['parameters'] / 1e6:.2f} M", f"{crops:,}", f"{speed:.1f}" if speed else "-"]
+            parameters = f"{network['parameters'] / 1e6:.2f} M"
+            row[1:] = [parameters, f"{crops:,}" if crops else "-", f"{speed:.1f}" if speed else "-"]
         for name, scored in results["sets"].items():
             own, blurred = scored["methods"][method], scored["methods"]["input"]
             psnr, gain = own["psnr_db"]["mean"], own["psnr_db"]["mean"] - blurred["psnr_db"]["mean"]

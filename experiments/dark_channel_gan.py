@@ -26,7 +26,6 @@ from gandeblur.experiments.paper import (
     Smaller,
     Training,
     adversarial_phase,
-    large,
 )
 from gandeblur.data.degradations import SHRINK, gaussian_noise
 from gandeblur.evaluation import metrics
@@ -179,8 +178,6 @@ EXPERIMENT = Experiment(
         "cpu_hour": CPU_HOUR,
         "pixels": PIXELS,
         "adversary": ADVERSARY,
-        "large_pixels": large(PIXELS, steps_per_epoch=500),
-        "large_adversary": large(ADVERSARY, steps_per_epoch=500),
     },
 )
 

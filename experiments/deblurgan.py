@@ -126,7 +126,7 @@ QUICK = Smaller(
     ),
 )
 
-# Of the long trainings: all but straight paths of 4 to 34 pixels, two in each image, and means of light, as a camera
+# Of the long trainings: nearly straight paths of 4 to 34 pixels, two in each image, and means of light, as a camera
 # takes them, not of stored values. On REDS light was worth 0.7 dB, the second path 0.2 (docs/learning.md).
 LIGHT_BLUR = TwoMotions(
     MotionBlur(PRINTED, exposures=tuple(px / PRINTED.length_px for px in range(4, 35, 3)), gamma=2.2)
@@ -150,8 +150,8 @@ ADVERSARY = adversarial_phase(QUICK, photographs=(LIGHT_BLUR, SHRINK), dropout=0
 LONG = {
     "pixels": PIXELS,
     "adversary": ADVERSARY,
-    "large_pixels": large(PIXELS),
-    "large_adversary": large(ADVERSARY),
+    "large_pixels": large(PIXELS, crop_px=256, batch_size=8),
+    "large_adversary": large(ADVERSARY, crop_px=256, batch_size=8),
 }
 
 EXPERIMENT = Experiment({"deblurgan": PAPER}, {"quick": QUICK, **LONG})

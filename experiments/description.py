@@ -136,16 +136,31 @@ def load_generator(path: Path, network: keras.Model) -> dict:
     Raises:
         InputError: there are no weights, they do not fit, or they are not those that the description tells of.
     """
-    folder = path if path.is_dir() else path.parent
-    own = path in (folder, folder / WEIGHTS_FILE)
+    folder, own = _folder(path)
     if own and checkpoint.exists(folder / CHECKPOINT_FILE):
         return checkpoint.load_generator(folder, network)
-    file = _file(path)
-    # A run's description speaks of the run's own weights, not of another file in its folder.
-    told = read(path) if file and (own or file.name != RUN_FILE) else {}
+    told = of_weights(path)
     weights = folder / WEIGHTS_FILE if own else path
-    checkpoint.load_weights(weights, network, told.get("weights", {}).get("sha256"), file)
+    checkpoint.load_weights(weights, network, told.get("weights", {}).get("sha256"), _file(path))
     return {"epoch": 0, "history": {}}
+
+
+def of_weights(path: Path) -> dict:
+    """The description of the weights of a run folder or in a file; {} if they have none.
+
+    A run's description speaks of the run's own weights, not of another file in its folder.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    file = _file(path)
+    return read(path) if file and (_folder(path)[1] or file.name != RUN_FILE) else {}
+
+
+def _folder(path: Path) -> tuple[Path, bool]:
+    """The folder of weights, and whether they are those of a run in it."""
+    folder = path if path.is_dir() else path.parent
+    return folder, path in (folder, folder / WEIGHTS_FILE)
 
 
 def _file(path: Path) -> Path | None:

@@ -99,7 +99,10 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
     generator = paper.generator.build(paper.data.crop_px)
     meta = description.load_generator(settings.weights_path, generator)
     if settings.weights:
-        told, meta = description.describe(settings), {"epoch": 0, "history": {}}  # no training of this run's
+        meta = {"epoch": 0, "history": {}}  # no training of this run's
+        told = description.of_weights(settings.weights_path)
+        if told.get("paper", {}).get("experiment") != paper.name:
+            told = description.describe(settings)
     else:
         told = description.read(settings.workdir)
         finished_epochs(settings)  # of another run: an error

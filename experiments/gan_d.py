@@ -5,7 +5,7 @@ python experiments/gan_d.py --stage=audit            layers and parameters again
 python experiments/gan_d.py --preset=cpu_hour --train_data=FOLDER --benchmarks=FOLDER
                                                      an hour on 2 CPU cores, Set5 / Set14 / BSD100
 python experiments/gan_d.py --preset=pixels --minutes=N --train_data=FOLDER --benchmarks=FOLDER
-                                                     the first of two phases, by the clock: what weights/gan_d has
+                                                     the first of two phases, by the clock (docs/gan_d.md)
 python experiments/gan_d.py --preset=paper --train_data=FOLDER --benchmarks=FOLDER
                                                      the paper's schedule, days on a GPU
 """
@@ -182,8 +182,8 @@ EXPERIMENT = Experiment(
         "cpu_hour": CPU_HOUR,
         "pixels": PIXELS,
         "adversary": ADVERSARY,
-        "large_pixels": large(PIXELS, crop_px=128, batch_size=16),
-        "large_adversary": large(ADVERSARY, crop_px=128, batch_size=16),
+        "large_pixels": large(PIXELS, batch_size=16),
+        "large_adversary": large(ADVERSARY, batch_size=16),
     },
 )
 

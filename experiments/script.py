@@ -70,7 +70,7 @@ def main(experiment: Experiment) -> None:
     for flag in _DEFINED:
         FLAGS.register_key_flag_for_module(sys.argv[0], FLAGS[flag.name])
     choices = {name: preset.description for name, preset in experiment.presets.items()}
-    FLAGS["preset"].help = f"{QUICK} if left out: {_listed(choices)}"
+    FLAGS["preset"].help = f"{QUICK} if left out, or that of described --weights: {_listed(choices)}"
     choices = {name: paper.description for name, paper in experiment.variants.items()}
     choices[ALL_VARIANTS] = "trains every variant and scores them side by side"
     FLAGS["variant"].help = f"the first if left out: {_listed(choices)}"
@@ -101,27 +101,35 @@ def run(experiment: Experiment, argv: list[str]) -> int:
 
 
 def read(experiment: Experiment) -> Settings:
-    """The settings that the parsed flags make. Weights with a description bring their schedule and variant along."""
+    """The settings that the parsed flags make. Described weights bring the schedule and variant that are not given.
+
+    Raises:
+        InputError: see `choose`; or the description tells of another network than the schedule of this version.
+    """
     names = [flag.name for flag in _DEFINED if flag.name != "stage"]
     given = {name: FLAGS[name].value for name in names}
-    if given["weights"] and not given["preset"]:
-        given |= _as_described(experiment, Path(given["weights"]), given["variant"])
-    return choose(experiment, **given)
+    told = _told(experiment, given["weights"])
+    brought = {name: told["settings"][name] for name in ("preset", "variant") if told and not given[name]}
+    settings = choose(experiment, **given | brought)
+    if "preset" in brought:
+        from gandeblur.experiments import description
+
+        built = description.describe(settings)["generator"]
+        differs = description.difference(told["generator"], built)
+        if differs:
+            raise InputError(f"{settings.weights}: tells of {differs}; name the --preset and --variant that fit")
+    return settings
 
 
-def _as_described(experiment, weights, variant):
-    """Schedule and variant of the training that made the weights, if a description beside them tells."""
+def _told(experiment, weights):
+    """The description of weights, if they have one and it tells of a schedule of this experiment."""
+    if not weights or not Path(weights).exists():
+        return {}
     from gandeblur.experiments import description
 
-    try:
-        told = description.read(weights)
-    except InputError:
-        return {}
-    made = told["settings"]
-    known = told["paper"]["experiment"] == experiment.paper.name and made["preset"] in experiment.presets
-    if not known or (variant or made["variant"]) != made["variant"]:
-        return {}
-    return {"preset": made["preset"], "variant": made["variant"]}
+    told = description.of_weights(Path(weights))
+    known = told and told["paper"]["experiment"] == experiment.paper.name
+    return told if known and told["settings"]["preset"] in experiment.presets else {}
 
 
 def _listed(choices: dict[str, str]) -> str:

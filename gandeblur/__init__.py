@@ -44,7 +44,7 @@ if not (Path(__file__).parent / "models").is_dir():
 
         @staticmethod
         def find_spec(name, path=None, target=None):
-            folders = ("models", "losses", "data", "training", "evaluation", "inference", "experiments")
+            folders = ("models", "losses", "data", "training", "evaluation", "inference", "experiments", "weights")
             if name in [f"{__name__}.{folder}" for folder in folders]:
                 return PathFinder.find_spec(name, [str(Path(__file__).resolve().parent.parent)])
             return None

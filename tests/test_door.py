@@ -207,8 +207,11 @@ def test_a_published_network_opens_by_its_name_and_tells_what_it_is(trained, tmp
     with pytest.raises(gandeblur.InputError, match="yours: no such file or folder; .*, or one of mine"):
         gandeblur.load("yours")
 
+    told = json.loads((tmp_path / "mine.json").read_text())
+    (tmp_path / "mine.json").write_text(json.dumps(told | {"skipped": 2}))
     smaller = ["publish", str(tmp_path / "mine.npz"), str(tmp_path / "smaller.npz")]
     assert cli.main(smaller) == 0
+    assert gandeblur.load("smaller").description["skipped"] == 2
     told = gandeblur.load("smaller").description["weights"]
     assert told["bits"] == 8 and told["phases"] == card["weights"]["phases"] and told["sha256"]
     assert (tmp_path / "smaller.npz").stat().st_size < 0.7 * (tmp_path / "mine.npz").stat().st_size

@@ -1,7 +1,7 @@
-"""Motion blur as a degradation: draw many kernels at once, then apply one, or two, to each image.
+"""Motion blur as a degradation: draw many kernels at once, then apply one (or two, `TwoMotions`) to each image.
 
-kernels = step.draw(seed, 256)  # [256, k, k]: far cheaper than one by one
-blurred = step(image, kernels[0])
+kernels = MotionBlur(SCRIPT).draw(seed, 256)  # [256, k, k]: far cheaper than one by one
+blurred = MotionBlur(SCRIPT)(image, kernels[0])
 """
 
 import math
@@ -65,7 +65,7 @@ class MotionBlur:
 
 @dataclass(frozen=True)
 class TwoMotions:
-    """Two camera motions in one image, one on each side of a random line, with a passage between them.
+    """Two motions in one image, one on each side of a random line, with a passage between them.
 
     A camera that turns, or is nearer to one thing than to another, moves its image more at one place than at another;
     what moves itself has a blur of its own. Efficient filter flow (Hirsch et al., CVPR 2010) blends the results of
@@ -73,8 +73,8 @@ class TwoMotions:
 
         blurred = (w (kernel_1 * sharp^gamma) + (1 - w) (kernel_2 * sharp^gamma))^(1 / gamma)
 
-    w goes from 0 to 1 across the line: within 2 pixels, as at the edge of a thing, up to as slowly as over the whole
-    image. The line's distance from the image's middle is at most half the shorter side.
+    w rises from 0.12 to 0.88 across the line: within 2 pixels, as at the edge of a thing, up to within the image's
+    shorter side. The line's distance from the image's middle is at most half the shorter side.
 
     Attributes:
         motion: how each of the two is drawn.

@@ -8,6 +8,8 @@ import tensorflow as tf
 from PIL import Image
 
 from gandeblur.data import datasets, pipeline
+from gandeblur.data.blur.motion import MotionBlur, TwoMotions
+from gandeblur.data.blur.trajectories import PAPER
 from gandeblur.data.datasets import ImageSet, Pair, PairSet
 from gandeblur.data.datasets.packed import open_packed, pack
 from gandeblur.data.degradations import SHRINK, blur, degrade, disk_kernel, draw, gaussian_noise, jpeg, shrink
@@ -356,6 +358,17 @@ def test_what_is_drawn_in_blocks_belongs_to_the_sample(tmp_path, monkeypatch):
     seed = tf.constant([5, 6], tf.int64)
     alone = degrade(tf.zeros([4, 4, 3]), (Offset(),), seed)
     np.testing.assert_array_equal(alone[0, 0, 0], draw((Offset(),), seed[None])[0][0])
+
+
+def test_two_motions_belong_to_the_sample_on_any_replica(images, monkeypatch):
+    """What they draw for an image is a tuple: kernels and a line."""
+    monkeypatch.setattr(pipeline, "_BLOCK", 6)
+    steps = (TwoMotions(MotionBlur(PAPER, (0.2,), gamma=2.2)),)
+    whole = collect(stream(images, steps, total_steps=4))[0]
+    assert np.isfinite(whole).all() and len({image.tobytes() for image in whole}) == len(whole)
+    np.testing.assert_allclose(collect(stream(images, steps, start_step=1, total_steps=4))[0], whole[4:], atol=1e-6)
+    halves = collect(stream(images, steps, share=pipeline.Share(2, range(2)), total_steps=4))[0]
+    np.testing.assert_allclose(halves, whole, atol=1e-6)
 
 
 @pytest.mark.parametrize("downsample", [1, 2])

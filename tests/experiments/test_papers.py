@@ -197,18 +197,44 @@ def test_a_change_of_what_is_not_there_is_refused():
         changed(gan_d.PAPER, depth=3)
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_the_first_phase_has_no_adversary_and_its_weights_fit_the_second(name):
+PHASES = [
+    (name, size)
+    for name, experiment in EXPERIMENTS.items()
+    for size in ("", "large_")
+    if f"{size}pixels" in experiment.presets
+]
+
+
+@pytest.mark.parametrize(("name", "size"), PHASES)
+def test_the_first_phase_has_no_adversary_and_its_weights_fit_the_second(name, size):
     from gandeblur.experiments.settings import choose
 
-    first, second = (choose(EXPERIMENTS[name], preset=preset) for preset in ("pixels", "quick"))
+    first, second = (choose(EXPERIMENTS[name], preset=size + phase) for phase in ("pixels", "adversary"))
     assert first.paper.discriminator is None and not first.paper.discriminator_terms
     assert not any(isinstance(term.loss, of_restored_logits) for term in first.paper.generator_terms)
     assert "no adversary: the generator's other losses train it alone" in first.departures
     assert not any(line.startswith("discriminator") for line in first.departures)
-    # Dropout apart, the networks are the same.
-    widths = [{**one.paper.generator.widths, "dropout": None} for one in (first, second)]
-    assert widths[0] == widths[1]
+    assert first.paper.generator.widths == second.paper.generator.widths
+    assert first.paper.data == second.paper.data
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_every_schedule_has_crops_that_its_generator_takes(name, variant):
+    experiment = EXPERIMENTS[name]
+    for preset in experiment.presets.values():
+        paper = preset.of(experiment.variants[variant])
+        size = paper.data.crop_px
+        assert size % paper.generator.size_multiple == 0
+        if variant == "odcnn":  # valid padding: 120 + 15 pixels are lost, 7 of them come back
+            assert size == 184
+
+
+def test_departures_say_nothing_that_the_numbers_contradict():
+    """HKUST's large crops are normalised, and seen by its discriminator, as in the paper."""
+    presets = EXPERIMENTS["hkust_gan"].presets
+    for name in ("large_pixels", "large_adversary"):
+        assert not {hkust_gan.OWN_STATISTICS, hkust_gan.SMALL_IMAGES} & set(presets[name].departures)
+    assert {hkust_gan.OWN_STATISTICS, hkust_gan.SMALL_IMAGES} <= set(presets["adversary"].departures)
 
 
 def test_minutes_take_the_place_of_epochs():

@@ -16,7 +16,7 @@ from absl.testing import flagsaver
 from PIL import Image
 
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.errors import INTERRUPTED
+from gandeblur.errors import INTERRUPTED, InputError
 from gandeblur.experiments import script
 from gandeblur.training import checkpoint
 from gandeblur.weights import file
@@ -166,10 +166,10 @@ def test_weights_alone_are_evaluated(finished, tmp_path):
     assert ours["training"]["GAN-D"]["steps"] == 0 and ours["history"] == {}
 
 
-def test_described_weights_bring_their_schedule_along():
+def test_described_weights_bring_their_schedule_along(tmp_path):
     weights = f"--weights={file('hkust_gan')}"
 
-    def read(experiment, *flags_given):
+    def read(experiment, *flags_given, weights=weights):
         with flagsaver.flagsaver():
             flags.FLAGS.unparse_flags()
             flags.FLAGS(["any", weights, *flags_given])
@@ -180,6 +180,23 @@ def test_described_weights_bring_their_schedule_along():
     assert not own.paper.generator.widths["own_statistics"]  # as they were trained
     assert read(EXPERIMENTS["hkust_gan"], "--preset=quick").preset == "quick"
     assert read(EXPERIMENTS["deblurgan"]).preset == "quick"  # they are of another paper
+
+    gan_d = f"--weights={file('gan_d')}"
+    assert read(EXPERIMENTS["gan_d"], "--variant=eq3", weights=gan_d).preset == "large_pixels"  # the same network
+    with pytest.raises(InputError, match="gan_d.npz: tells of .*; name the --preset and --variant that fit"):
+        read(EXPERIMENTS["gan_d"], "--variant=odcnn", weights=gan_d)
+    with pytest.raises(InputError, match="belongs to one variant"):
+        read(EXPERIMENTS["gan_d"], "--variant=all", weights=gan_d)
+
+    told = json.loads(file("hkust_gan").with_suffix(".json").read_text())
+    foreign = tmp_path / "other.npz"  # a run's description is not that of another file in its folder
+    shutil.copy(file("hkust_gan"), foreign)
+    (tmp_path / "run.json").write_text(json.dumps(told))
+    assert read(EXPERIMENTS["hkust_gan"], weights=f"--weights={foreign}").preset == "quick"
+    told["generator"]["widths"]["own_statistics"] = True
+    (tmp_path / "other.json").write_text(json.dumps(told))
+    with pytest.raises(InputError, match="other.npz: tells of widths.own_statistics=True, not False"):
+        read(EXPERIMENTS["hkust_gan"], weights=f"--weights={foreign}")
 
 
 def test_two_devices_train_the_same_network_and_resume(finished, tmp_path):

@@ -89,6 +89,15 @@ def test_far_from_the_line_each_of_two_motions_blurs_its_own_side():
     assert np.abs(one - other).max() > 0.05
 
 
+def test_two_motions_are_drawn_anew_for_each_image_and_again_from_the_seed():
+    step = TwoMotions(MotionBlur(PAPER))
+    kernels, line = step.draw(SEED, 3)
+    assert len({kernel.tobytes() for kernel in kernels.numpy().reshape(6, -1)}) == 6
+    assert len(set(line.numpy().reshape(-1))) == 9
+    for once, again in zip((kernels, line), step.draw(SEED, 3), strict=True):
+        np.testing.assert_array_equal(once, again)
+
+
 def test_two_equal_motions_are_one():
     motion = MotionBlur(SCRIPT, gamma=2.2)
     kernel = motion.draw(SEED, 1)[0]
