@@ -48,7 +48,7 @@ def test_one_table_of_all_networks(parsed, tmp_path, capfd):
 
     head, blurred, *restored = compare.rows(results)
     assert [row[0] for row in (blurred, *restored)] == results["methods"] and len({len(row) for row in restored}) == 1
-    assert [row[head.index("training, crops")] for row in restored[-2:]] == ["12", "12"]
+    assert [row[head.index("training, crops")] for row in restored[-2:]] == ["6", "6"]
     gain = head.index("gain, dB")
     means = [scored["methods"][name]["psnr_db"]["mean"] for name in ("input", "b")]
     assert blurred[gain] == "" and float(restored[-1][gain]) == pytest.approx(np.diff(means)[0], abs=0.006)
