@@ -1,0 +1,69 @@
+"""Makes the pictures of README.md and docs/ that show what the networks in weights/ restore.
+
+    python docs/pictures.py
+
+GAN-D's are the embedded test photographs, degraded as its paper's test images. The cat moved in two ways is blurred as
+the photographs of the long trainings, and cut out at full size.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import gandeblur
+from gandeblur.experiments.paper import Condition
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.data.datasets import sample
+from gandeblur.data.pipeline import Source
+from gandeblur.experiments import sources
+from gandeblur.experiments.deblurgan import LIGHT_BLUR
+from gandeblur.experiments.evaluate import pairs
+from gandeblur.experiments.settings import choose
+
+FOLDER = Path(__file__).resolve().parent / "images"
+GAP_PX = 4
+CAT = (slice(40, 296), slice(95, 351))  # rows and columns
+MOVED = {"hkust": "hkust_gan", "sharingan": "sharingan"}  # name of the picture -> network
+
+
+def save(name: str, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).save(FOLDER / f"{name}.png", optimize=True)
+
+
+def gan_d() -> None:
+    """The cat at its size, and all three photographs in rows: degraded, restored, truth, twice as large."""
+    settings, restore = choose(EXPERIMENTS["gan_d"]), gandeblur.load("gan_d").restore
+    ((_, condition, source),) = sources.scored(settings, sources.test_images(settings))
+    rows = []
+    for name, degraded, sharp in pairs(source, condition):
+        shown = {"input": degraded, "gan-d": restore(degraded), "sharp": sharp}
+        if name == "chelsea":
+            for method, pixels in shown.items():
+                save(f"chelsea_{method}", pixels)
+        large = [np.kron(pixels, np.ones((2, 2, 1), np.uint8)) for pixels in shown.values()]
+        rows.append(_joined(large, axis=1))
+    save("gan_d_restored", _joined(rows, axis=0))
+
+
+def moved() -> None:
+    """The cat, blurred along two paths, restored by two networks."""
+    steps = (LIGHT_BLUR,)
+    images = {name: both for name, *both in pairs(Source(sample.test(), steps), Condition(steps, None))}
+    blurred, sharp = images["chelsea"]
+    shown = {"input": blurred, "sharp": sharp}
+    shown |= {name: gandeblur.load(network).restore(blurred) for name, network in MOVED.items()}
+    for method, pixels in shown.items():
+        save(f"chelsea_moved_{method}", pixels[CAT])
+
+
+def _joined(pictures, axis):
+    gap = [(0, 0), (0, 0), (0, 0)]
+    gap[axis] = (0, GAP_PX)
+    padded = [np.pad(picture, gap, constant_values=255) for picture in pictures[:-1]]
+    return np.concatenate([*padded, pictures[-1]], axis=axis)
+
+
+if __name__ == "__main__":
+    gan_d()
+    moved()
