@@ -264,8 +264,9 @@ def _models(options):
     from gandeblur.experiments import description
     from gandeblur.weights import file, names
 
-    for name in names():
-        print(f"{name:18} {description.read(file(name))['paper']['undoes']}")
+    for name in sorted(names(), key=lambda name: name != DEFAULT):
+        chosen = " (the default)" if name == DEFAULT else ""
+        print(f"{name:18} {description.read(file(name))['paper']['undoes']}{chosen}")
 
 
 def _export(options):

@@ -11,6 +11,7 @@ import pytest
 import gandeblur
 from gandeblur.experiments.paper import Condition
 from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur import cli
 from gandeblur.data.datasets import sample
 from gandeblur.data.pipeline import Source
 from gandeblur.evaluation.metrics import psnr_db
@@ -65,6 +66,13 @@ def test_gan_d_restores_whole_photographs_better_than_a_filter_that_is_told_the_
         return np.mean([psnr_db(method(degraded), sharp, paper.protocol) for degraded, sharp in images])
 
     assert mean_psnr_db(restore) > mean_psnr_db(paper.baselines["gain undone + Wiener"]) + 0.5
+
+
+def test_they_are_listed_the_default_first(capsys):
+    assert cli.main(["models"]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.startswith(cli.DEFAULT) and first.endswith("(the default)")
+    assert {line.split()[0] for line in others} == set(names()) - {cli.DEFAULT}
 
 
 @pytest.mark.parametrize("name", names())
