@@ -15,6 +15,7 @@ def tanh_around(blurred: Any | None, correction: Any) -> Any:
     for the blurred image it is tanh(correction).
     """
     if blurred is not None:
-        logits = ops.arctanh(_SHARE * ops.cast(blurred, "float32"))
+        share = _SHARE * ops.cast(blurred, "float32")
+        logits = (ops.log(1 + share) - ops.log(1 - share)) / 2  # artanh, which LiteRT does not have
         correction = layers.Add(dtype="float32", name="around_blurred")([logits, correction])
     return layers.Activation("tanh", dtype="float32", name="tanh")(correction)

@@ -18,6 +18,8 @@ def deblurrer(kind):
         return Deblurrer(gan_d.generator(maps=3, wide_maps=4, identity_noise=0.01), (0.0, 1.0))
     if kind == "hkust":  # nearest upsampling
         return Deblurrer(hkust_gan.generator(maps=4, blocks=1, own_statistics=True), (-1.0, 1.0), 4)
+    if kind == "identity":  # artanh, and moving averages, as the network that ships
+        return Deblurrer(hkust_gan.generator(maps=4, blocks=1, identity_start=0.01), (-1.0, 1.0), 4)
     if kind == "ird_gan":  # max-pooling and dense blocks
         return Deblurrer(ird_gan.generator(maps=3, blocks=2, dropout=0.2, output_stddev=0.5), (-1.0, 1.0), 4)
     if kind == "dark_channel":  # concatenated halves
@@ -30,7 +32,7 @@ def deblurrer(kind):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras exports from TensorFlow")
-@pytest.mark.parametrize("kind", ["gan_d", "deblurgan", "hkust", "ird_gan", "dark_channel"])
+@pytest.mark.parametrize("kind", ["gan_d", "deblurgan", "hkust", "identity", "ird_gan", "dark_channel"])
 @pytest.mark.parametrize("format", RUNTIMES)
 def test_the_file_restores_as_keras_does(format, kind, tmp_path):
     pytest.importorskip(RUNTIMES[format])
