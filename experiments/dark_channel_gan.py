@@ -173,12 +173,7 @@ ADVERSARY = adversarial_phase(QUICK, photographs=PIXELS.changes["photographs"], 
 
 EXPERIMENT = Experiment(
     {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},
-    {
-        "quick": QUICK,
-        "cpu_hour": CPU_HOUR,
-        "pixels": PIXELS,
-        "adversary": ADVERSARY,
-    },
+    {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY},
 )
 
 if __name__ == "__main__":

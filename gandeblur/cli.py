@@ -230,9 +230,8 @@ def _restore(options):
 
 def _app(options):
     from gandeblur.inference.app import serve
-    from gandeblur.weights import names
 
-    models = options.model or sorted(names(), key=lambda name: name != DEFAULT)  # the first one is chosen on the page
+    models = options.model or _default_first()  # the first one is chosen on the page
     networks = {Path(model).name: _open(model, options.precision) for model in models}
     serve(
         networks,
@@ -260,11 +259,18 @@ def _open(model, precision):
     return deblur
 
 
+def _default_first():
+    """The names of the networks in weights/."""
+    from gandeblur.weights import names
+
+    return sorted(names(), key=lambda name: name != DEFAULT)
+
+
 def _models(options):
     from gandeblur.experiments import description
-    from gandeblur.weights import file, names
+    from gandeblur.weights import file
 
-    for name in sorted(names(), key=lambda name: name != DEFAULT):
+    for name in _default_first():
         chosen = " (the default)" if name == DEFAULT else ""
         print(f"{name:18} {description.read(file(name))['paper']['undoes']}{chosen}")
 

@@ -216,6 +216,9 @@ def test_the_first_phase_has_no_adversary_and_its_weights_fit_the_second(name, s
     assert not any(line.startswith("discriminator") for line in first.departures)
     assert first.paper.generator.widths == second.paper.generator.widths
     assert first.paper.data == second.paper.data
+    if not size:  # dropout apart, the network is that of the quick schedule, too
+        quick = choose(EXPERIMENTS[name], preset="quick").paper.generator.widths
+        assert {**first.paper.generator.widths, "dropout": None} == {**quick, "dropout": None}
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
