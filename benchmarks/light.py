@@ -20,6 +20,7 @@ from gandeblur.experiments.deblurgan import LIGHT_BLUR, PIXELS
 from gandeblur.experiments.evaluate import pairs
 from gandeblur.experiments.settings import choose
 from gandeblur.inference.restore import Deblurrer
+from gandeblur.models.layers import hardware
 
 BLURS = {
     "stored": dataclasses.replace(LIGHT_BLUR.motion, gamma=1.0),
@@ -67,7 +68,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     options = parser.parse_args()
-    keras.config.set_dtype_policy("mixed_bfloat16" if options.precision == "bfloat16" else "float32")
+    keras.config.set_dtype_policy(hardware.dtype_policy(options.precision))
     print(f"{'':12} {'test':28}  blurred brighter restored brighter")
     start = settings_of(LIGHT_BLUR, options)
     score("start", train.build(start).generator, start)

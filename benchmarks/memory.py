@@ -37,9 +37,10 @@ def step(options):
     from gandeblur.experiments import train
     from gandeblur.experiments.settings import choose
     from gandeblur.losses import perceptual
+    from gandeblur.models.layers import hardware
 
     perceptual._downloaded = lambda network: perceptual._NETWORKS[network](weights=None, include_top=False)
-    keras.config.set_dtype_policy("mixed_bfloat16" if options.precision == "bfloat16" else "float32")
+    keras.config.set_dtype_policy(hardware.dtype_policy(options.precision))
     accumulate = options.accumulate[0]
     own = EXPERIMENTS[options.experiment[0]].paper
     settings = choose(

@@ -39,7 +39,9 @@ def case(
     import keras
     import numpy as np
 
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    from gandeblur.models.layers import hardware
+
+    keras.config.set_dtype_policy(hardware.dtype_policy(precision))
     from gandeblur.experiments.papers import EXPERIMENTS
     from gandeblur.inference.restore import Deblurrer
     from gandeblur.inference.tiles import GIB

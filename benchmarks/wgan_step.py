@@ -18,6 +18,7 @@ from gan_d_step import matrix_rate
 
 from gandeblur.experiments import deblurgan
 from gandeblur.losses import perceptual
+from gandeblur.models.layers import hardware
 from gandeblur.training.gan import GAN, Term, between_images
 
 LOSS = deblurgan.PERCEPTUAL.loss.loss
@@ -133,7 +134,7 @@ def main():
     images = rng.random(side, np.float32), rng.random(side, np.float32), rng.random(side[0], np.float32)
     keras.config.set_dtype_policy("float32")
     theirs = torch_step(*networks(arguments.crop), images, arguments.precision)
-    keras.config.set_dtype_policy("mixed_bfloat16" if arguments.precision == "bfloat16" else "float32")
+    keras.config.set_dtype_policy(hardware.dtype_policy(arguments.precision))
     steps = {"this suite": keras_step(*networks(arguments.crop), images), "PyTorch": theirs}
     times = {name: [] for name, step in steps.items() if step}
     for number in range(arguments.rounds + 2):

@@ -91,18 +91,24 @@ def enlarge(image: tf.Tensor, seed: tf.Tensor, *, factor: float) -> tf.Tensor:
     return tf.clip_by_value(tf.ensure_shape(enlarged, image.shape), 0.0, 1.0)
 
 
-def gaussian_noise(image: tf.Tensor, seed: tf.Tensor, *, variance: float | tuple[float, float]) -> tf.Tensor:
+def gaussian_noise(
+    image: tf.Tensor, seed: tf.Tensor, *, variance: float | tuple[float, float], share: float = 1.0
+) -> tf.Tensor:
     """Adds white Gaussian noise of mean 0, per pixel and channel, and clips to [0, 1] as MATLAB's `imnoise`.
 
     Args:
         variance: of the noise, on the [0, 1] scale (0.0005 is a standard deviation of 5.7 grey levels); of two
             numbers, each image's own variance is drawn uniformly between them.
+        share: of the images that get noise; the others are left as they are.
     """
     if isinstance(variance, tuple):
         variance_seed = tf.random.experimental.stateless_fold_in(seed, 0)
         deviation = tf.random.stateless_uniform([], variance_seed, *variance) ** 0.5
     else:
         deviation = variance**0.5
+    if share < 1.0:
+        share_seed = tf.random.experimental.stateless_fold_in(seed, 1)
+        deviation *= tf.cast(tf.random.stateless_uniform([], share_seed) < share, tf.float32)
     noise = deviation * tf.random.stateless_normal(tf.shape(image), seed)
     return tf.clip_by_value(image + noise, 0.0, 1.0)
 

@@ -26,6 +26,7 @@ from gandeblur.experiments.paper import (
     Smaller,
     Training,
     adversarial_phase,
+    large,
 )
 from gandeblur.data.degradations import SHRINK, gaussian_noise
 from gandeblur.evaluation import metrics
@@ -60,6 +61,7 @@ PAPER = Paper(
             "dropout": 0.5,
             "dropout_layers": 3,
             "identity_start": None,
+            "own_statistics": True,
         },
         parameters=85_033_667,
         size_multiple=256,
@@ -156,24 +158,34 @@ CPU_HOUR = dataclasses.replace(
     departures=QUICK.departures[:2],
 )
 
+# Of the long trainings. A network that never sees an image without noise smooths those that have none: it cost 0.7 dB
+# on DAVIS after four minutes.
+SOME_NOISE = partial(TRAINING_NOISE, share=0.5)
+LONG = {"photographs": (LIGHT_BLUR, SHRINK, SOME_NOISE), "pairs": (SHRINK, SOME_NOISE), "dropout": 0.0}
 PIXELS = dataclasses.replace(
     QUICK,
     description=deblurgan.PIXELS.description,
-    changes={
-        **QUICK.changes,
-        "photographs": (LIGHT_BLUR, SHRINK, TRAINING_NOISE),
-        "generator_steps": 1,
-        "dropout": 0.0,
-        "epochs": 10,
-        "steps_per_epoch": 100,
-    },
+    changes={**QUICK.changes, **LONG, "generator_steps": 1, "epochs": 10, "steps_per_epoch": 100},
     adversary=False,
 )
-ADVERSARY = adversarial_phase(QUICK, photographs=PIXELS.changes["photographs"], dropout=0.0)
+ADVERSARY = adversarial_phase(QUICK, **LONG)
+
+
+def _large(smaller):
+    """Batches of several images have moving averages, which are what the training saw; one image's own are not."""
+    return large(smaller, batch_size=4, own_statistics=False)
+
 
 EXPERIMENT = Experiment(
     {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},
-    {"quick": QUICK, "cpu_hour": CPU_HOUR, "pixels": PIXELS, "adversary": ADVERSARY},
+    {
+        "quick": QUICK,
+        "cpu_hour": CPU_HOUR,
+        "pixels": PIXELS,
+        "adversary": ADVERSARY,
+        "large_pixels": _large(PIXELS),
+        "large_adversary": _large(ADVERSARY),
+    },
 )
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from gandeblur.errors import InputError
 from gandeblur.experiments import description
 from gandeblur.experiments.settings import Settings, choose
 from gandeblur.inference.restore import Deblurrer
+from gandeblur.models.layers import hardware
 from gandeblur.weights import file, names
 
 
@@ -33,7 +34,7 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     policy = keras.config.dtype_policy()
     try:
         if precision:
-            keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+            keras.config.set_dtype_policy(hardware.dtype_policy(precision))
         generator = variant.generator.builder(**network["widths"])
     finally:
         keras.config.set_dtype_policy(policy)

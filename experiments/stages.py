@@ -114,7 +114,7 @@ def _prepare(settings: Settings, trains: bool) -> Any:
         raise InputError(str(error)) from error
     if keras.backend.backend() != "tensorflow":
         tf.config.set_visible_devices([], "GPU")  # tf.data must not take the accelerator's memory
-    keras.config.set_dtype_policy("mixed_bfloat16" if settings.precision == "bfloat16" else "float32")
+    keras.config.set_dtype_policy(hardware.dtype_policy(settings.precision))
     hardware.warn_if_emulated(settings.precision)
     return strategy
 

@@ -30,11 +30,12 @@ Readings where the paper is silent or at odds with itself:
   activates behind the skip: the same function, as LeakyReLU acts on each value alone and lets dropout's factor pass.
 - The real pair is (blurred, sharp), as in equations 2 and 4; the caption of figure 2 has (sharp, sharp).
 - "Weights" of standard deviation 0.02 are kernels. Biases start as 0, normalisations with scale 1 and shift 0.
-- Momentum and epsilon of the normalisations, 0.9 and 1e-5, and dropout in three layers are those of pix2pix.
+- Epsilon of the normalisations, 1e-5, and dropout in three layers are those of pix2pix.
 - At test time, the normalisations take the statistics of the image at hand, as pix2pix does. The paper is silent, but
   with one 256x256 image per batch enc8 has a single value per map, which is normalised to the shift: nothing of the
   image passes, its kernel gets no gradient, and its moving variance is 0, so that moving averages restore noise.
   Images of more than 256 pixels have more values there, and what enc8 and dec1 make of them is not trained.
+  Batches of several images have moving averages (momentum 0.99, Keras' default): `own_statistics=False`.
 """
 
 from collections.abc import Sequence
@@ -55,6 +56,7 @@ def generator(
     dropout: float,
     dropout_layers: int,
     identity_start: float | None = None,
+    own_statistics: bool = True,
 ) -> keras.Model:
     """Blurred float `[B, H, W, 3]` in [-1, 1] -> restored `[B, H, W, 3]` float32 in (-1, 1).
 
@@ -67,6 +69,8 @@ def generator(
         dropout_layers: the first so many decoder layers have dropout (3).
         identity_start: standard deviation of the last layer's initial weights with which the generator starts as
             nearly the identity, see `layers.identity_start`; None: 0.02, and the paper's tanh.
+        own_statistics: whether normalisations take the statistics of the image at hand at test time, or moving
+            averages, which batches of one 256x256 image do not give (see above).
     """
     inputs = keras.Input((None, None, 3), name="blurred")
     x = ImageSize(multiple_px=2 ** len(encoder_maps), name="size")(inputs)
@@ -74,10 +78,10 @@ def generator(
     for number, maps in enumerate(encoder_maps, start=1):
         skips.append(x)
         x = _conv(layers.Conv2D, x, maps, 2, f"enc{number}")
-        x = _norm_relu(x, f"enc{number}", norm=number > 1)
+        x = _norm_relu(x, f"enc{number}", norm=number > 1, own_statistics=own_statistics)
     for number, maps in enumerate(decoder_maps[:-1], start=1):
         x = _conv(layers.Conv2DTranspose, x, maps, 2, f"dec{number}")
-        x = _norm_relu(x, f"dec{number}")
+        x = _norm_relu(x, f"dec{number}", own_statistics=own_statistics)
         if number <= dropout_layers:
             x = layers.Dropout(dropout, name=f"dec{number}_dropout")(x)
         x = layers.Concatenate(name=f"dec{number}_skip")([x, skips.pop()])
@@ -117,7 +121,7 @@ def _conv(layer, x, maps, strides, name, stddev=0.02, **options):
     return layer(maps, 5, name=name, **options)(x)
 
 
-def _norm_relu(x, name, norm=True):
+def _norm_relu(x, name, norm=True, own_statistics=True):
     if norm:
-        x = BatchNormalization(own_statistics=True, momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+        x = BatchNormalization(own_statistics=own_statistics, momentum=0.99, epsilon=1e-5, name=f"{name}_norm")(x)
     return layers.LeakyReLU(0.2, name=f"{name}_relu")(x)

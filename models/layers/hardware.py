@@ -27,6 +27,11 @@ def emulates_bfloat16() -> bool:
     return bool(flags) and not _BFLOAT16 & set(flags.split())
 
 
+def dtype_policy(precision: str) -> str:
+    """Keras' name of "float32" or "bfloat16", the values of `--precision`: weights are float32 in both."""
+    return "mixed_bfloat16" if precision == "bfloat16" else "float32"
+
+
 def warn_if_emulated(precision: str | None) -> None:
     """Says on stderr that a precision is none for this machine."""
     if precision == "bfloat16" and emulates_bfloat16():

@@ -83,7 +83,7 @@ def test_every_convolution_but_the_first_and_the_output_is_normalised_then_activ
     assert [layer.name for layer in convs(model) if f"{layer.name}_norm" not in names(model)] == plain
     norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
     assert [norm.name for norm in norms] == [f"{name}_norm" for name in normalised]
-    assert all((norm.momentum, norm.epsilon) == (0.9, 1e-5) for norm in norms)
+    assert all((norm.momentum, norm.epsilon) == (0.99, 1e-5) for norm in norms)
     # Keras has synchronized normalisation on TensorFlow only.
     assert all(norm.synchronized == (keras.backend.backend() == "tensorflow") for norm in norms)
     relus = [layer for layer in model.layers if isinstance(layer, layers.LeakyReLU)]
@@ -168,7 +168,7 @@ def test_a_bottleneck_of_a_single_value_passes_on_its_shift_whatever_the_image()
         before, after = values_of(generator, "enc3", "enc3_norm", training=True, inputs=images(1, 8, 8, 3, seed=seed))
         assert before.any()
         np.testing.assert_allclose(after[0, 0, 0], shift, atol=1e-4)
-    np.testing.assert_allclose(numpy(norm.moving_variance), 0.9**20, rtol=1e-3)
+    np.testing.assert_allclose(numpy(norm.moving_variance), 0.99**20, rtol=1e-3)
 
 
 def convs(model):
