@@ -5,7 +5,8 @@ python benchmarks/learning.py --data=FOLDER --test=FOLDER --network=gan_d --seco
 Every run trains the generator alone, by its pixel loss, from the same start, on the same crops in the same order, with
 a cosine from the rate to 2 % of it, and is scored on the same images. One row per run is appended to `--out`; runs
 that the file holds are skipped, so that the table can be made over several sittings. The schedule is laid over the
-number of steps that the time allows, which is measured first: equal seconds. With --steps it is equal steps.
+number of steps that the time allows, which is measured first: equal seconds. With --steps it is equal steps. With --ema
+the running average of the weights is scored as well.
 """
 
 import argparse
@@ -51,7 +52,7 @@ class KernelMuon(keras.optimizers.Muon):
         return x * self.rms_rate * max(math.prod(x.shape[:-1]), x.shape[-1]) ** 0.5
 
 
-FIELDS = ("network", "optimizer", "rate", "seed", "steps", "seconds", "input_db", "psnr_db")
+FIELDS = ("network", "optimizer", "rate", "seed", "steps", "seconds", "input_db", "psnr_db", "averaged_db")
 OPTIMIZERS = {
     "taps": keras.optimizers.Adam,
     "cosine": SpectralAdam,
@@ -76,7 +77,7 @@ def settings_of(network, options, seed):
     return choose(experiment, seed=seed, train_data=options.data, test_data=options.test, workdir="unused")
 
 
-def build(settings, optimizer, rate, steps):
+def build(settings, optimizer, rate, steps, ema):
     paper = settings.paper
     keras.utils.set_random_seed(settings.seed)
     generator = paper.generator.build(paper.data.crop_px)
@@ -86,15 +87,16 @@ def build(settings, optimizer, rate, steps):
         generator_terms=paper.generator_terms,
         discriminator_terms=(),
         value_range=paper.value_range,
+        average_decay=ema,
     )
     model.compile(OPTIMIZERS[optimizer](keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.02)))
     return model
 
 
-def scores(settings, model):
+def scores(settings, generator):
     """Mean PSNR of the degraded and of the restored test images, dB."""
     paper = settings.paper
-    restore = Deblurrer(model.generator, paper.value_range, paper.generator.size_multiple).restore
+    restore = Deblurrer(generator, paper.value_range, paper.generator.size_multiple).restore
     pairs = []
     for _, condition, source in sources.scored(settings, sources.test_images(settings)):
         stream = pipeline.evaluation_stream(source, size_px=condition.size_px, batch_size=1, seed=0)
@@ -110,7 +112,7 @@ def run(network, optimizer, rate, seed, options):
     batches = iter(sources.training_batches(settings, train_sets, 0))
     steps = options.steps
     if not steps:  # how many fit: of a model that is thrown away
-        model = build(settings, optimizer, rate, 10)
+        model = build(settings, optimizer, rate, 10, options.ema)
         for _ in range(3):
             model.train_on_batch(*next(batches))
         started = time.perf_counter()
@@ -118,13 +120,14 @@ def run(network, optimizer, rate, seed, options):
             model.train_on_batch(*next(batches))
         steps = max(1, round(options.seconds / (time.perf_counter() - started) * 10))
         batches = iter(sources.training_batches(settings, train_sets, 0))
-    model = build(settings, optimizer, rate, steps)
+    model = build(settings, optimizer, rate, steps, options.ema)
     started = time.perf_counter()
     for _ in range(steps):
         model.train_on_batch(*next(batches))
     seconds = time.perf_counter() - started
-    before_db, after_db = (round(float(db), 2) for db in scores(settings, model))
-    values = (network, optimizer, rate, seed, steps, round(seconds), before_db, after_db)
+    before_db, after_db = (round(float(db), 2) for db in scores(settings, model.generator))
+    averaged_db = round(float(scores(settings, model.averaged)[1]), 2) if model.averaged else None
+    values = (network, optimizer, rate, seed, steps, round(seconds), before_db, after_db, averaged_db)
     return dict(zip(FIELDS, values, strict=True))
 
 
@@ -138,14 +141,16 @@ def main():
     parser.add_argument("--test", action="append", default=[], help="folders to score; the embedded photographs")
     parser.add_argument("--seconds", type=float, default=120.0, help="of training per run")
     parser.add_argument("--steps", type=int, help="of training per run, in place of --seconds")
+    parser.add_argument("--ema", type=float, help="decay, as 0.999, of the average")
     parser.add_argument("--out", type=Path, required=True, help="CSV file, continued if it is there")
     options = parser.parse_args()
     held = []
     if options.out.exists():
         with options.out.open(newline="", encoding="utf-8") as file:
-            held = [
-                (row["network"], row["optimizer"], float(row["rate"]), int(row["seed"])) for row in csv.DictReader(file)
-            ]
+            rows = csv.DictReader(file)
+            if tuple(rows.fieldnames or FIELDS) != FIELDS:
+                parser.error(f"{options.out} has other columns than {','.join(FIELDS)}: take another --out")
+            held = [(row["network"], row["optimizer"], float(row["rate"]), int(row["seed"])) for row in rows]
     with options.out.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS)
         if not held:
