@@ -7,7 +7,7 @@ python experiments/gan_d.py --preset=cpu_hour --train_data=FOLDER --benchmarks=F
 python experiments/gan_d.py --preset=pixels --minutes=N --train_data=FOLDER --benchmarks=FOLDER
                                                      the first of two phases, by the clock (docs/gan_d.md)
 python experiments/gan_d.py --preset=paper --train_data=FOLDER --benchmarks=FOLDER
-                                                     the paper's schedule, days on a GPU
+                                                     the paper's schedule (docs/scaling.md counts it)
 """
 
 import dataclasses

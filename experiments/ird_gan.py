@@ -4,15 +4,15 @@ python experiments/ird_gan.py                        the embedded photographs, b
                                                      minutes on 2 CPU cores
 python experiments/ird_gan.py --stage=audit          layers and parameters
 python experiments/ird_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
-                                                     at most an hour on 2 CPU cores (not yet measured)
+                                                     meant for an hour on 2 CPU cores
 python experiments/ird_gan.py --preset=paper --train_data=GOPRO,COCO --test_data=GOPRO --blurred=blur_gamma
-                                                     the paper's schedule, days on a GPU
+                                                     the paper's schedule (docs/scaling.md counts it)
 python experiments/ird_gan.py --variant=no_residual  an ablation; also no_l1, no_skip
 """
 
 import dataclasses
 
-from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Paper, Reported, Smaller, Training
+from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Paper, Reported, Training
 from gandeblur.evaluation import metrics
 
 # Section 3 takes DeblurGAN's critic and losses, and blurs photographs as it does.
@@ -20,10 +20,9 @@ from gandeblur.experiments.deblurgan import (
     BLUR,
     CRITIC,
     GAP,
-    LONG,
     PENALTY,
     PERCEPTUAL,
-    QUICK,
+    PRESETS,
     WASSERSTEIN,
 )
 from gandeblur.losses import pixel
@@ -100,13 +99,7 @@ VARIANTS = {
     "no_skip": _ablation("ablation: without the global skip connection (equation 6)", skip=False),
 }
 
-CPU_HOUR = Smaller(
-    "folders of pairs and photographs, at most an hour on 2 CPU cores",
-    {**QUICK.changes, "epochs": 20, "steps_per_epoch": 100},
-    departures=QUICK.departures[:1],
-)
-
-EXPERIMENT = Experiment(VARIANTS, {"quick": QUICK, "cpu_hour": CPU_HOUR, **LONG})
+EXPERIMENT = Experiment(VARIANTS, PRESETS)
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main

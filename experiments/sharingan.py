@@ -6,17 +6,15 @@ python experiments/sharingan.py --stage=audit        layers and parameters
 python experiments/sharingan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
                                                      at most an hour on 2 CPU cores (docs/sharingan.md)
 python experiments/sharingan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur_gamma
-                                                     the paper's schedule, a day on a GPU
+                                                     the paper's schedule (docs/scaling.md counts it)
 """
 
 import dataclasses
 
-from gandeblur.experiments.paper import Condition, Experiment, Paper, Reported, Smaller
+from gandeblur.experiments.paper import Condition, Experiment, Paper, Reported
 from gandeblur.data.degradations import SHRINK
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import deblurgan
-from gandeblur.losses import pixel
-from gandeblur.training.gan import Term, between_images
 
 PAPER = Paper(
     name="sharingan",
@@ -42,25 +40,7 @@ PAPER = Paper(
     departures=deblurgan.DEPARTURES,
 )
 
-CPU_HOUR = Smaller(
-    "folders of pairs and photographs, at most an hour on 2 CPU cores",
-    {**deblurgan.QUICK.changes, "epochs": 25, "steps_per_epoch": 60},
-    terms=(Term("pixel", between_images(pixel.mean_absolute_error), 100_000.0),),
-    departures=(
-        deblurgan.QUICK.departures[0],
-        "the pixel term: in so few steps, the perceptual loss alone leaves a grid and a shift of brightness that it "
-        "does not see",
-    ),
-)
-
-EXPERIMENT = Experiment(
-    {"sharingan": PAPER},
-    {
-        "quick": deblurgan.QUICK,
-        "cpu_hour": CPU_HOUR,
-        **deblurgan.LONG,
-    },
-)
+EXPERIMENT = Experiment({"sharingan": PAPER}, deblurgan.PRESETS)
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main

@@ -15,7 +15,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Parses the command line and runs one command.
 
     Returns:
-        The exit status: 0, 1 if `check-data` found something wrong, 2 after an error in what was given.
+        The exit status: 0; 1 if `check-data` found something wrong, or `restore` failed with some of the pictures;
+        2 after an error in what was given; 130 after Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     place = str(getattr(options, "out", None) or "the disk")

@@ -93,6 +93,18 @@ def test_each_image_draws_its_own_variance_from_a_range():
     np.testing.assert_allclose(one, gaussian_noise(image, seeds[0], variance=0.001), atol=1e-6)
 
 
+def test_a_share_of_the_images_gets_noise_the_others_are_left_as_they_are():
+    image = tf.fill([8, 8, 3], 0.5)
+    seeds = [tf.constant([1, number]) for number in range(400)]
+    some = [gaussian_noise(image, seed, variance=(0.0005, 0.002), share=0.25).numpy() for seed in seeds]
+    noisy = [not np.array_equal(one, image) for one in some]
+    assert abs(np.mean(noisy) - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 400)
+    # Who gets noise hangs neither on its variance nor on its values.
+    every = [gaussian_noise(image, seed, variance=(0.0005, 0.002)).numpy() for seed in seeds]
+    assert all(np.array_equal(one, other) for one, other, has in zip(some, every, noisy, strict=True) if has)
+    assert abs(np.corrcoef(noisy, [one.std() for one in every])[0, 1]) < 0.2
+
+
 def test_noise_depends_on_the_seed_only():
     image = tf.fill([8, 8, 3], 0.5)
     first, again = (gaussian_noise(image, SEED, variance=5e-4) for _ in range(2))

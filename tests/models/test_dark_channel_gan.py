@@ -171,6 +171,17 @@ def test_a_bottleneck_of_a_single_value_passes_on_its_shift_whatever_the_image()
     np.testing.assert_allclose(numpy(norm.moving_variance), 0.99**20, rtol=1e-3)
 
 
+@pytest.mark.parametrize("own_statistics", [True, False])
+def test_moving_averages_count_at_test_time_only_if_asked_for(own_statistics):
+    generator, blurred = dark_channel_gan.generator(**TINY, own_statistics=own_statistics), images(1, 16, 16, 3)
+    before = numpy(generator(blurred, training=False))
+    for layer in generator.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.moving_mean.assign(ops.ones_like(layer.moving_mean))
+    after = numpy(generator(blurred, training=False))
+    assert np.array_equal(before, after) == own_statistics
+
+
 def convs(model):
     return [layer for layer in model.layers if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose)]
 
