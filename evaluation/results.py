@@ -8,7 +8,7 @@ from pathlib import Path
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class Test:
     """What was restored, and how its images were made."""
 
     sets: dict[str, int]  # name -> number of images; one scored under two conditions counts once
-    size: str  # of the images, in words
     conditions: dict[str, str]  # scored set -> its degradation, in words
     seed: int  # of the degradations' noise
     dropout: bool  # whether it is active

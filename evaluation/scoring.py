@@ -12,6 +12,8 @@ from gandeblur.evaluation.grid import GRID_METRICS, grid_db
 from gandeblur.evaluation.metrics import METRICS, RGB, Protocol, psnr_db, ssim
 from gandeblur.files import replacing
 
+LEAST_PX = 11  # the side of the window of SSIM
+
 
 def score_set(
     methods: dict[str, Callable[[np.ndarray], np.ndarray]],
@@ -41,13 +43,15 @@ def score_set(
         image, whatever the protocol.
 
     Raises:
-        InputError: there is no image, or two images have the same name.
+        InputError: there is no image, two images have the same name, or one is smaller than SSIM's window.
         ValueError: as `psnr_db` and `ssim`.
     """
     images: list[dict[str, Any]] = []
     for name, degraded, sharp in pairs:
         if any(name == image["name"] for image in images):
             raise InputError(f"{name}: two test images have this name; rename one of them")
+        if min(sharp.shape[:2]) < LEAST_PX:
+            raise InputError(f"{name}: {sharp.shape[1]}x{sharp.shape[0]} are too few pixels; SSIM's window has 11x11")
         scores = {}
         for method, restore in methods.items():
             restored = restore(degraded)

@@ -19,6 +19,7 @@ from absl import app, flags
 from rich.console import Console
 from rich.table import Table
 
+from gandeblur.experiments.paper import PAPERS_OWN
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.data import pipeline
 from gandeblur.errors import InputError, guarded
@@ -46,9 +47,9 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
 
     Returns:
         What the file holds: "protocol"; "precision"; "methods", in the order of the rows; "networks", name -> title,
-        parameters, seconds_per_megapixel (of all images but the first, which compiles; alone on the machine, if it is
-        to mean anything), hash of the weights, phases of the training; "sets" and "detection", as in
-        `evaluation.results.Results`, detections without the single images.
+        parameters, seconds_per_megapixel (of all images but the first of each size, which compiles; None if there
+        are no others; alone on the machine, if it is to mean anything), hash of the weights, phases of the training;
+        "sets" and "detection", as in `evaluation.results.Results`, detections without the single images.
 
     Raises:
         InputError: no test image, or a bad one.
@@ -119,19 +120,20 @@ def rows(results: Mapping) -> list[list[str]]:
 
 
 class _Clock:
-    """Calls a function and sums up the time and the megapixels, but for the first call."""
+    """Calls a function and sums up the time and the megapixels, but for the first image of a size, which compiles."""
 
     def __init__(self, restore: Callable[[np.ndarray], np.ndarray]):
         self.restore = restore
-        self.calls, self.seconds, self.megapixels = 0, 0.0, 0.0
+        self.sizes: set[tuple[int, ...]] = set()
+        self.seconds, self.megapixels = 0.0, 0.0
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         started = time.perf_counter()
         restored = self.restore(image)
-        if self.calls:
+        if image.shape in self.sizes:
             self.seconds += time.perf_counter() - started
             self.megapixels += image.shape[0] * image.shape[1] / 1e6
-        self.calls += 1
+        self.sizes.add(image.shape)
         return restored
 
     @property
@@ -161,7 +163,8 @@ def main(argv: list[str]) -> int:
         if not networks:
             raise InputError("weights/: holds no network; name run folders with --models")
         given = {name: FLAGS[name].value for name in ("test_data", "benchmarks", "blurred", "detector")}
-        settings = choose(EXPERIMENTS[FLAGS.conditions], workdir=FLAGS.out, precision=FLAGS.precision, **given)
+        given |= {"preset": PAPERS_OWN, "precision": FLAGS.precision}  # the conditions of the paper's own test
+        settings = choose(EXPERIMENTS[FLAGS.conditions], workdir=FLAGS.out, **given)
         results = compare(settings, networks, Path(FLAGS.out))
         head, *body = rows(results)
         table = Table(*head, title=results["protocol"].split(":")[0])

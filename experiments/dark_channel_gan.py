@@ -167,6 +167,7 @@ PIXELS = dataclasses.replace(
     description=deblurgan.PIXELS.description,
     changes={**QUICK.changes, **LONG, "generator_steps": 1, "epochs": 10, "steps_per_epoch": 100},
     adversary=False,
+    departures=(QUICK.departures[0], QUICK.departures[2]),
 )
 ADVERSARY = adversarial_phase(QUICK, **LONG)
 

@@ -43,8 +43,7 @@ def describe(settings: Settings) -> dict:
             "variant": f"{settings.variant}: {paper.description}",
             "preset": f"{settings.preset}: {settings.experiment.presets[settings.preset].description}",
         },
-        "generator": _network(paper.generator)
-        | {"value_range": paper.value_range, "dropout_at_test": paper.dropout_at_test},
+        "generator": generator(settings),
         "discriminator": _network(paper.discriminator) if paper.discriminator else None,
         "losses": {
             "generator": [term.description for term in paper.generator_terms],
@@ -95,6 +94,13 @@ def describe(settings: Settings) -> dict:
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     return json.loads(json.dumps(description))
+
+
+def generator(settings: Settings) -> dict:
+    """The section of the description that says how the generator restores."""
+    paper = settings.paper
+    section = _network(paper.generator) | {"value_range": paper.value_range, "dropout_at_test": paper.dropout_at_test}
+    return json.loads(json.dumps(section))
 
 
 def read(path: Path) -> dict:
@@ -232,7 +238,9 @@ def _choices(settings: Settings) -> dict:
     # Not who computes: who opens the folder later is on his own.
     left_out = ("experiment", "workdir", "workers", "worker_index", "data_service")
     names = [one.name for one in dataclasses.fields(settings) if one.name not in left_out]
-    return {name: getattr(settings, name) for name in names}
+    folders = [str(Path(folder).resolve()) for folder in settings.train_data]
+    start = settings.start and str(Path(settings.start).resolve())  # for who opens the run from another place
+    return {name: getattr(settings, name) for name in names} | {"train_data": folders, "start": start}
 
 
 def _values(description: Any, label: str = "") -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 from PIL import Image
 from rich.console import Console
@@ -21,7 +22,6 @@ from gandeblur.evaluation.results import Results
 from gandeblur.experiments import description, sources
 from gandeblur.experiments.results import TEST_SEED, results_of
 from gandeblur.experiments.settings import Settings
-from gandeblur.experiments.train import finished_epochs
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.training import checkpoint
 
@@ -94,6 +94,7 @@ def _cell(value):
 def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
     """The generator of one variant, and what the checkpoint says of its training."""
     paper = settings.paper
+    keras.utils.set_random_seed(TEST_SEED)  # of dropout at test time
     if not settings.weights and not checkpoint.exists(settings.checkpoint_path):
         raise InputError(f"{settings.workdir}: holds no trained generator; run --stage=train first")
     generator = paper.generator.build(paper.data.crop_px)
@@ -105,7 +106,9 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
             told = description.describe(settings)
     else:
         told = description.read(settings.workdir)
-        finished_epochs(settings)  # of another run: an error
+        differs = description.difference(told["generator"], description.generator(settings))
+        if told["paper"]["experiment"] != paper.name or differs:
+            raise InputError(f"{settings.workdir}: holds another network, {differs}; choose another --workdir")
     return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, told), meta
 
 

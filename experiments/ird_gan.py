@@ -87,16 +87,19 @@ PAPER = Paper(
 )
 
 
-def _ablation(description, generator_terms=PAPER.generator_terms, **widths):
+def _ablation(ours, description, generator_terms=PAPER.generator_terms, **widths):
     generator = dataclasses.replace(PAPER.generator, widths={**PAPER.generator.widths, **widths})
-    return dataclasses.replace(PAPER, description=description, generator=generator, generator_terms=generator_terms)
+    changes = {"description": description, "generator": generator, "generator_terms": generator_terms}
+    return dataclasses.replace(PAPER, ours=ours, **changes)
 
 
 VARIANTS = {
     "ird": PAPER,
-    "no_residual": _ablation("ablation: no residual connection inside the blocks", residual=False),
-    "no_l1": _ablation("ablation: without the L1 term", (PERCEPTUAL, WASSERSTEIN)),
-    "no_skip": _ablation("ablation: without the global skip connection (equation 6)", skip=False),
+    "no_residual": _ablation(
+        "IRD-GAN, no residuals", "ablation: no residual connection inside the blocks", residual=False
+    ),
+    "no_l1": _ablation("IRD-GAN, no L1", "ablation: without the L1 term", (PERCEPTUAL, WASSERSTEIN)),
+    "no_skip": _ablation("IRD-GAN, no skip", "ablation: without the global skip connection (equation 6)", skip=False),
 }
 
 EXPERIMENT = Experiment(VARIANTS, PRESETS)

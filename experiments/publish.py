@@ -3,8 +3,8 @@
 Published weights of 16 bits become 8 in the same way.
 """
 
-import contextlib
 import json
+import sys
 from pathlib import Path
 
 from gandeblur.errors import InputError
@@ -77,8 +77,10 @@ def phases(run):
 
 def _earlier(start):
     """The phases of a run, or those that a published network's card states."""
-    if start.is_dir():
-        return phases(start)
-    with contextlib.suppress(InputError):  # without a description nothing is known
-        return description.read(start).get("weights", {}).get("phases", [])
-    return []
+    folder = start.parent if start.name == checkpoint.WEIGHTS_FILE else start
+    if (folder / checkpoint.CHECKPOINT_FILE).exists():
+        return phases(folder)
+    told = description.of_weights(start) if start.exists() else {}
+    if not told:
+        print(f"note: {start}: is gone or not described; the card tells of the phases after it only", file=sys.stderr)
+    return told.get("weights", {}).get("phases", [])

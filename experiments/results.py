@@ -45,10 +45,9 @@ def results_of(
         ours=next(iter(parts)),
         methods=methods,
         runs={name: network.description for name, network in networks.items()},
-        training={name: _training(parts[name], meta) for name, meta in metas.items()},
+        training={name: _training(parts[name], meta) for name, meta in metas.items() if meta["epoch"]},
         test=Test(
             sets={images.name: len(images) for images in sets},
-            size="whole images",
             conditions=conditions,
             seed=TEST_SEED,
             dropout=paper.dropout_at_test,

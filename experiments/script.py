@@ -111,11 +111,10 @@ def read(experiment: Experiment) -> Settings:
     told = _told(experiment, given["weights"])
     brought = {name: told["settings"][name] for name in ("preset", "variant") if told and not given[name]}
     settings = choose(experiment, **given | brought)
-    if "preset" in brought:
+    if told:
         from gandeblur.experiments import description
 
-        built = description.describe(settings)["generator"]
-        differs = description.difference(told["generator"], built)
+        differs = description.difference(told["generator"], description.generator(settings))
         if differs:
             raise InputError(f"{settings.weights}: tells of {differs}; name the --preset and --variant that fit")
     return settings

@@ -1,8 +1,9 @@
 """Which images a run trains on, validates with and is tested on, and their way into batches."""
 
+import collections
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -34,9 +35,18 @@ def test_images(settings: Settings) -> Sequence[Images]:
         sets: Sequence[Images] = benchmarks.benchmark_sets(settings.benchmarks)
     else:
         sets = [_images(settings, folder, "test") for folder in settings.test_data] or [sample.test()]
+    if twice := _twice(images.name for images in sets):
+        raise InputError(f"--test_data: two folders hold a set called {twice}; score them one by one")
     for images in sets:
+        if twice := _twice(images.names):
+            raise InputError(f"{images.name}: two images are called {twice}; rename one of them")
         pipeline.check_decodes(images)
     return sets
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    """A name that comes twice, if there is one."""
+    return next((name for name, count in collections.Counter(names).items() if count > 1), None)
 
 
 def training_batches(
@@ -111,7 +121,7 @@ def validation_batches(
         some images come twice, with the factor 0 at their second time. The mean over all replicas' images of a score
         times its factor is the mean over all images.
     """
-    sets = list({images.name: images for images in sets}.values())
+    sets = list({(images.name, images.where(0)): images for images in sets}.values())
     counts = [min(len(images), max(1, VALIDATION_IMAGES // len(sets))) for images in sets]
     at_once = share.replicas * batch_size
     places = [-(-count // at_once) * at_once for count in counts]
@@ -149,9 +159,10 @@ def named(sets: Sequence[Images]) -> str:
 def _images(settings: Settings, folder: str, part: str) -> Images:
     """The images of a folder; of one with several splits, those of `part`."""
     choices = look(folder).choices
+    if part not in choices and None not in choices:
+        raise InputError(f"{folder}: holds {', '.join(map(str, choices))}, no {part}; give one of these folders itself")
     chosen = part if part in choices else None
-    pairs = None not in choices.get(chosen, (None,))
-    images = find(folder, split=chosen, variant=settings.blurred if pairs else None)
+    images = find(folder, split=chosen, variant=None if None in choices[chosen] else settings.blurred)
     if images.has_pairs and settings.paper.data.pairs is None:
         raise InputError(
             f"{folder}: holds pairs, but this experiment degrades sharp photographs itself; give a folder of sharp ones"

@@ -48,8 +48,8 @@ def run(settings: Settings, stages: Collection[str] = STAGES) -> Results | None:
     strategy = _prepare(settings, "train" in stages)
     training = "train" in stages and not settings.weights
     sets = sources.test_images(settings) if "evaluate" in stages else []
-    detector = load_detector(settings.detector) if settings.detector else None
-    beside = _beside(settings)
+    detector = load_detector(settings.detector) if settings.detector and "evaluate" in stages else None
+    beside = _beside(settings) if "evaluate" in stages else {}
     for part in settings.parts:
         if part.weights:
             _check_weights(part)
@@ -130,5 +130,8 @@ def _beside(settings: Settings) -> dict[str, Deblurrer]:
     for path in map(Path, settings.beside):
         network = opening.deblurrer(path)
         experiment = network.description["paper"]["experiment"]
-        found[settings.paper.reported.columns.get(experiment, path.name)] = network
+        name = settings.paper.reported.columns.get(experiment, path.name)
+        if name in found or name in settings.named_parts:
+            name = str(path)
+        found[name] = network
     return found

@@ -83,24 +83,26 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
             print(f"resuming {settings.checkpoint_path} after epoch {done}")
 
     callbacks = [
-        progress.StopAtInterrupt(),
         progress.StopAtNonFinite(training.steps_per_epoch, settings.checkpoint_path),
         *([rates] if rates else []),
         *([progress.Skipped(skipped, described)] if skipped is not None else []),
     ]
+    shown_progress = progress.Progress(training.epochs, training.steps_per_epoch, rates)
     if settings.is_chief:
         checkpoint.write_run(settings.workdir, described)
         shown = next(validation.unbatch().batch(4).as_numpy_iterator())[:2]
         images = training.images_per_step * training.steps_per_epoch
         callbacks += [
             summaries.TensorBoard(settings.workdir / "tensorboard", summaries.markdown(described), shown, images),
-            progress.Progress(training.epochs, training.steps_per_epoch, rates),
+            shown_progress,
         ]
     callbacks.append(checkpoint.Checkpoint(settings.workdir, described, history, rates, settings.is_chief))
     who = f", worker {settings.worker_index} of {len(settings.workers)}" if settings.cluster else ""
     print(f"training on {sources.named(train_sets)}, work folder {settings.workdir}{who}", flush=True)
     servers = sources.data_servers(settings)
     with (
+        contextlib.closing(shown_progress),
+        progress.StopAtInterrupt() as interrupts,
         workers.watched(servers, settings.worker_timeout, backend.abort_step),
         pipeline.input_errors(),
         strategy.scope() if strategy else contextlib.nullcontext(),
@@ -112,7 +114,7 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
             initial_epoch=done,
             epochs=training.epochs,
             steps_per_epoch=training.steps_per_epoch,
-            callbacks=callbacks,
+            callbacks=[interrupts, *callbacks],
             shuffle=False,  # the stream's own order
             verbose=0,
         )

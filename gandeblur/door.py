@@ -116,7 +116,8 @@ def evaluate(run: Run | str | Path, test: Folders = (), **others: Any) -> Evalua
     from gandeblur.experiments import opening, stages
 
     settings = run.settings if isinstance(run, Run) else opening.settings(Path(run))
-    settings = dataclasses.replace(settings, test_data=_folders(test), **others)
+    chosen = {"benchmarks": None, "detector": None, "beside": (), **others}  # not those of the training's own test
+    settings = dataclasses.replace(settings, **chosen, test_data=_folders(test))
     results = stages.run(settings, ["evaluate"])
     if results is None:
         raise InputError(f"worker {settings.worker_index}: evaluates nothing; worker 0 does")

@@ -18,10 +18,7 @@ from gandeblur.inference.restore import Deblurrer
 
 Run = Callable[[np.ndarray], np.ndarray]
 FORMATS = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx", "litert": ".tflite"}
-SIDES_PX = (
-    (64, 96),
-    (128, 64),
-)  # height and width of the two images that each file restores; times the multiple's part
+SIZES = ((1, 2), (2, 1))  # height and width of the two images that each file restores, times 64 pixels or the multiple
 TOLERANCE = 1e-4  # of the images' range
 
 
@@ -116,8 +113,9 @@ def _difference(deblur: Deblurrer, run: Run) -> float:
     rng = np.random.default_rng(0)
     black, white = deblur.value_range
     found = 0.0
-    for sides in SIDES_PX:
-        height, width = (-(-side // deblur.size_multiple) * deblur.size_multiple for side in sides)
+    unit = -(-64 // deblur.size_multiple) * deblur.size_multiple
+    for size in SIZES:
+        height, width = (unit * side + deblur.shrink_px for side in size)
         images = rng.uniform(black, white, (1, height, width, 3)).astype(np.float32)
         expected = keras.ops.convert_to_numpy(deblur.generator(images, training=False))
         found = max(found, float(np.abs(run(images) - expected).max()) / (white - black))

@@ -53,7 +53,7 @@ class Deblurrer:
         self.description = description or {}
         self.again = again
         probe = 256
-        self._shrink = probe - generator.compute_output_shape((1, probe, probe, 3))[1]
+        self.shrink_px = probe - generator.compute_output_shape((1, probe, probe, 3))[1]
         self._forward = _compiled(self._run, stateful=dropout)
 
     @property
@@ -162,14 +162,14 @@ class Deblurrer:
         bottom, right = (
             max(LEAST_PX - side, 0) + -max(LEAST_PX, side) % self.size_multiple for side in (height, width)
         )
-        before, after = self._shrink // 2, self._shrink - self._shrink // 2
+        before, after = self.shrink_px // 2, self.shrink_px - self.shrink_px // 2
         # "symmetric" repeats the border pixel, and so can pad by more than the image's side.
-        mode: Literal["reflect", "symmetric"] = "reflect" if self._shrink else "symmetric"
+        mode: Literal["reflect", "symmetric"] = "reflect" if self.shrink_px else "symmetric"
         padded = np.pad(image, [(before, bottom + after), (before, right + after), (0, 0)], mode=mode)
         places = self._places(height + bottom, width + right, tile, memory_bytes)
 
         def forward(top: int, left: int, high: int, wide: int, given: Any = None) -> Any:
-            part = padded[top : top + high + self._shrink, left : left + wide + self._shrink]
+            part = padded[top : top + high + self.shrink_px, left : left + wide + self.shrink_px]
             black, white = self.value_range
             scale = np.float32((white - black) / np.iinfo(image.dtype).max)
             return self._forward(black + part[None].astype(np.float32) * scale, given)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,25 @@ def test_the_folder_alone_is_enough_to_score_it(trained):
     scored = gandeblur.evaluate(str(trained.folder))
     assert scored.settings == trained.settings
     assert scored.results.methods[-1] == "GAN-D" and scored.report().exists()
+
+
+def test_a_run_is_scored_wherever_it_lies_and_on_what_it_is_told(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = gandeblur.train("gan_d", workdir="first", epochs=1)
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 44, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(photographs / f"{number}.png")
+    others = {"start": first.folder / "generator.weights.h5", "benchmarks": "sets", "epochs": 1}
+    second = gandeblur.train("gan_d", ["photographs"], workdir="second", **others)
+    monkeypatch.chdir(tmp_path / "second")
+    assert [phase["steps"] for phase in publish.phases(tmp_path / "second")] == [3, 3]
+    shutil.rmtree(tmp_path / "first")
+    moved = shutil.move(tmp_path / second.folder, tmp_path / "moved")
+    scored = gandeblur.evaluate(moved, photographs)
+    assert list(scored.results.sets) == ["photographs"]  # not the benchmarks of the training's own command
+    assert [phase["steps"] for phase in publish.phases(Path(moved))] == [3]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,13 @@ class Progress(keras.callbacks.Callback):
         if self.first is None:
             self.first, self.started = epoch, time.monotonic()
             columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self.bar = Bar(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+            self.bar = Bar(
+                *columns,
+                console=Console(stderr=True),
+                transient=True,
+                disable=not sys.stderr.isatty(),
+                redirect_stdout=sys.stdout.isatty(),  # else the epochs' lines would not reach a file
+            )
             total = None if self.timed else (self.epochs - epoch) * self.steps_per_epoch
             self.task = self.bar.add_task("steps", total=total)
             self.bar.start()
@@ -66,8 +72,10 @@ class Progress(keras.callbacks.Callback):
             flush=True,
         )
 
-    def on_train_end(self, logs=None):
-        self.bar.stop()
+    def close(self) -> None:
+        """Gives the terminal back, also where the training was broken off: Keras then ends no callback."""
+        if self.first is not None:
+            self.bar.stop()
 
 
 class Skipped(keras.callbacks.Callback):
@@ -96,11 +104,14 @@ class StopAtInterrupt(keras.callbacks.Callback):
     """Turns Ctrl-C into a `KeyboardInterrupt` between two steps; a second Ctrl-C ends the process at once.
 
     Raised wherever it falls, also inside TensorFlow, the exception can abort the process.
+
+    Usage: `with StopAtInterrupt() as callback`, around the training.
     """
 
-    def on_train_begin(self, logs=None):
+    def __enter__(self):
         self.interrupted = False
         self.previous = signal.signal(signal.SIGINT, self._note)
+        return self
 
     def _note(self, number, frame):
         self.interrupted = True
@@ -108,13 +119,14 @@ class StopAtInterrupt(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.interrupted:
-            signal.signal(signal.SIGINT, self.previous)
             raise KeyboardInterrupt
 
     on_test_batch_end = on_train_batch_end
 
-    def on_train_end(self, logs=None):
+    def __exit__(self, kind, error, traceback):
         signal.signal(signal.SIGINT, self.previous)
+        if self.interrupted and not error:  # between the last step and the training's end
+            raise KeyboardInterrupt
 
 
 class StopAtNonFinite(keras.callbacks.Callback):

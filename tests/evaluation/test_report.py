@@ -101,7 +101,7 @@ def results(folder):
             }
         },
         training={"GAN-D": Trained(steps=1300, seconds=400.123, images=5200)},
-        test=Test(sets={"set5": 5}, size="32x40", conditions={"set5": "20 levels brighter"}, seed=7, dropout=False),
+        test=Test(sets={"set5": 5}, conditions={"set5": "20 levels brighter"}, seed=7, dropout=False),
         protocol=str(metrics.RGB),
         weights_sha256={"GAN-D": "ab12" * 16},
         commit=None,
@@ -312,7 +312,7 @@ def test_all_that_a_run_states_is_printed(results, write):
 def test_test_images_and_training_are_told(results, write):
     page = write(results)
     text = section(page, "data")
-    assert "Images set5 5 Size 32x40 Seed of the degradation 7 Dropout when restoring no" in text
+    assert "Images set5 5 Seed of the degradation 7 Dropout when restoring no" in text
     assert "set5 5 20 levels brighter" in text
     assert "GAN-D 1,300 5,200 6 min 40 s" in section(page, "training")
 

@@ -17,7 +17,7 @@ RESULTS = Results(
     methods=["input", "ours"],
     runs={"ours": {"optimizer": {"learning_rate": 1e-4, "clipping": None}, "departures": ["none"]}},
     training={"ours": Trained(steps=3, seconds=1.5, images=12)},
-    test=Test(sets={"set": 1}, size="whole", conditions={"set": "blur"}, seed=0, dropout=True),
+    test=Test(sets={"set": 1}, conditions={"set": "blur"}, seed=0, dropout=True),
     protocol="rgb",
     weights_sha256={"ours": "ab"},
     commit=None,
@@ -49,7 +49,7 @@ def without(content, key):
         (lambda content: [], "an older version wrote it"),
         (lambda content: without(content, "sets"), "not as this version writes it"),
         (lambda content: without(content, "paper"), "not as this version writes it"),
-        (lambda content: content | {"test": {"size": "whole"}}, "not as this version writes it"),
+        (lambda content: content | {"test": {"seed": 0}}, "not as this version writes it"),
         (lambda content: content | {"unknown": 1}, "not as this version writes it"),
     ],
 )

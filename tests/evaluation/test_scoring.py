@@ -73,5 +73,7 @@ def test_an_exact_restoration_shows_in_the_mean():
 def test_a_set_needs_images_with_names_of_their_own():
     with pytest.raises(InputError, match="no image"):
         score_set(METHODS, [])
+    with pytest.raises(InputError, match="small: 10x12 are too few pixels"):
+        score_set(METHODS, [("small", *(np.zeros((12, 10, 3), np.uint8),) * 2)])
     with pytest.raises(InputError, match="a: two test images"):
         score_set(METHODS, [PAIRS[0], PAIRS[0]])

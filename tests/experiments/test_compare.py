@@ -44,7 +44,7 @@ def test_one_table_of_all_networks(parsed, tmp_path, capfd):
     assert next(iter(own.sets.values()))["methods"]["GAN-D"] == scored["methods"]["b"]
     network = results["networks"]["a"]
     assert network["sha256"] == checkpoint.weights_sha256(gandeblur.load(runs[0]).generator)
-    assert network["phases"][0]["steps"] == 3 and network["seconds_per_megapixel"] > 0
+    assert network["phases"][0]["steps"] == 3 and network["seconds_per_megapixel"] > 0  # all are resized to one size
 
     head, blurred, *restored = compare.rows(results)
     assert [row[0] for row in (blurred, *restored)] == results["methods"] and len({len(row) for row in restored}) == 1
@@ -52,6 +52,15 @@ def test_one_table_of_all_networks(parsed, tmp_path, capfd):
     gain = head.index("gain, dB")
     means = [scored["methods"][name]["psnr_db"]["mean"] for name in ("input", "b")]
     assert blurred[gain] == "" and float(restored[-1][gain]) == pytest.approx(np.diff(means)[0], abs=0.006)
+
+
+def test_the_first_image_of_each_size_is_not_timed():
+    clock = compare._Clock(lambda image: image)
+    for width in (10, 20):
+        clock(np.zeros((10, width, 3)))
+    assert clock.seconds_per_megapixel is None
+    clock(np.zeros((10, 20, 3)))
+    assert clock.megapixels == 200 / 1e6 and clock.seconds_per_megapixel > 0
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from gandeblur.data.datasets.packed import pack
 from gandeblur.errors import INTERRUPTED
 from gandeblur.evaluation import detectors
 from gandeblur.experiments import dark_channel_gan, hkust_gan, script, sharingan, stages
+from gandeblur.experiments.settings import choose
 from gandeblur.training import progress
 
 EXPERIMENTS = {name: experiment for name, experiment in ALL.items() if experiment.paper.data.pairs is not None}
@@ -67,7 +68,6 @@ def test_pairs_and_photographs_are_mixed_and_the_variant_of_the_blur_is_recorded
     )
     assert list(results["sets"]) == ["pairs/test/blur_gamma" + condition for condition in conditions]
     assert results["test"]["sets"] == {"pairs/test/blur_gamma": 2}
-    assert results["test"]["size"] == "whole images"  # 54 x 42: no multiple of 4
     logged = {
         "hkust_gan": {"loss/content", "loss/content_weighted", "loss/adversarial", "loss/minus_wasserstein_gap"},
         "dark_channel_gan": {"loss/l1", "loss/dark_channel_weighted", "loss/adversarial", "loss/discriminator"},
@@ -211,6 +211,15 @@ def test_the_noisy_test_images_are_the_original_ones_with_noise_of_variance_0_00
         )
         unclipped = (original > 0.2) & (original < 0.8)
         assert (noisy - original)[unclipped].var() == pytest.approx(0.001, rel=0.15)
+
+
+def test_networks_beside_that_share_a_name_are_all_scored(monkeypatch):
+    class Opened:
+        description = {"paper": {"experiment": "deblurgan"}}
+
+    monkeypatch.setattr(stages.opening, "deblurrer", lambda path: Opened())
+    settings = choose(dark_channel_gan.EXPERIMENT, beside=["runs/a", "runs/b"])
+    assert list(stages._beside(settings)) == ["DeblurGAN", "runs/b"]
 
 
 def test_what_is_scored_beside_is_opened_before_the_training(data, tmp_path, capsys):

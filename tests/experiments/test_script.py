@@ -163,7 +163,8 @@ def test_weights_alone_are_evaluated(finished, tmp_path):
     ours, theirs = (json.loads((folder / "results.json").read_text()) for folder in (tmp_path, finished))
     assert ours["weights_sha256"] == theirs["weights_sha256"]
     assert ours["sets"] == theirs["sets"]
-    assert ours["training"]["GAN-D"]["steps"] == 0 and ours["history"] == {}
+    assert ours["training"] == {} and ours["history"] == {}
+    assert "There was no training in this run" in (tmp_path / "report.html").read_text()
 
 
 def test_described_weights_bring_their_schedule_along(tmp_path):
@@ -178,7 +179,8 @@ def test_described_weights_bring_their_schedule_along(tmp_path):
     own = read(EXPERIMENTS["hkust_gan"])
     assert own.preset == "large_pixels" and own.variant == "hkust"
     assert not own.paper.generator.widths["own_statistics"]  # as they were trained
-    assert read(EXPERIMENTS["hkust_gan"], "--preset=quick").preset == "quick"
+    with pytest.raises(InputError, match="hkust_gan.npz: tells of widths.own_statistics=False, not True"):
+        read(EXPERIMENTS["hkust_gan"], "--preset=quick")  # whose network would restore otherwise
     assert read(EXPERIMENTS["deblurgan"]).preset == "quick"  # they are of another paper
 
     gan_d = f"--weights={file('gan_d')}"
@@ -321,6 +323,30 @@ def test_checkpoint_of_another_architecture(finished, capfd, tmp_path):
     assert "holds a run with generator.builder=gan_d.generator, not gan_d.odcnn" in refused(
         capfd, f"--workdir={tmp_path}", "--variant=odcnn"
     )
+
+
+def test_noresume_in_a_new_folder_goes_through(tmp_path):
+    assert call(f"--workdir={tmp_path}", "--noresume", "--epochs=1") == 0
+    assert call(f"--workdir={tmp_path}", "--noresume", "--epochs=1", "--stage=evaluate") == 0
+
+
+def test_images_of_one_name_and_sets_of_one_name_are_found_before_the_training(capfd, photographs, tmp_path):
+    workdir = f"--workdir={tmp_path / 'run'}"
+    (tmp_path / "other").mkdir()
+    same = shutil.copytree(photographs, tmp_path / "other" / photographs.name)
+    error = refused(capfd, f"--test_data={photographs},{same}", workdir)
+    assert "--test_data: two folders hold a set called photographs; score them one by one" in error
+    shutil.copy(photographs / "a.png", photographs / "c.png")
+    assert "two images are called c; rename one of them" in refused(capfd, f"--test_data={photographs}", workdir)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_without_the_split_that_is_wanted_is_refused(capfd, tmp_path, monkeypatch):
+    for kind in ("blur", "sharp"):
+        (tmp_path / "pairs/train/scene" / kind).mkdir(parents=True)
+        Image.new("RGB", (40, 40)).save(tmp_path / "pairs/train/scene" / kind / "000001.png")
+    error = refused(capfd, f"--test_data={tmp_path / 'pairs'}", f"--workdir={tmp_path / 'run'}")
+    assert "pairs: holds train, no test; give one of these folders itself" in error
 
 
 def test_noresume_keeps_the_old_run(finished, capfd):

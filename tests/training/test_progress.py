@@ -1,3 +1,6 @@
+import os
+import signal
+
 import numpy as np
 import pytest
 import tiny_gan as tiny
@@ -24,6 +27,20 @@ def test_names_the_last_good_checkpoint(tmp_path):
         stop.on_train_batch_end(2, {"mse": float("inf"), "discriminator": 0.3})
 
 
+def test_ctrl_c_after_the_last_step_is_not_forgotten():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), progress.StopAtInterrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_after_an_error_ctrl_c_is_the_users_again():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(InputError), progress.StopAtInterrupt():
+        raise InputError("bad image")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_an_epoch_is_one_line(capsys):
     shown = progress.Progress(epochs=3, steps_per_epoch=4)
     shown.set_model(tiny.gan())  # terms: mse, and adversarial with a weight
@@ -32,7 +49,7 @@ def test_an_epoch_is_one_line(capsys):
         shown.on_epoch_begin(epoch)
         shown.on_train_batch_end(0)
         shown.on_epoch_end(epoch, logs)
-    shown.on_train_end()
+    shown.close()
     assert capsys.readouterr().out.splitlines() == [
         "epoch 2/3  loss 0.012  validation 24.51 dB  3.21 images/s  1 min left",
         "epoch 3/3  loss 0.012  validation 24.51 dB  3.21 images/s  done",
@@ -49,7 +66,7 @@ def test_a_training_over_time_counts_minutes_not_epochs(capsys):
     shown.on_epoch_end(2, logs)
     shown.model.stop_training = True
     shown.on_epoch_end(3, logs)
-    shown.on_train_end()
+    shown.close()
     assert capsys.readouterr().out.splitlines() == [
         "epoch 3  loss 0.012  validation 24.51 dB  3.21 images/s  7 min left",
         "epoch 4  loss 0.012  validation 24.51 dB  3.21 images/s  done",
