@@ -1,4 +1,5 @@
-"""What a network learns from photographs blurred in stored values, in light, and in light along two paths.
+"""What a network learns from photographs blurred in stored values, in light, in light along two paths, and by laws of
+light that are steeper than gamma 2.2.
 
     python benchmarks/light.py --data=PHOTOGRAPHS,... --test=PAIRS,... --start=WEIGHTS --steps=120
 
@@ -26,6 +27,8 @@ BLURS = {
     "stored": dataclasses.replace(LIGHT_BLUR.motion, gamma=1.0),
     "light": LIGHT_BLUR.motion,
     "two in light": LIGHT_BLUR,
+    "gamma 3": dataclasses.replace(LIGHT_BLUR, motion=dataclasses.replace(LIGHT_BLUR.motion, gamma=3.0)),
+    "gamma 4": dataclasses.replace(LIGHT_BLUR, motion=dataclasses.replace(LIGHT_BLUR.motion, gamma=4.0)),
 }
 
 
@@ -63,6 +66,7 @@ def main():
     parser.add_argument("--data", type=lambda text: text.split(","), required=True)
     parser.add_argument("--test", type=lambda text: text.split(","), required=True)
     parser.add_argument("--start", required=True, help="generator weights, or a run's folder")
+    parser.add_argument("--blur", choices=BLURS, action="append", help="all if left out")
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=0)
@@ -72,8 +76,8 @@ def main():
     print(f"{'':12} {'test':28}  blurred brighter restored brighter")
     start = settings_of(LIGHT_BLUR, options)
     score("start", train.build(start).generator, start)
-    for name, blur in BLURS.items():
-        settings = settings_of(blur, options)
+    for name in options.blur or BLURS:
+        settings = settings_of(BLURS[name], options)
         score(name, trained(settings), settings)
 
 
