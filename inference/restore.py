@@ -130,7 +130,7 @@ class Deblurrer:
 
         Raises:
             InputError: the image does not fit into the memory.
-            ValueError: the array has another type or shape.
+            ValueError: the array has another type or shape, or the network returned NaN or infinite values.
         """
         if image.dtype not in (np.uint8, np.uint16) or image.ndim != 3 or image.shape[-1] != 3:
             raise ValueError(f"the picture is {image.dtype} {image.shape}; give uint8 or uint16 [H, W, 3]")
@@ -250,20 +250,26 @@ def _compiled(function: Callable, stateful: bool) -> Callable:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        graphs: dict[tuple, Callable] = {}
+        def graph(images: np.ndarray, given: Any) -> Callable:
+            traced = tf.function(function).get_concrete_function(images, given)
+            return lambda images, given: traced(tf.constant(images), given)
 
-        def run(images: np.ndarray, given: Any) -> Any:
-            key = images.shape, given is None
-            if key not in graphs:
-                if len(graphs) == GRAPHS:
-                    del graphs[next(iter(graphs))]
-                # A graph by itself: a function of many graphs keeps all of them, and complains of them.
-                graphs[key] = tf.function(function).get_concrete_function(images, given)
-            return graphs[key](tf.constant(images), given)
-
-        return run
-    if keras.backend.backend() == "jax" and not stateful:
+    elif keras.backend.backend() == "jax" and not stateful:
         import jax
 
-        return jax.jit(function)
-    return function
+        def graph(images: np.ndarray, given: Any) -> Callable:
+            return jax.jit(lambda images, given: function(images, given))
+
+    else:
+        return function
+    graphs: dict[tuple, Callable] = {}  # each by itself: one function keeps the graphs of all sizes that it has seen
+
+    def run(images: np.ndarray, given: Any) -> Any:
+        key = images.shape, given is None
+        if key not in graphs:
+            if len(graphs) == GRAPHS:
+                del graphs[next(iter(graphs))]
+            graphs[key] = graph(images, given)
+        return graphs[key](images, given)
+
+    return run
