@@ -158,8 +158,7 @@ CPU_HOUR = dataclasses.replace(
     departures=QUICK.departures[:2],
 )
 
-# Of the long trainings. A network that never sees an image without noise smooths those that have none: it cost 0.7 dB
-# on DAVIS after four minutes.
+# Of the long trainings. A network that never sees an image without noise smooths those that have none.
 SOME_NOISE = partial(TRAINING_NOISE, share=0.5)
 LONG = {"photographs": (LIGHT_BLUR, SHRINK, SOME_NOISE), "pairs": (SHRINK, SOME_NOISE), "dropout": 0.0}
 PIXELS = dataclasses.replace(
