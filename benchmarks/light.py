@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from gandeblur.experiments.paper import Experiment
+from gandeblur.data.blur.motion import TwoMotions
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import ird_gan, sources, train
 from gandeblur.experiments.deblurgan import LIGHT_BLUR, PIXELS
@@ -23,12 +24,17 @@ from gandeblur.experiments.settings import choose
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.models.layers import hardware
 
+
+def one_motion(gamma):
+    return dataclasses.replace(LIGHT_BLUR.motion, gamma=gamma)
+
+
 BLURS = {
-    "stored": dataclasses.replace(LIGHT_BLUR.motion, gamma=1.0),
+    "stored": one_motion(1.0),
     "light": LIGHT_BLUR.motion,
     "two in light": LIGHT_BLUR,
-    "gamma 3": dataclasses.replace(LIGHT_BLUR, motion=dataclasses.replace(LIGHT_BLUR.motion, gamma=3.0)),
-    "gamma 4": dataclasses.replace(LIGHT_BLUR, motion=dataclasses.replace(LIGHT_BLUR.motion, gamma=4.0)),
+    "gamma 3": TwoMotions(one_motion(3.0)),
+    "gamma 4": TwoMotions(one_motion(4.0)),
 }
 
 

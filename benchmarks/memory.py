@@ -52,7 +52,7 @@ def step(options):
     )
     paper = settings.paper
     model = train.build(settings)
-    images = paper.training.images_per_step * paper.training.discriminator_steps
+    images = paper.crops_per_step
     degraded, sharp = np.random.default_rng(0).random((2, images, *[paper.data.crop_px] * 2, 3), np.float32)
     before = memory_mib("VmRSS")
     model.train_on_batch(degraded, sharp, np.full(images, 0.5, np.float32))

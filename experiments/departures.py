@@ -27,10 +27,8 @@ def departures(paper: Paper, actual: Paper) -> list[str]:
         for one in dataclasses.fields(part):
             told = one.name in ("epochs", "steps_per_epoch", "generator_steps", "batch_size", "accumulate", "ema")
             if not told and not (alone and one.name.startswith("discriminator")):
-                ours, theirs = (getattr(half, one.name) for half in (part, reference))
-                if one.name == "discriminator_rate":  # None: the generator's
-                    ours, theirs = ours or actual.training.learning_rate, theirs or paper.training.learning_rate
-                compare(one.name, ours, theirs)
+                field = "actual_discriminator_rate" if one.name == "discriminator_rate" else one.name
+                compare(one.name, getattr(part, field), getattr(reference, field))
     for name in ("value_range", "dropout_at_test"):
         compare(name, getattr(actual, name), getattr(paper, name))
     for name, width in actual.generator.widths.items():

@@ -52,7 +52,7 @@ def describe(settings: Settings) -> dict:
         "training": {
             "optimizer": "Adam" + ", the generator's in the cosine basis of its kernels" * paper.training.cosine_basis,
             "learning_rate": paper.training.learning_rate,
-            "discriminator_rate": paper.training.discriminator_rate or paper.training.learning_rate,
+            "discriminator_rate": paper.training.actual_discriminator_rate,
             "beta_1": paper.training.beta_1,
             "epsilon": paper.training.epsilon,
             "schedule": str(paper.training.schedule),

@@ -106,9 +106,10 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
             told = description.describe(settings)
     else:
         told = description.read(settings.workdir)
-        differs = description.difference(told["generator"], description.generator(settings))
-        if told["paper"]["experiment"] != paper.name or differs:
-            raise InputError(f"{settings.workdir}: holds another network, {differs}; choose another --workdir")
+        held = {"experiment": told["paper"]["experiment"], **told["generator"]}
+        differs = description.difference(held, {"experiment": paper.name, **description.generator(settings)})
+        if differs:
+            raise InputError(f"{settings.workdir}: holds a network with {differs}; choose another --workdir")
     return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, told), meta
 
 

@@ -123,6 +123,10 @@ class Training:
     ema: float | None = None
 
     @property
+    def actual_discriminator_rate(self) -> float:
+        return self.discriminator_rate or self.learning_rate
+
+    @property
     def images_per_step(self) -> int:
         """Of each step of a network."""
         return self.batch_size * self.accumulate
@@ -145,7 +149,7 @@ class Training:
         """Adam for the "generator" or the "discriminator"."""
         generator = network == "generator"
         steps = self.steps_per_epoch * (self.generator_steps if generator else self.discriminator_steps)
-        first = self.learning_rate if generator else self.discriminator_rate or self.learning_rate
+        first = self.learning_rate if generator else self.actual_discriminator_rate
         adam = SpectralAdam if generator and self.cosine_basis else keras.optimizers.Adam
         return adam(self.schedule.rate(first, self.epochs, steps), beta_1=self.beta_1, epsilon=self.epsilon)
 
@@ -205,6 +209,12 @@ class Paper:
     again: Sequence[Step] = ()
     departures: Sequence[str] = ()
     baselines: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)  # uint8 [H, W, 3] -> same
+
+    @property
+    def crops_per_step(self) -> int:
+        """Images that one call of the train step takes: a minibatch, or one for each of the discriminator's steps."""
+        minibatches = self.training.discriminator_steps if self.discriminator else 1
+        return self.training.images_per_step * minibatches
 
     @property
     def networks(self) -> dict[str, Network]:

@@ -68,9 +68,8 @@ def results_of(
 def _training(settings: Settings, meta: dict) -> Trained:
     training = settings.paper.training
     steps = meta["epoch"] * training.steps_per_epoch
-    minibatches = training.discriminator_steps if settings.paper.discriminator else 1
     seconds = round(sum(meta["history"].get("epoch_s", [])))
-    return Trained(steps * training.generator_steps, seconds, steps * training.images_per_step * minibatches)
+    return Trained(steps * training.generator_steps, seconds, steps * settings.paper.crops_per_step)
 
 
 def _paper_table(

@@ -62,13 +62,12 @@ def training_batches(
         InputError: see there; or a data server reads something else.
     """
     data, training = settings.paper.data, settings.paper.training
-    minibatches = training.discriminator_steps if settings.paper.discriminator else 1
     reads = what_is_read(settings, sets) if settings.data_service else ""
     return pipeline.training_stream(
         [_source(settings, images, skipped) for images in sets],
         crop_px=data.crop_px,
         max_zoom=data.max_zoom,
-        batch_size=training.images_per_step * minibatches,
+        batch_size=settings.paper.crops_per_step,
         share=share,
         servers={
             address: service.connect(address, reads, settings.worker_timeout) for address in settings.data_service

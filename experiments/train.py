@@ -91,8 +91,7 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
     if settings.is_chief:
         checkpoint.write_run(settings.workdir, described)
         shown = next(validation.unbatch().batch(4).as_numpy_iterator())[:2]
-        minibatches = training.discriminator_steps if settings.paper.discriminator else 1
-        images = training.images_per_step * minibatches * training.steps_per_epoch
+        images = settings.paper.crops_per_step * training.steps_per_epoch
         callbacks += [
             summaries.TensorBoard(settings.workdir / "tensorboard", summaries.markdown(described), shown, images),
             shown_progress,

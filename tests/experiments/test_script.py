@@ -323,6 +323,10 @@ def test_checkpoint_of_another_architecture(finished, capfd, tmp_path):
     assert "holds a run with generator.builder=gan_d.generator, not gan_d.odcnn" in refused(
         capfd, f"--workdir={tmp_path}", "--variant=odcnn"
     )
+    shutil.copy(finished / "run.json", tmp_path)
+    assert "holds a network with builder=gan_d.generator, not gan_d.odcnn; choose another" in refused(
+        capfd, f"--workdir={tmp_path}", "--variant=odcnn", "--stage=evaluate"
+    )
 
 
 def test_noresume_in_a_new_folder_goes_through(tmp_path):
@@ -341,7 +345,7 @@ def test_images_of_one_name_and_sets_of_one_name_are_found_before_the_training(c
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_without_the_split_that_is_wanted_is_refused(capfd, tmp_path, monkeypatch):
+def test_a_folder_without_the_split_that_is_wanted_is_refused(capfd, tmp_path):
     for kind in ("blur", "sharp"):
         (tmp_path / "pairs/train/scene" / kind).mkdir(parents=True)
         Image.new("RGB", (40, 40)).save(tmp_path / "pairs/train/scene" / kind / "000001.png")
