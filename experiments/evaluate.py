@@ -97,6 +97,12 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
     keras.utils.set_random_seed(TEST_SEED)  # of dropout at test time
     if not settings.weights and not checkpoint.exists(settings.checkpoint_path):
         raise InputError(f"{settings.workdir}: holds no trained generator; run --stage=train first")
+    if not settings.weights:
+        told = description.read(settings.workdir)
+        held = {"experiment": told["paper"]["experiment"], **told["generator"]}
+        differs = description.difference(held, {"experiment": paper.name, **description.generator(settings)})
+        if differs:
+            raise InputError(f"{settings.workdir}: holds a network with {differs}; choose another --workdir")
     generator = paper.generator.build(paper.data.crop_px)
     meta = description.load_generator(settings.weights_path, generator)
     if settings.weights:
@@ -104,12 +110,6 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
         told = description.of_weights(settings.weights_path)
         if told.get("paper", {}).get("experiment") != paper.name:
             told = description.describe(settings)
-    else:
-        told = description.read(settings.workdir)
-        held = {"experiment": told["paper"]["experiment"], **told["generator"]}
-        differs = description.difference(held, {"experiment": paper.name, **description.generator(settings)})
-        if differs:
-            raise InputError(f"{settings.workdir}: holds a network with {differs}; choose another --workdir")
     return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, told), meta
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from gandeblur import cli, errors
 from gandeblur.inference import files, photographs
 
-RGB = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+RGB = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)  # half a second each
 
 
 @pytest.fixture
