@@ -25,16 +25,14 @@ from gandeblur.inference.restore import Deblurrer
 from gandeblur.models.layers import hardware
 
 
-def one_motion(gamma):
-    return dataclasses.replace(LIGHT_BLUR.motion, gamma=gamma)
-
-
+ONE = LIGHT_BLUR.motion
 BLURS = {
-    "stored": one_motion(1.0),
-    "light": LIGHT_BLUR.motion,
-    "two in light": LIGHT_BLUR,
-    "gamma 3": TwoMotions(one_motion(3.0)),
-    "gamma 4": TwoMotions(one_motion(4.0)),
+    "stored": ONE,
+    "light": dataclasses.replace(ONE, gamma=2.2),
+    "two in light": TwoMotions(ONE, (2.2, 2.2)),
+    "gamma 3": TwoMotions(ONE, (3.0, 3.0)),
+    "gamma 4": TwoMotions(ONE, (4.0, 4.0)),
+    "gamma 2.2 to 4": TwoMotions(ONE, (2.2, 4.0)),
 }
 
 

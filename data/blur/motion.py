@@ -77,33 +77,44 @@ class TwoMotions:
     shorter side. The line's distance from the image's middle is at most half the shorter side.
 
     Attributes:
-        motion: how each of the two is drawn.
+        motion: how each of the two is drawn. Its own gamma has to be 1.
+        gamma: the least and the greatest; an image's own is log-uniform between them. A camera's response is steeper
+            than the 2.2 of a screen where it deepens the shadows, and a picture does not tell by how much.
     """
 
     motion: MotionBlur
+    gamma: tuple[float, float]
+
+    def __post_init__(self):
+        if self.motion.gamma != 1.0:
+            raise ValueError(f"the gamma of two motions is their own: {self.gamma}, not {self.motion.gamma} in motion")
 
     def __str__(self) -> str:
-        return f"two motions on the sides of a random line: {self.motion}"
+        low, high = self.gamma
+        light = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        return f"two motions on the sides of a random line, means of light, gamma {light}: {self.motion}"
 
-    def draw(self, seed: tf.Tensor, count: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Kernels, float32 `[count, 2, k, k]`, and of each line three uniform numbers, float32 `[count, 3]`."""
-        kernels_seed, line_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    def draw(self, seed: tf.Tensor, count: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Kernels, float32 `[count, 2, k, k]`; of each line three uniform numbers, float32 `[count, 3]`; gammas, float32
+        `[count]`."""
+        kernels_seed, line_seed, gamma_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
         kernels = self.motion.draw(kernels_seed, 2 * count)
         line = tf.random.stateless_uniform([count, 3], line_seed)
-        return tf.reshape(kernels, [count, 2, *kernels.shape[1:]]), line
+        low, high = self.gamma
+        gamma = low * (high / low) ** tf.random.stateless_uniform([count], gamma_seed)
+        return tf.reshape(kernels, [count, 2, *kernels.shape[1:]]), line, gamma
 
-    def __call__(self, image: tf.Tensor, drawn: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+    def __call__(self, image: tf.Tensor, drawn: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
         """Blurs an image.
 
         Args:
             image: float32 `[H, W, 3]` in [0, 1].
-            drawn: one row of `draw`: kernels `[2, k, k]`, line `[3]`.
+            drawn: one row of `draw`: kernels `[2, k, k]`, line `[3]`, gamma `[]`.
 
         Returns:
             float32 `[H, W, 3]` in [0, 1].
         """
-        kernels, line = drawn
-        gamma = self.motion.gamma
+        kernels, line, gamma = drawn
         light = image**gamma
         weight = passage(line, tf.shape(image)[0], tf.shape(image)[1])
         blurred = weight * blur(light, None, kernel=kernels[0]) + (1 - weight) * blur(light, None, kernel=kernels[1])

@@ -361,9 +361,9 @@ def test_what_is_drawn_in_blocks_belongs_to_the_sample(tmp_path, monkeypatch):
 
 
 def test_two_motions_belong_to_the_sample_on_any_replica(images, monkeypatch):
-    """What they draw for an image is a tuple: kernels and a line."""
+    """What they draw for an image is a tuple: kernels, a line and a gamma."""
     monkeypatch.setattr(pipeline, "_BLOCK", 6)
-    steps = (TwoMotions(MotionBlur(PAPER, (0.2,), gamma=2.2)),)
+    steps = (TwoMotions(MotionBlur(PAPER, (0.2,)), gamma=(2.2, 4.0)),)
     whole = collect(stream(images, steps, total_steps=4))[0]
     assert np.isfinite(whole).all() and len({image.tobytes() for image in whole}) == len(whole)
     np.testing.assert_allclose(collect(stream(images, steps, start_step=1, total_steps=4))[0], whole[4:], atol=1e-6)

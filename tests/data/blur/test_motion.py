@@ -78,31 +78,46 @@ def test_the_size_of_the_image_may_be_unknown():
 
 
 def test_far_from_the_line_each_of_two_motions_blurs_its_own_side():
-    motion = MotionBlur(SCRIPT, gamma=2.2)
-    kernels, line = TwoMotions(motion).draw(SEED, 3)
-    assert kernels.shape[:2] == (3, 2) and line.shape == (3, 3)
+    step = TwoMotions(MotionBlur(SCRIPT), gamma=(2.2, 4.0))
+    kernels, line, gamma = step.draw(SEED, 3)
+    assert kernels.shape[:2] == (3, 2) and line.shape == (3, 3) and gamma.shape == (3,)
     right = tf.constant([0.0, 0.5, 0.0])  # along x, through the middle, 2 pixels wide
-    blurred = TwoMotions(motion)(CAT, (kernels[0], right))
-    one, other = (motion(CAT, kernel) for kernel in kernels[0])
+    blurred = step(CAT, (kernels[0], right, gamma[0]))
+    alone = MotionBlur(SCRIPT, gamma=float(gamma[0]))
+    one, other = (alone(CAT, kernel) for kernel in kernels[0])
     np.testing.assert_allclose(blurred[:, 90:], one[:, 90:], atol=1e-5)
     np.testing.assert_allclose(blurred[:, :70], other[:, :70], atol=1e-5)
     assert np.abs(one - other).max() > 0.05
 
 
 def test_two_motions_are_drawn_anew_for_each_image_and_again_from_the_seed():
-    step = TwoMotions(MotionBlur(PAPER))
-    kernels, line = step.draw(SEED, 3)
+    step = TwoMotions(MotionBlur(PAPER), gamma=(2.2, 4.0))
+    kernels, line, gamma = step.draw(SEED, 3)
     assert len({kernel.tobytes() for kernel in kernels.numpy().reshape(6, -1)}) == 6
     assert len(set(line.numpy().reshape(-1))) == 9
-    for once, again in zip((kernels, line), step.draw(SEED, 3), strict=True):
+    assert len(set(gamma.numpy())) == 3
+    for once, again in zip((kernels, line, gamma), step.draw(SEED, 3), strict=True):
         np.testing.assert_array_equal(once, again)
+
+
+def test_the_gammas_of_two_motions_are_log_uniform():
+    gamma = TwoMotions(MotionBlur(PAPER, (0.1,)), gamma=(2.2, 4.0)).draw(SEED, 1000)[2].numpy()
+    assert 2.2 <= gamma.min() < 2.21 and 3.98 < gamma.max() <= 4.0
+    np.testing.assert_allclose(np.median(gamma), np.sqrt(2.2 * 4.0), atol=0.06)
+    assert "gamma 2.2 to 4:" in str(TwoMotions(MotionBlur(PAPER), gamma=(2.2, 4.0)))
+    np.testing.assert_array_equal(TwoMotions(MotionBlur(PAPER), gamma=(2.2, 2.2)).draw(SEED, 2)[2], np.float32(2.2))
+
+
+def test_two_motions_have_one_gamma():
+    with pytest.raises(ValueError, match="their own"):
+        TwoMotions(MotionBlur(PAPER, gamma=2.2), gamma=(2.2, 4.0))
 
 
 def test_two_equal_motions_are_one():
     motion = MotionBlur(SCRIPT, gamma=2.2)
     kernel = motion.draw(SEED, 1)[0]
     for line in tf.random.stateless_uniform([4, 3], SEED):
-        blurred = TwoMotions(motion)(CAT, (tf.stack([kernel, kernel]), line))
+        blurred = TwoMotions(MotionBlur(SCRIPT), (2.2, 2.2))(CAT, (tf.stack([kernel, kernel]), line, 2.2))
         np.testing.assert_allclose(blurred, motion(CAT, kernel), atol=1e-5)
 
 
