@@ -24,7 +24,6 @@ from gandeblur.experiments.settings import choose
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.models.layers import hardware
 
-
 ONE = LIGHT_BLUR.motion
 BLURS = {
     "stored": ONE,

@@ -50,6 +50,9 @@ _DEFINED = [
         "accumulate", None, "add up the gradients of so many minibatches of batch_size for each step", lower_bound=1
     ),
     flags.DEFINE_float("ema", None, "decay, as 0.999, of an average of the generator's weights, which then restores"),
+    flags.DEFINE_float(
+        "learning_rate", None, "at the start, of the generator; the preset's if left out", lower_bound=1e-9
+    ),
     flags.DEFINE_integer("epochs", None, "the preset's if left out", lower_bound=1),
     flags.DEFINE_float("minutes", None, "of training, instead of epochs: a cosine laid over them", lower_bound=0.01),
     flags.DEFINE_string("start", None, "generator weights (.weights.h5) or run folder to begin the training with"),

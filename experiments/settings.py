@@ -32,6 +32,7 @@ class Settings:
         benchmarks: folder that holds set5, set14, bsd100, in place of `test_data`.
         blurred: "blur" or "blur_gamma": which blurred images, where a folder holds both.
         downsample, batch_size, epochs: in place of the schedule's; None: as it says.
+        learning_rate: the same; the discriminator's too, where the schedule gives it none of its own.
         accumulate: minibatches of the batch size whose gradients are added up to one step; None: 1.
         ema: decay of a running average of the generator's weights, which then restores, as in 0.999; None: no average.
         minutes: of training, in place of the schedule's epochs and its course of the learning rate.
@@ -63,6 +64,7 @@ class Settings:
     downsample: int | None = None
     batch_size: int | None = None
     epochs: int | None = None
+    learning_rate: float | None = None
     accumulate: int | None = None
     ema: float | None = None
     minutes: float | None = None
@@ -85,7 +87,7 @@ class Settings:
     def paper(self) -> Paper:
         """The variant at this run's size (of several variants, the first one)."""
         smaller = self.experiment.presets[self.preset].of(self.papers_own)
-        names = ("downsample", "batch_size", "epochs", "accumulate", "ema")
+        names = ("downsample", "batch_size", "epochs", "learning_rate", "accumulate", "ema")
         changes = {name: getattr(self, name) for name in names if getattr(self, name)}
         if self.minutes:
             changes |= {"schedule": OverTime(self.minutes), "epochs": MOST_EPOCHS}

@@ -304,7 +304,14 @@ def test_image_smaller_than_the_crop(capfd, photographs, tmp_path):
     assert "a.png: is 31x200, smaller than the 32x32 crop" in error
 
 
-@pytest.mark.parametrize(("flag", "name"), [("--seed=5", "run.seed"), ("--batch_size=4", "training.batch_size")])
+@pytest.mark.parametrize(
+    ("flag", "name"),
+    [
+        ("--seed=5", "run.seed"),
+        ("--batch_size=4", "training.batch_size"),
+        ("--learning_rate=0.002", "training.learning_rate"),
+    ],
+)
 def test_work_folder_of_another_run(finished, capfd, flag, name):
     before = (finished / "checkpoint.npz").read_bytes()
     error = refused(capfd, f"--workdir={finished}", flag)
