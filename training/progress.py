@@ -16,6 +16,8 @@ from rich.progress import Progress as Bar
 from gandeblur.errors import InputError
 from gandeblur.training.schedules import OverTimeCallback
 
+TIMED_STEPS = 4  # for the length of an epoch
+
 
 class Progress(keras.callbacks.Callback):
     """One progress bar over all steps on a terminal, and a line when an epoch ends:
@@ -23,7 +25,8 @@ class Progress(keras.callbacks.Callback):
         epoch 3/10  loss 0.0123  validation 24.51 dB  12.3 images/s  4 min left
 
     The loss is the generator's weighted sum. All else goes to TensorBoard, which must come before in the callbacks, as
-    what sets the rates must.
+    what sets the rates must. A training by the clock ends with an epoch: one that takes much longer than the time that
+    is left is told of after its first steps.
 
     Args:
         epochs: of the whole training.
@@ -40,7 +43,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.first is None:
-            self.first, self.started = epoch, time.monotonic()
+            self.first, self.started, self.steps = epoch, time.monotonic(), 0
             columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self.bar = Bar(
                 *columns,
@@ -55,6 +58,14 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.bar.advance(self.task)
+        self.steps += 1
+        if self.steps == 1:
+            self.compiled = time.monotonic()
+        elif self.steps == 1 + TIMED_STEPS and self.timed:
+            epoch_s = (time.monotonic() - self.compiled) / TIMED_STEPS * self.steps_per_epoch
+            if epoch_s > 1.5 * self.timed.left_s:
+                told = f"an epoch takes about {epoch_s / 60:.2g} min, and the training ends with one"
+                print(f"note: {told}, not in {self.timed.left_s / 60:.2g} min", flush=True)
 
     def on_epoch_end(self, epoch, logs=None):
         terms = self.model.generator_terms

@@ -95,7 +95,7 @@ class TwoMotions:
         return f"two motions on the sides of a random line, means of light, gamma {light}: {self.motion}"
 
     def draw(self, seed: tf.Tensor, count: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Kernels `[count, 2, k, k]`, of each line three uniform numbers `[count, 3]`, gammas `[count]`, all float32."""
+        """Kernels `[count, 2, k, k]`; three uniform numbers of a line `[count, 3]`; gammas `[count]`: all float32."""
         kernels_seed, line_seed, gamma_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
         kernels = self.motion.draw(kernels_seed, 2 * count)
         line = tf.random.stateless_uniform([count, 3], line_seed)
