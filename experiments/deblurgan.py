@@ -20,6 +20,7 @@ from gandeblur.experiments.paper import (
     Training,
     adversarial_phase,
     large,
+    own_losses,
 )
 from gandeblur.data.blur.motion import MotionBlur, TwoMotions
 from gandeblur.data.blur.trajectories import PAPER as PRINTED
@@ -162,6 +163,7 @@ PRESETS = {
     "cpu_hour": CPU_HOUR,
     "pixels": PIXELS,
     "adversary": ADVERSARY,
+    "own_losses": own_losses(ADVERSARY, QUICK.departures[:1]),
     "large_pixels": large(PIXELS, crop_px=256, batch_size=8),
     "large_adversary": large(ADVERSARY, crop_px=256, batch_size=8),
 }

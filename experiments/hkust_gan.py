@@ -24,6 +24,7 @@ from gandeblur.experiments.paper import (
     Training,
     adversarial_phase,
     large,
+    own_losses,
 )
 from gandeblur.data.degradations import enlarge
 from gandeblur.evaluation import metrics
@@ -189,6 +190,7 @@ EXPERIMENT = Experiment(
         "cpu_hour": CPU_HOUR,
         "pixels": PIXELS,
         "adversary": ADVERSARY,
+        "own_losses": own_losses(ADVERSARY, QUICK.departures[:3]),
         "large_pixels": _large(PIXELS),
         "large_adversary": _large(ADVERSARY),
     },

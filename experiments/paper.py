@@ -269,6 +269,17 @@ def adversarial_phase(quick: Smaller, **changes: Any) -> Smaller:
     )
 
 
+def own_losses(phase: Smaller, departures: Sequence[str]) -> Smaller:
+    """The second of two phases by the paper's own losses, VGG's features among them, in place of pixels that lead.
+
+    Args:
+        phase: the second phase, see `adversarial_phase`.
+        departures: those that are left of its.
+    """
+    description = "the second of two phases by the paper's own losses, from the weights of the first, --start"
+    return dataclasses.replace(phase, description=description, losses={}, departures=tuple(departures))
+
+
 def large(smaller: Smaller, **changes: Any) -> Smaller:
     """A schedule with larger batches, for an accelerator; `--minutes` gives it its time.
 

@@ -220,6 +220,17 @@ def test_the_first_phase_has_no_adversary_and_its_weights_fit_the_second(name, s
         assert {**first.paper.generator.widths, "dropout": None} == {**quick, "dropout": None}
 
 
+@pytest.mark.parametrize("name", ["deblurgan", "sharingan", "ird_gan", "hkust_gan"])
+def test_a_second_phase_has_the_paper_s_own_losses(name):
+    from gandeblur.experiments.settings import choose
+
+    first, own = (choose(EXPERIMENTS[name], preset=preset) for preset in ("pixels", "own_losses"))
+    assert own.paper.generator_terms == EXPERIMENTS[name].paper.generator_terms
+    assert own.paper.discriminator_terms == EXPERIMENTS[name].paper.discriminator_terms
+    assert own.paper.generator.widths == first.paper.generator.widths
+    assert not any("the pixels lead" in line or line.startswith("loss ") for line in own.departures)
+
+
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_every_schedule_has_crops_that_its_generator_takes(name, variant):
     experiment = EXPERIMENTS[name]
