@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gandeblur.errors import InputError
-from gandeblur.files import replacing
+from gandeblur.files import write_json
 
 VERSION = 2
 
@@ -95,8 +95,7 @@ class Results:
 
     def to_json(self, path: Path) -> None:
         """Writes the file, whole or not at all. Infinite scores are `Infinity`, which Python's reader takes."""
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
+        write_json(path, dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, path: Path) -> "Results":

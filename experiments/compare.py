@@ -8,7 +8,6 @@ python experiments/compare.py --models=runs/sharingan/quick-sharingan,deblurgan
 Writes comparison.json, with the score of every image, and the restored pictures beside it.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -29,7 +28,7 @@ from gandeblur.experiments import description, opening, publish, sources
 from gandeblur.experiments.evaluate import keeper, pairs, stored
 from gandeblur.experiments.script import FLAGS
 from gandeblur.experiments.settings import Settings, choose
-from gandeblur.files import replacing
+from gandeblur.files import write_json
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.training import checkpoint
 from gandeblur.weights import names
@@ -86,8 +85,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
         "sets": scores,
         "detection": found,
     }
-    with replacing(out / FILE) as temporary:
-        temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_json(out / FILE, results)
     return results
 
 

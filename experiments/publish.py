@@ -3,13 +3,12 @@
 Published weights of 16 bits become 8 in the same way.
 """
 
-import json
 import sys
 from pathlib import Path
 
 from gandeblur.errors import InputError
 from gandeblur.experiments import description, opening
-from gandeblur.files import replacing
+from gandeblur.files import write_json
 from gandeblur.training import checkpoint
 
 
@@ -50,8 +49,7 @@ def publish(run: Path, target: Path, bits: int) -> None:
     checkpoint.save_small_weights(target, network.generator, bits)
     checkpoint.load_weights(target, network.generator)  # as they will be
     card["weights"]["sha256"] = checkpoint.weights_sha256(network.generator)
-    with replacing(card_path) as temporary:
-        temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    write_json(card_path, card)
 
 
 def phases(run):

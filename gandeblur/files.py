@@ -1,11 +1,13 @@
 """Files that are never half written, and folders that one process writes."""
 
 import errno
+import json
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gandeblur.errors import InputError
 
@@ -43,6 +45,12 @@ class replacing:
             os.replace(self.temporary, self.path)
         else:
             self.temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes a file for people as well, whole or not at all; an infinite number is `Infinity`, as Python reads it."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 @contextmanager

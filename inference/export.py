@@ -4,7 +4,6 @@ Every file takes float32 images `[1, H, W, 3]` in the generator's value range, H
 and returns the restored ones; `NAME.json` beside it says which range and multiple, and what the network is for.
 """
 
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import keras
 import numpy as np
 
 from gandeblur.errors import InputError
-from gandeblur.files import replacing
+from gandeblur.files import write_json
 from gandeblur.inference.restore import Deblurrer
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -64,8 +63,7 @@ def export(deblur: Deblurrer, format: str, path: Path) -> float:
         "largest_difference": difference,
         "description": deblur.description,
     }
-    with replacing(card) as temporary:
-        temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    write_json(card, told)
     return difference
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from keras.src.saving import saving_lib
 
 from gandeblur.errors import InputError
-from gandeblur.files import replacing
+from gandeblur.files import replacing, write_json
 from gandeblur.training.workers import writing
 
 META = "meta"
@@ -354,5 +354,4 @@ class Checkpoint(keras.callbacks.Callback):
 
 def write_run(folder: Path, run: dict) -> None:
     """Writes a run's description, `run.json`."""
-    with replacing(folder / RUN_FILE) as temporary:
-        temporary.write_text(json.dumps(run, indent=1), encoding="utf-8")
+    write_json(folder / RUN_FILE, run)
