@@ -38,10 +38,11 @@ def results_of(
     """
     paper, parts = settings.paper, settings.named_parts
     words = [f"{part.variant}: {part.paper.description}" for part in parts.values()]
+    schedule = settings.experiment.presets[settings.preset].description
     return Results(
         title=paper.title,
         citation=paper.citation,
-        description=f"{'; '.join(words)}; {settings.experiment.presets[settings.preset].description}.",
+        description=f"{'; '.join(words)}. Schedule {settings.preset}, {schedule}.",
         ours=next(iter(parts)),
         methods=methods,
         runs={name: network.description for name, network in networks.items()},
