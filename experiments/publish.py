@@ -12,7 +12,7 @@ from gandeblur.files import write_json
 from gandeblur.training import checkpoint
 
 
-def publish(run: Path, target: Path, bits: int) -> None:
+def publish(run: Path, target: Path, bits: int, start_share: float = 0.0) -> None:
     """Writes `NAME.npz`, see `checkpoint.save_small_weights`, and `NAME.json`, the run's description, to be opened by
     `gandeblur.load`.
 
@@ -24,9 +24,13 @@ def publish(run: Path, target: Path, bits: int) -> None:
         run: folder of a run, or a published `NAME.npz` of more bits.
         target: `NAME.npz`, which must not exist, nor `NAME.json`.
         bits: 8 or 16, per number of a kernel.
+        start_share: of the weights with which the run began, in [0, 1), in the mean of them and its own that is
+            written. What a training adds for one kind of blur and takes from another is halved by 0.5 (Wortsman et
+            al., "Robust fine-tuning of zero-shot models", CVPR 2022).
 
     Raises:
-        InputError: there is no trained run, a target exists, or the published weights have no more bits.
+        InputError: there is no trained run, a target exists, the published weights have no more bits, or the run began
+            with no weights, or with others than those that lie there now.
     """
     card_path = target.with_suffix(".json")
     if target.suffix != ".npz":
@@ -39,6 +43,9 @@ def publish(run: Path, target: Path, bits: int) -> None:
     published = card.get("weights", {}).get("bits")
     if published and published <= bits:
         raise InputError(f"{run}: has {published} bits per number; {bits} would add nothing")
+    if start_share:
+        _blend(run, network, start_share)
+        card["departures"].append(f"the mean of the weights at the last phase's start, {start_share:g}, and at its end")
     card["weights"] = {"bits": bits, "phases": card["weights"]["phases"] if published else phases(run)}
     card["data"]["train"] = card["weights"]["phases"][-1]["data"]
     card["settings"] = {name: card["settings"][name] for name in ("variant", "preset", "precision", "seed")}
@@ -50,6 +57,20 @@ def publish(run: Path, target: Path, bits: int) -> None:
     checkpoint.load_weights(target, network.generator)  # as they will be
     card["weights"]["sha256"] = checkpoint.weights_sha256(network.generator)
     write_json(card_path, card)
+
+
+def _blend(run, network, share):
+    """Sets the network's weights to the mean of those that its run began with and its own."""
+    settings = opening.settings(run) if run.is_dir() else None
+    if settings is None or not settings.start or not 0 < share < 1:
+        raise InputError(f"{run}: --start_share={share:g} is between 0 and 1, and of a run that began with --start")
+    start, told = settings.start_path, network.description["run"]["start"]
+    if not start.exists() or f"({checkpoint.file_sha256(start)[:16]})" not in told:
+        raise InputError(f"{start}: is not, or no longer, what {run} began with: {told}")
+    begun = opening.deblurrer(run).generator
+    description.load_generator(start, begun)
+    ends = zip(begun.get_weights(), network.generator.get_weights(), strict=True)
+    network.generator.set_weights([share * first + (1 - share) * last for first, last in ends])
 
 
 def phases(run):

@@ -102,6 +102,13 @@ def _parser():
     )
     publish.add_argument("out", type=Path, metavar="NAME.npz", help="file to write; the card is NAME.json")
     publish.add_argument("--bits", type=int, choices=[8, 16], default=8, help="per number of a kernel (default: 8)")
+    publish.add_argument(
+        "--start_share",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="publish the mean of the weights that the run began with (--start), by this share, and its own",
+    )
 
     build = command(
         _build_pairs, "build-pairs", "Average high-frame-rate frames: blurred mean and sharp middle frame, as GoPro."
@@ -306,7 +313,7 @@ def _evaluate(options):
 def _publish(options):
     from gandeblur.experiments.publish import publish
 
-    publish(options.run_folder, options.out, options.bits)
+    publish(options.run_folder, options.out, options.bits, options.start_share)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 

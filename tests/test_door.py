@@ -238,3 +238,15 @@ def test_a_published_network_opens_by_its_name_and_tells_what_it_is(trained, tmp
     assert cli.main(["publish", str(tmp_path / "smaller.npz"), str(tmp_path / "again.npz")]) == 2
     assert "smaller.npz: has 8 bits per number; 8 would add nothing" in capsys.readouterr().err
     assert not (tmp_path / "again.npz").exists()
+
+    mean = ["publish", str(second.folder), str(tmp_path / "mean.npz"), "--bits", "16", "--start_share", "0.25"]
+    assert cli.main(mean) == 0
+    ends = [gandeblur.load(folder).generator.get_weights() for folder in (trained.folder, second.folder)]
+    for published, first, last in zip(gandeblur.load("mean").generator.get_weights(), *ends, strict=True):
+        assert np.abs(last - first).max() > 0
+        np.testing.assert_allclose(published, 0.25 * first + 0.75 * last, rtol=2e-3, atol=1e-4)
+    assert "the weights at the last phase's start, 0.25" in gandeblur.load("mean").description["departures"][-1]
+    capsys.readouterr()
+    for run in (trained.folder, tmp_path / "mean.npz"):  # one began with none, the other is no run
+        assert cli.main(["publish", str(run), str(tmp_path / "none.npz"), "--start_share", "0.5"]) == 2
+        assert "--start_share=0.5 is between 0 and 1, and of a run that began" in capsys.readouterr().err
