@@ -82,7 +82,8 @@ def test_the_card_is_that_of_the_weights(name):
     assert card["weights"]["phases"] and card["commit"]
     assert all(place not in json.dumps(card) for place in ("/tmp", "/home", "/work", "/root"))
     assert f"## {name}\n" in (FOLDER / "README.md").read_text()
-    held = [results["networks"][name]["sha256"] for results in RESULTS.values() if name in results["networks"]]
+    scored = [results["networks"] for file, results in RESULTS.items() if file != "equal.json"]  # its are others
+    held = [networks[name]["sha256"] for networks in scored if name in networks]
     assert held and set(held) == {card["weights"]["sha256"]}, "stale results: run experiments/compare.py again"
 
 
