@@ -45,6 +45,24 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(pictures, tmp_pa
     assert len(list(out.iterdir())) == 12 and [path.read_bytes() for path in done] == before
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_in_a_finalizer_which_python_drops_is_remembered(pictures, tmp_path):
+    todo = files.jobs([str(pictures)], tmp_path / "out")
+
+    class Finalizer:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def restore(pixels, **_):
+        Finalizer()
+        return pixels
+
+    with pytest.raises(KeyboardInterrupt):
+        files.restore_files(restore, todo)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["00.png"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_full_disk_ends_in_one_line_and_leaves_whole_pictures(pictures, tmp_path, capsys):
     larger = np.random.default_rng(1).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     Image.fromarray(larger).save(pictures / "03.png")
