@@ -67,9 +67,9 @@ def _blend(run, network, share):
     told = network.description["run"]["start"]
     if not start.exists() or f"({checkpoint.file_sha256(start)[:16]})" not in told:
         raise InputError(f"{start}: is not, or no longer, what {run} began with: {told}")
-    begun = opening.deblurrer(run).generator
-    description.load_generator(start, begun)
-    ends = zip(begun.get_weights(), network.generator.get_weights(), strict=True)
+    own = network.generator.get_weights()
+    description.load_generator(start, network.generator)
+    ends = zip(network.generator.get_weights(), own, strict=True)
     network.generator.set_weights([share * first + (1 - share) * last for first, last in ends])
 
 

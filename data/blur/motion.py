@@ -78,8 +78,8 @@ class TwoMotions:
 
     Attributes:
         motion: how each of the two is drawn. Its own gamma has to be 1.
-        gamma: the least and the greatest; an image's own is log-uniform between them. A camera's response is steeper
-            than the 2.2 of a screen where it deepens the shadows, and a picture does not tell by how much.
+        gamma: the least and the greatest; an image's own is log-uniform between them: responses of cameras differ,
+            and a picture does not tell its own.
     """
 
     motion: MotionBlur
