@@ -2,12 +2,9 @@
 
 import glob
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from threading import current_thread, main_thread
 from typing import Any, NamedTuple
 
 import jinja2
@@ -101,22 +98,19 @@ def restore_files(
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    bars = Progress(
+    with Progress(
         *columns,
         console=console,
         transient=True,
         disable=not console.is_terminal,
         redirect_stdout=sys.stdout.isatty(),  # else the list of results would not reach its file
         speed_estimate_period=3600,  # a tile may take longer than the half minute that rich looks back
-    )
-    with _remembered_interrupts() as check, bars as bar:
+    ) as bar:
         task = bar.add_task("", total=len(todo))
         for number, (source, target) in enumerate(todo):
-            check()
             bar.update(task, description=source.name, completed=number)
 
             def part_done(share: float, number: int = number) -> None:
-                check()
                 bar.update(task, completed=number + share)
 
             notes: tuple[str, ...] = ()
@@ -135,29 +129,6 @@ def restore_files(
                 continue
             print(f"{target} ({'; '.join(notes)})" if notes else target, flush=True)
     return failed
-
-
-@contextmanager
-def _remembered_interrupts() -> Iterator[Callable[[], None]]:
-    """Gives a function that raises a Ctrl-C that came before: Python drops an exception that falls into a finalizer."""
-    pressed = []
-
-    def note(number, frame):
-        pressed.append(number)
-        raise KeyboardInterrupt
-
-    def check():
-        if pressed:
-            raise KeyboardInterrupt
-
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
-        yield check
-        return
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def restore_photograph(

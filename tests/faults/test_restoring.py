@@ -29,7 +29,9 @@ def pictures(tmp_path):
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(pictures, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "gandeblur", "restore", str(pictures), "-o", str(out), "--self_ensemble"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell's job in the background inherits that Ctrl-C is ignored; the command under test must not.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **heard)
     assert process.stdout.readline().startswith(f"{out / '00.png'}")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate()
@@ -43,24 +45,6 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(pictures, tmp_pa
         assert photographs.read(path).pixels.shape == RGB.shape
     subprocess.run([*command, "--skip_existing"], check=True, capture_output=True)
     assert len(list(out.iterdir())) == 12 and [path.read_bytes() for path in done] == before
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_ctrl_c_in_a_finalizer_which_python_drops_is_remembered(pictures, tmp_path):
-    todo = files.jobs([str(pictures)], tmp_path / "out")
-
-    class Finalizer:
-        def __del__(self):
-            signal.raise_signal(signal.SIGINT)
-
-    def restore(pixels, **_):
-        Finalizer()
-        return pixels
-
-    with pytest.raises(KeyboardInterrupt):
-        files.restore_files(restore, todo)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["00.png"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_full_disk_ends_in_one_line_and_leaves_whole_pictures(pictures, tmp_path, capsys):
