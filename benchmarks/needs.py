@@ -58,6 +58,7 @@ def crops_per_core(data, photographs, seconds):
         [Source(photographs, data.photographs, data.downsample)],
         crop_px=data.crop_px,
         max_zoom=data.max_zoom,
+        turned=data.turned,
         batch_size=batch_size,
         seed=0,
         start_step=0,

@@ -4,6 +4,7 @@ The training stream is indexed by step: the pixels of sample i depend on (source
 stream that starts at step s is exactly the tail of one that starts at 0, on any number of workers.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ _CROPS, _ORDER, _EVALUATION, _MIXING = range(4)
 # Samples whose random quantities are drawn together: 2,000 steps of a camera's path cost about as much for all of them
 # as for one.
 _BLOCK = 256
+
+_COLOUR_ORDERS = list(itertools.permutations(range(3)))
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def training_stream(
     *,
     crop_px: int,
     max_zoom: float = 1.0,
+    turned: bool = False,
     batch_size: int,
     seed: int,
     start_step: int,
@@ -111,6 +115,8 @@ def training_stream(
         crop_px: side of the square crops; after downsampling, each side of every image has at least this many pixels.
         max_zoom: 1 takes plain crops. Above 1, a square of side `crop_px * z` is cut and shrunk (bicubic);
             log z is uniform from 0 to log(max_zoom), or to what the image's shorter side allows.
+        turned: crops are also turned by quarter turns, and their colours exchanged: for few images, and for blur that
+            has no direction of its own.
         batch_size: images per batch, over all devices.
         seed: of crops, order and degradations.
         start_step: first batch, 0 for a new run.
@@ -167,7 +173,7 @@ def training_stream(
         )
 
     if not servers:
-        return made(samples, partial(call_python, random_crops(sources, crop_px, max_zoom, cache_bytes)))
+        return made(samples, partial(call_python, random_crops(sources, crop_px, max_zoom, turned, cache_bytes)))
 
     def part(number):
         """The batches number, number + len(servers) and so on."""
@@ -180,7 +186,7 @@ def training_stream(
 
 
 def random_crops(
-    sources: Sequence[Source], crop_px: int, max_zoom: float, cache_bytes: int = 2 * 2**30
+    sources: Sequence[Source], crop_px: int, max_zoom: float, turned: bool, cache_bytes: int = 2 * 2**30
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """What a training stream calls in Python: `(index of an image, four random numbers) -> random_crop`.
 
@@ -199,7 +205,8 @@ def random_crops(
         number = int(np.searchsorted(first, index, side="right")) - 1
         source, frames = sources[number], readers[number][index - first[number]]
         size = source.step_factor * crop_px
-        return random_crop(frames, draws, crop_px=size, max_zoom=max_zoom, downsample=source.reader_factor)
+        factor = source.reader_factor
+        return random_crop(frames, draws, crop_px=size, max_zoom=max_zoom, turned=turned, downsample=factor)
 
     return crop
 
@@ -286,14 +293,23 @@ def input_errors() -> Iterator[None]:
 
 
 def random_crop(
-    frames: np.ndarray, draws: np.ndarray, *, crop_px: int, max_zoom: float = 1.0, downsample: int = 1
+    frames: np.ndarray,
+    draws: np.ndarray,
+    *,
+    crop_px: int,
+    max_zoom: float = 1.0,
+    turned: bool = False,
+    downsample: int = 1,
 ) -> np.ndarray:
     """The crop that four random numbers stand for: zoom, top, left, and (below one half) a horizontal flip.
+
+    If turned, the last one stands for one of eight orientations (its eighth: half of them flipped) and one of six
+    orders of the colours (its 48th).
 
     Args:
         frames: uint8 `[1, H, W, 3]` (sharp) or `[2, H, W, 3]` (blurred, sharp).
         draws: float `[4]` in [0, 1).
-        crop_px, max_zoom: see `training_stream`.
+        crop_px, max_zoom, turned: see `training_stream`.
         downsample: see `Source`.
 
     Returns:
@@ -311,6 +327,9 @@ def random_crop(
         if side > crop_px:
             frame = resize(frame, crop_px, crop_px)
         crop[number:] = frame[:, ::-1] if flip < 0.5 else frame
+    if turned:
+        crop = np.rot90(crop, int(8 * flip) % 4, axes=(1, 2))
+        crop = np.ascontiguousarray(crop[..., _COLOUR_ORDERS[int(48 * flip) % 6]])
     return crop
 
 

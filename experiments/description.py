@@ -76,6 +76,7 @@ def describe(settings: Settings) -> dict:
             "crop_px": paper.data.crop_px,
             "downsample": paper.data.downsample,
             "max_zoom": paper.data.max_zoom,
+            "turned": paper.data.turned or None,  # None: as "accumulate"
         },
         "run": {
             "seed": settings.seed,

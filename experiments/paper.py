@@ -85,7 +85,7 @@ class Data:
         test: name (a suffix of the scored set's) -> condition.
         crop_px: side of the training crops.
         downsample: images are shrunk by this factor, by means; steps before `degradations.SHRINK` come earlier.
-        max_zoom: see `data.pipeline.training_stream`.
+        max_zoom, turned: see `data.pipeline.training_stream`.
     """
 
     photographs: Sequence[Step]
@@ -94,6 +94,7 @@ class Data:
     crop_px: int
     downsample: int = 1
     max_zoom: float = 1.0
+    turned: bool = False
 
 
 @dataclass(frozen=True)

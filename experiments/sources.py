@@ -67,6 +67,7 @@ def training_batches(
         [_source(settings, images, skipped) for images in sets],
         crop_px=data.crop_px,
         max_zoom=data.max_zoom,
+        turned=data.turned,
         batch_size=settings.paper.crops_per_step,
         share=share,
         servers={
@@ -87,7 +88,8 @@ def reading(settings: Settings, sets: Sequence[Images]) -> Callable[[np.ndarray,
     """What a data server does for a training: `pipeline.random_crops`."""
     data = settings.paper.data
     skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
-    return pipeline.random_crops([_source(settings, images, skipped) for images in sets], data.crop_px, data.max_zoom)
+    read = [_source(settings, images, skipped) for images in sets]
+    return pipeline.random_crops(read, data.crop_px, data.max_zoom, data.turned)
 
 
 def what_is_read(settings: Settings, sets: Sequence[Images]) -> str:
@@ -95,7 +97,8 @@ def what_is_read(settings: Settings, sets: Sequence[Images]) -> str:
     data = settings.paper.data
     names = hashlib.sha256(repr([list(images.names) for images in sets]).encode()).hexdigest()[:8]
     factors = [_source(settings, images).reader_factor for images in sets]
-    told = f"{named(sets)}, names {names}, crops of {data.crop_px} px, zoom to {data.max_zoom:g}, shrunk by {factors}"
+    crops = f"crops of {data.crop_px} px, zoom to {data.max_zoom:g}{', turned' * data.turned}"
+    told = f"{named(sets)}, names {names}, {crops}, shrunk by {factors}"
     return told + ", without those that cannot be read" * settings.skip_corrupt
 
 

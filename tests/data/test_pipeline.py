@@ -1,3 +1,4 @@
+import itertools
 import subprocess
 import sys
 from functools import partial
@@ -147,6 +148,23 @@ def test_crops_reach_every_border_and_no_further():
         ([0, 0, 0, 0.4], image[:16, 15::-1]),
     ):
         np.testing.assert_array_equal(plain(draws), [window, window])
+
+
+def test_turned_crops_have_every_orientation_and_order_of_colours_alike_in_both_frames():
+    sharp = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    frames = np.stack([sharp // 2, sharp])
+    seen = {}
+    for number in range(96):
+        blurred, crop = random_crop(frames, [0, 0, 0, (number + 0.5) / 96], crop_px=16, turned=True)
+        np.testing.assert_array_equal(blurred, crop // 2)
+        seen[crop.tobytes()] = seen.get(crop.tobytes(), 0) + 1
+    every = [
+        np.ascontiguousarray(np.rot90(seen_from, turns)[..., list(order)]).tobytes()
+        for seen_from in (sharp, sharp.transpose(1, 0, 2))
+        for turns in range(4)
+        for order in itertools.permutations(range(3))
+    ]
+    assert seen == dict.fromkeys(every, 2)
 
 
 def test_zoom_is_log_uniform_up_to_the_limit_and_the_image():

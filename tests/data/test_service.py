@@ -16,7 +16,7 @@ from gandeblur.data.degradations import gaussian_noise, jpeg
 from gandeblur.data.pipeline import Share, Source, random_crops, training_stream
 from gandeblur.errors import InputError
 
-CROP = dict(crop_px=16, max_zoom=2.0)
+CROP = dict(crop_px=16, max_zoom=2.0, turned=True)
 SERVER = """
 import sys, time
 import test_service
