@@ -63,7 +63,7 @@ def _blend(run, network, share):
     """Sets the network's weights to the mean of those that its run began with and its own."""
     start = opening.settings(run).start_path if run.is_dir() else None
     if start is None or not 0 < share < 1:
-        raise InputError(f"{run}: --start_share={share:g}: has to be between 0 and 1, for a run that began with --start")
+        raise InputError(f"{run}: --start_share={share:g}: needs a share between 0 and 1, and a run with --start")
     told = network.description["run"]["start"]
     if not start.exists() or f"({checkpoint.file_sha256(start)[:16]})" not in told:
         raise InputError(f"{start}: is not, or no longer, what {run} began with: {told}")

@@ -249,4 +249,4 @@ def test_a_published_network_opens_by_its_name_and_tells_what_it_is(trained, tmp
     capsys.readouterr()
     for run in (trained.folder, tmp_path / "mean.npz"):  # one began with none, the other is no run
         assert cli.main(["publish", str(run), str(tmp_path / "none.npz"), "--start_share", "0.5"]) == 2
-        assert "--start_share=0.5: has to be between 0 and 1, for a run that began" in capsys.readouterr().err
+        assert "--start_share=0.5: needs a share between 0 and 1, and a run with --start" in capsys.readouterr().err
