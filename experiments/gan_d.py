@@ -1,6 +1,6 @@
 """GAN-D: undo blur, saturation, noise and JPEG at once (Lee et al., KAIST).
 
-python experiments/gan_d.py                          the embedded photographs, under 8 minutes on 2 CPU cores
+python experiments/gan_d.py                          the embedded photographs, 5 minutes on 2 CPU cores
 python experiments/gan_d.py --stage=audit            layers and parameters against the paper
 python experiments/gan_d.py --preset=cpu_hour --train_data=FOLDER --benchmarks=FOLDER
                                                      an hour on 2 CPU cores, Set5 / Set14 / BSD100
