@@ -109,7 +109,8 @@ def _prepare(settings: Settings, trains: bool) -> Any:
     try:
         if cluster and keras.backend.backend() == "tensorflow":
             workers.join(cluster)
-        strategy = backend.strategy(settings.devices, cluster)
+        batch_size = settings.paper.training.batch_size if trains else None
+        strategy = backend.strategy(settings.devices, cluster, batch_size)
     except ValueError as error:
         raise InputError(str(error)) from error
     if keras.backend.backend() != "tensorflow":

@@ -41,12 +41,13 @@ def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def strategy(devices: str, workers: Workers | None = None) -> Any:
+def strategy(devices: str, workers: Workers | None = None, batch_size: int | None = None) -> Any:
     """How to train on `devices`: a context manager's `scope()` around building and `fit`. Call it before any operation.
 
     Args:
         devices: "all" (every GPU or TPU, else one CPU) or "cpu:N" (N logical CPUs).
         workers: of several machines; all of them listen. Each takes all its GPUs, else one CPU.
+        batch_size: "all" leaves out, with a note, as many as it takes for the others to share a batch of so many.
 
     Returns:
         A `tf.distribute` strategy, on JAX a `keras.distribution.DataParallel`, or None for a single device.
@@ -71,6 +72,11 @@ def strategy(devices: str, workers: Workers | None = None) -> Any:
     names = named(None if devices == "all" else int(count))
     if devices != "all" and len(names) < int(count):
         raise ValueError(f"--devices={devices}: this process has started with {len(names)}; choose them in a new one")
+    if devices == "all" and batch_size and names:
+        sharing = max(count for count in range(1, len(names) + 1) if batch_size % count == 0)
+        if sharing < len(names):
+            print(f"note: {sharing} of {len(names)} devices train; more cannot share --batch_size={batch_size} evenly")
+        names = names[:sharing]
     return _strategy(tuple(names)) if len(names) > 1 else None
 
 

@@ -199,6 +199,17 @@ def test_devices_that_are_not_there_are_named(devices):
         backend.strategy(devices)
 
 
+def test_all_devices_are_as_many_as_can_share_the_batch(monkeypatch, capsys):
+    for found in ("_tensorflow_devices", "_jax_devices"):
+        monkeypatch.setattr(backend, found, lambda cpus: ["first", "second", "third"])
+    monkeypatch.setattr(backend, "_strategy", lambda names: names)
+    assert backend.strategy("all") == backend.strategy("all", batch_size=6) == ("first", "second", "third")
+    assert capsys.readouterr().out == ""
+    assert backend.strategy("all", batch_size=4) == ("first", "second")
+    assert backend.strategy("all", batch_size=1) is None
+    assert "note: 1 of 3 devices train; more cannot share --batch_size=1 evenly\n" in capsys.readouterr().out
+
+
 def test_the_penalty_is_that_of_the_slope_in_the_networks_range():
     model = tiny.wgan()
     critic = model.discriminator
