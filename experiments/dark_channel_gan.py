@@ -31,7 +31,7 @@ from gandeblur.experiments.paper import (
 from gandeblur.data.degradations import SHRINK, gaussian_noise
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import deblurgan
-from gandeblur.experiments.deblurgan import BLUR, LIGHT_BLUR, PERCEPTUAL
+from gandeblur.experiments.deblurgan import ANY_LIGHT, BLUR, PERCEPTUAL
 from gandeblur.losses import adversarial, dark_channel, pixel
 from gandeblur.models import dark_channel_gan
 from gandeblur.training import schedules
@@ -162,7 +162,6 @@ CPU_HOUR = dataclasses.replace(
 # cannot tell in what light an image was blurred, fails at pairs that are means of stored values (gamma 1) if all
 # photographs are means of light (docs/dark_channel_gan.md).
 SOME_NOISE = partial(TRAINING_NOISE, share=0.5)
-ANY_LIGHT = dataclasses.replace(LIGHT_BLUR, gamma=(1.0, 4.0))
 LONG = {"photographs": (ANY_LIGHT, SHRINK, SOME_NOISE), "pairs": (SHRINK, SOME_NOISE), "dropout": 0.0}
 PIXELS = dataclasses.replace(
     QUICK,
