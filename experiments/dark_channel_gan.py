@@ -61,6 +61,7 @@ PAPER = Paper(
             "dropout": 0.5,
             "dropout_layers": 3,
             "identity_start": None,
+            "whitened_start": False,
             "own_statistics": True,
         },
         parameters=85_033_667,
@@ -131,6 +132,7 @@ QUICK = Smaller(
     {
         "downsample": 1,
         "identity_start": 1e-4,
+        "whitened_start": True,
         "learning_rate": 4e-4,
         "discriminator_rate": 2e-5,
         "cosine_basis": True,

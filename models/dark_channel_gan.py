@@ -47,6 +47,7 @@ from gandeblur.models.layers.batch_norm import BatchNormalization
 from gandeblur.models.layers.deblurgan import initial_weights
 from gandeblur.models.layers.identity_start import tanh_around
 from gandeblur.models.layers.image_size import ImageSize
+from gandeblur.models.layers.patch_whitening import PatchWhitening
 
 
 def generator(
@@ -56,6 +57,7 @@ def generator(
     dropout: float,
     dropout_layers: int,
     identity_start: float | None = None,
+    whitened_start: bool = False,
     own_statistics: bool = True,
 ) -> keras.Model:
     """Blurred float `[B, H, W, 3]` in [-1, 1] -> restored `[B, H, W, 3]` float32 in (-1, 1).
@@ -69,6 +71,7 @@ def generator(
         dropout_layers: the first so many decoder layers have dropout (3).
         identity_start: standard deviation of the last layer's initial weights with which the generator starts as
             nearly the identity, see `layers.identity_start`; None: 0.02, and the paper's tanh.
+        whitened_start: whether the first layer starts as cosine patterns, see `layers.patch_whitening`, not as noise.
         own_statistics: whether normalisations take the statistics of the image at hand at test time, or moving
             averages, which batches of one 256x256 image do not give (see above).
     """
@@ -77,7 +80,8 @@ def generator(
     skips = []
     for number, maps in enumerate(encoder_maps, start=1):
         skips.append(x)
-        x = _conv(layers.Conv2D, x, maps, 2, f"enc{number}")
+        start = PatchWhitening() if whitened_start and number == 1 else initial_weights()
+        x = _conv(layers.Conv2D, x, maps, 2, f"enc{number}", kernel_initializer=start)
         x = _norm_relu(x, f"enc{number}", norm=number > 1, own_statistics=own_statistics)
     for number, maps in enumerate(decoder_maps[:-1], start=1):
         x = _conv(layers.Conv2DTranspose, x, maps, 2, f"dec{number}")
@@ -86,7 +90,8 @@ def generator(
             x = layers.Dropout(dropout, name=f"dec{number}_dropout")(x)
         x = layers.Concatenate(name=f"dec{number}_skip")([x, skips.pop()])
     last, stddev = f"dec{len(decoder_maps)}", 0.02 if identity_start is None else identity_start
-    x = _conv(layers.Conv2DTranspose, x, decoder_maps[-1], 2, last, stddev=stddev, dtype="float32")
+    start = initial_weights(stddev)
+    x = _conv(layers.Conv2DTranspose, x, decoder_maps[-1], 2, last, kernel_initializer=start, dtype="float32")
     restored = tanh_around(inputs if identity_start is not None else None, x)
     return keras.Model(inputs, restored, name="dark_channel_gan_generator")
 
@@ -116,8 +121,8 @@ def discriminator(*, maps: Sequence[int], image_px: int) -> keras.Model:
     return keras.Model(inputs, logit, name="dark_channel_gan_discriminator")
 
 
-def _conv(layer, x, maps, strides, name, stddev=0.02, **options):
-    options |= {"strides": strides, "padding": "same", "kernel_initializer": initial_weights(stddev)}
+def _conv(layer, x, maps, strides, name, **options):
+    options = {"strides": strides, "padding": "same", "kernel_initializer": initial_weights(), **options}
     return layer(maps, 5, name=name, **options)(x)
 
 
