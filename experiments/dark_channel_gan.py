@@ -147,25 +147,26 @@ QUICK = Smaller(
     departures=(
         "tanh of the network plus artanh of 0.99 times the input takes the place of tanh of the network, which would "
         "have to learn its input first",
-        "the first layer starts as cosine patterns of equal strength, not as noise, behind which all maps are nearly one",
+        "the first layer starts as cosine patterns of equal strength: behind noise, all its maps are nearly one",
         "the pixels lead: with the paper's weights the adversary and the dark channel have 80 % of the generator's "
         "gradient; the discriminator's dense layer, of 524,288 inputs, needs a lower rate",
         "dc250p has a second L1 loss for its perceptual loss: VGG's features would need a download",
     ),
 )
+
+# A network that never sees an image without noise smooths those that have none; this one, which cannot tell in what
+# light an image was blurred, fails at pairs that are means of stored values (gamma 1) if all photographs are means of
+# light (docs/dark_channel_gan.md).
+SOME_NOISE = partial(TRAINING_NOISE, share=0.5)
+FOLDERS = {"photographs": (ANY_LIGHT, SHRINK, SOME_NOISE), "pairs": (SHRINK, SOME_NOISE)}
 CPU_HOUR = dataclasses.replace(
     QUICK,
     description="folders of pairs and photographs, at most an hour on 2 CPU cores",
-    changes={**QUICK.changes, "epochs": 10, "steps_per_epoch": 50},
+    changes={**QUICK.changes, **FOLDERS, "epochs": 10, "steps_per_epoch": 50},
     losses={"l1": QUICK.losses["l1"]},
     departures=QUICK.departures[:3],
 )
-
-# Of the long trainings. A network that never sees an image without noise smooths those that have none; this one, which
-# cannot tell in what light an image was blurred, fails at pairs that are means of stored values (gamma 1) if all
-# photographs are means of light (docs/dark_channel_gan.md).
-SOME_NOISE = partial(TRAINING_NOISE, share=0.5)
-LONG = {"photographs": (ANY_LIGHT, SHRINK, SOME_NOISE), "pairs": (SHRINK, SOME_NOISE), "dropout": 0.0}
+LONG = {**FOLDERS, "dropout": 0.0}
 PIXELS = dataclasses.replace(
     QUICK,
     description=deblurgan.PIXELS.description,

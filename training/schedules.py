@@ -77,9 +77,9 @@ class Cosine(Constant):
 
 @dataclass(frozen=True)
 class OverTime(Constant):
-    """Half a cosine from the full rate to `floor` times it, laid over minutes of training, set at each epoch's start.
+    """Half a cosine from the full rate to `floor` times it, laid over minutes of training.
 
-    How many steps fit into the minutes, the machine decides: stopped and resumed, or slowed down by other work, the
+    Each epoch has one rate, that of its middle, if it takes as long as the one before; the first has the full rate. How many steps fit into the minutes, the machine decides: stopped and resumed, or slowed down by other work, the
     training ends at the lowest rate and in time.
 
     Attributes:
@@ -174,7 +174,8 @@ class OverTimeCallback(StatefulCallback):
         self.before = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
-        share = min(1.0, self.state["spent_s"] / (60 * self.schedule.minutes))
+        middle_s = self.state["spent_s"] + self.state["epoch_s"] / 2
+        share = min(1.0, middle_s / (60 * self.schedule.minutes))
         factor = self.schedule.floor + (1 - self.schedule.floor) * (1 + math.cos(math.pi * share)) / 2
         for optimizer, first in zip(self.optimizers, self.first, strict=True):
             optimizer.learning_rate = factor * first
