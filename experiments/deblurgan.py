@@ -129,8 +129,9 @@ QUICK = Smaller(
     ),
 )
 
-# What photographs are blurred by: nearly straight paths of 4 to 34 pixels, two in each image, and means of light, as a
-# camera takes them, not of stored values. On REDS light was worth 0.7 dB, the second path 0.2 (docs/learning.md).
+# What the long trainings blur photographs by: nearly straight paths of 4 to 34 pixels, two in each image, and means of
+# light, as a camera takes them, not of stored values. On REDS light was worth 0.7 dB, the second path 0.2
+# (docs/learning.md).
 LIGHT_BLUR = TwoMotions(
     MotionBlur(PRINTED, exposures=tuple(px / PRINTED.length_px for px in range(4, 35, 3))), gamma=(2.2, 4.0)
 )
