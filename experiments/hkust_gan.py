@@ -163,7 +163,7 @@ QUICK = Smaller(
 )
 CPU_HOUR = Smaller(
     "folders of pairs and photographs, at most an hour on 2 CPU cores",
-    {**QUICK.changes, "photographs": (ANY_LIGHT,), "epochs": 20, "steps_per_epoch": 60},
+    {**QUICK.changes, "photographs": (ANY_LIGHT,), "batch_size": 4, "epochs": 25, "steps_per_epoch": 60},
     terms=(Term("pixel", between_images(pixel.mean_absolute_error), 20_000.0),),
     departures=(*QUICK.departures[:3], "the pixel term: VGG hardly sees a shift of brightness"),
 )
