@@ -175,7 +175,7 @@ def test_departures_follow_from_the_numbers():
 
     listed = choose(EXPERIMENTS["sharingan"], preset="cpu_hour").departures
     assert listed.pop(6).startswith("photographs: two motions on the sides of a random line, means of light, gamma 1 to 4")
-    assert listed[:11] == [
+    assert listed[:12] == [
         "generator steps: 1,500 instead of 300,000",
         "batch size: 2 instead of 1",
         "learning rate: 0.0005 instead of 0.0001",
@@ -185,7 +185,8 @@ def test_departures_follow_from_the_numbers():
         "crop px: 96 instead of 256",
         "downsample: 1 instead of 2",
         "generator's output stddev: 0.0001 instead of 0.02",
-        "loss pixel: 100000 x mean_absolute_error(restored, sharp) is added",
+        "loss content: 5 x VGG19 block3_conv3 before its ReLU instead of 100 x VGG19 block3_conv3 before its ReLU",
+        "loss pixel: 5000 x mean_absolute_error(restored, sharp) is added",
         EXPERIMENTS["sharingan"].paper.departures[0],
     ]
 
