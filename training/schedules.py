@@ -79,7 +79,8 @@ class Cosine(Constant):
 class OverTime(Constant):
     """Half a cosine from the full rate to `floor` times it, laid over minutes of training.
 
-    Each epoch has one rate, that of its middle, if it takes as long as the one before; the first has the full rate. How many steps fit into the minutes, the machine decides: stopped and resumed, or slowed down by other work, the
+    Each epoch has one rate, that of its middle, if it takes as long as the one before; the first has the full rate. How
+    many steps fit into the minutes, the machine decides: stopped and resumed, or slowed down by other work, the
     training ends at the lowest rate and in time.
 
     Attributes:
