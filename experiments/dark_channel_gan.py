@@ -158,23 +158,22 @@ QUICK = Smaller(
 # light an image was blurred, fails at pairs that are means of stored values (gamma 1) if all photographs are means of
 # light (docs/dark_channel_gan.md).
 SOME_NOISE = partial(TRAINING_NOISE, share=0.5)
-FOLDERS = {"photographs": (ANY_LIGHT, SHRINK, SOME_NOISE), "pairs": (SHRINK, SOME_NOISE)}
+FOLDERS = {"photographs": (ANY_LIGHT, SHRINK, SOME_NOISE), "pairs": (SHRINK, SOME_NOISE), "dropout": 0.0}
 CPU_HOUR = dataclasses.replace(
     QUICK,
     description="folders of pairs and photographs, at most an hour on 2 CPU cores",
     changes={**QUICK.changes, **FOLDERS, "epochs": 10, "steps_per_epoch": 50},
-    losses={"l1": QUICK.losses["l1"]},
+    losses={"l1": dataclasses.replace(QUICK.losses["l1"], weight=10_000.0)},
     departures=QUICK.departures[:3],
 )
-LONG = {**FOLDERS, "dropout": 0.0}
 PIXELS = dataclasses.replace(
     QUICK,
     description=deblurgan.PIXELS.description,
-    changes={**QUICK.changes, **LONG, "generator_steps": 1, "epochs": 10, "steps_per_epoch": 100},
+    changes={**QUICK.changes, **FOLDERS, "generator_steps": 1, "epochs": 10, "steps_per_epoch": 100},
     adversary=False,
     departures=(*QUICK.departures[:2], QUICK.departures[3]),
 )
-ADVERSARY = adversarial_phase(QUICK, **LONG)
+ADVERSARY = adversarial_phase(QUICK, **FOLDERS)
 
 
 def _large(smaller):
