@@ -71,6 +71,7 @@ DISCRIMINATOR = Network(
     ),
 )
 
+# Section 2.3 gives no weights; those of the Keras code whose parameter counts match.
 PERCEPTUAL = Term("content", between_images(Perceptual("vgg16", "block3_conv3")), 100.0)
 
 PAPER = Paper(
@@ -83,7 +84,6 @@ PAPER = Paper(
     generator=GENERATOR,
     discriminator=DISCRIMINATOR,
     value_range=(-1.0, 1.0),
-    # Section 2.3 gives no weights; those of the Keras code whose parameter counts match.
     generator_terms=(PERCEPTUAL, WASSERSTEIN),
     discriminator_terms=(GAP,),
     data=Data(

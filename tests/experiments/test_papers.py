@@ -175,7 +175,7 @@ def test_departures_follow_from_the_numbers():
 
     listed = choose(EXPERIMENTS["sharingan"], preset="cpu_hour").departures
     assert listed.pop(6).startswith(
-        "photographs: two motions on the sides of a random line, means of light, gamma 1 to"
+        "photographs: two motions on the sides of a random line, means of light, gamma 1 to 4"
     )
     assert listed[:12] == [
         "generator steps: 1,500 instead of 300,000",
