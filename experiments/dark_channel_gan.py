@@ -158,11 +158,17 @@ QUICK = Smaller(
 # light an image was blurred, fails at pairs that are means of stored values (gamma 1) if all photographs are means of
 # light (docs/dark_channel_gan.md).
 SOME_NOISE = partial(TRAINING_NOISE, share=0.5)
-FOLDERS = {"photographs": (ANY_LIGHT, SHRINK, SOME_NOISE), "pairs": (SHRINK, SOME_NOISE), "dropout": 0.0}
+FOLDERS = {
+    "photographs": (ANY_LIGHT, SHRINK, SOME_NOISE),
+    "pairs": (SHRINK, SOME_NOISE),
+    "dropout": 0.0,
+    "batch_size": 4,
+    "own_statistics": False,  # moving averages: of several images, they are what the training saw
+}
 CPU_HOUR = dataclasses.replace(
     QUICK,
     description="folders of pairs and photographs, at most an hour on 2 CPU cores",
-    changes={**QUICK.changes, **FOLDERS, "epochs": 10, "steps_per_epoch": 50},
+    changes={**QUICK.changes, **FOLDERS, "discriminator_rate": 5e-6, "epochs": 10, "steps_per_epoch": 50},
     losses={"l1": dataclasses.replace(QUICK.losses["l1"], weight=10_000.0)},
     departures=QUICK.departures[:3],
 )
@@ -176,11 +182,7 @@ PIXELS = dataclasses.replace(
 ADVERSARY = adversarial_phase(QUICK, **FOLDERS)
 
 
-def _large(smaller):
-    """Batches of several images have moving averages, which are what the training saw; one image's own are not."""
-    return large(smaller, batch_size=16, steps_per_epoch=50, own_statistics=False)
-
-
+LARGE = {"batch_size": 16, "steps_per_epoch": 50}
 EXPERIMENT = Experiment(
     {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},
     {
@@ -188,8 +190,8 @@ EXPERIMENT = Experiment(
         "cpu_hour": CPU_HOUR,
         "pixels": PIXELS,
         "adversary": ADVERSARY,
-        "large_pixels": _large(PIXELS),
-        "large_adversary": _large(ADVERSARY),
+        "large_pixels": large(PIXELS, **LARGE),
+        "large_adversary": large(ADVERSARY, **LARGE),
     },
 )
 

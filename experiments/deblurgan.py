@@ -154,7 +154,7 @@ PIXELS = Smaller(
     "the first of two phases: pixels alone",
     {
         **QUICK.changes,
-        "photographs": (LIGHT_BLUR, SHRINK),
+        "photographs": (ANY_LIGHT, SHRINK),
         "batch_size": 4,
         "dropout": 0.0,
         "epochs": 10,
@@ -164,15 +164,16 @@ PIXELS = Smaller(
     adversary=False,
     departures=QUICK.departures[:1],
 )
-ADVERSARY = adversarial_phase(QUICK, photographs=(LIGHT_BLUR, SHRINK), dropout=0.0)
+ADVERSARY = adversarial_phase(QUICK, photographs=(ANY_LIGHT, SHRINK), dropout=0.0)
+LARGE = {"photographs": (LIGHT_BLUR, SHRINK), "crop_px": 256, "batch_size": 8}
 PRESETS = {
     "quick": QUICK,
     "cpu_hour": CPU_HOUR,
     "pixels": PIXELS,
     "adversary": ADVERSARY,
     "own_losses": own_losses(ADVERSARY, QUICK.departures[:1]),
-    "large_pixels": large(PIXELS, crop_px=256, batch_size=8),
-    "large_adversary": large(ADVERSARY, crop_px=256, batch_size=8),
+    "large_pixels": large(PIXELS, **LARGE),
+    "large_adversary": large(ADVERSARY, **LARGE),
 }
 
 EXPERIMENT = Experiment({"deblurgan": PAPER}, PRESETS)
