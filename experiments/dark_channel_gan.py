@@ -67,7 +67,9 @@ PAPER = Paper(
         parameters=85_033_667,
         size_multiple=256,
     ),
-    discriminator=Network(dark_channel_gan.discriminator, {"maps": (64, 128, 256, 512)}, parameters=4_839_233),
+    discriminator=Network(
+        dark_channel_gan.discriminator, {"maps": (64, 128, 256, 512), "logit_stddev": 0.02}, parameters=4_839_233
+    ),
     value_range=(-1.0, 1.0),
     generator_terms=(L1, DARK_CHANNEL, ADVERSARIAL),
     discriminator_terms=(Term("discriminator", of_both_logits(adversarial.discriminator)),),
@@ -134,7 +136,8 @@ QUICK = Smaller(
         "identity_start": 1e-4,
         "whitened_start": True,
         "learning_rate": 4e-4,
-        "discriminator_rate": 2e-5,
+        "discriminator_rate": 5e-6,
+        "logit_stddev": 1e-3,
         "cosine_basis": True,
         "schedule": schedules.Cosine(),
         "epochs": 5,
@@ -149,7 +152,7 @@ QUICK = Smaller(
         "have to learn its input first",
         "the first layer starts as cosine patterns of equal strength: behind noise, all its maps are nearly one",
         "the pixels lead: with the paper's weights the adversary and the dark channel have 80 % of the generator's "
-        "gradient; the discriminator's dense layer, of 524,288 inputs, needs a lower rate",
+        "gradient; the discriminator's dense layer, of 524,288 inputs, needs a smaller start and a lower rate",
         "dc250p has a second L1 loss for its perceptual loss: VGG's features would need a download",
     ),
 )
@@ -168,7 +171,7 @@ FOLDERS = {
 CPU_HOUR = dataclasses.replace(
     QUICK,
     description="folders of pairs and photographs, at most an hour on 2 CPU cores",
-    changes={**QUICK.changes, **FOLDERS, "discriminator_rate": 5e-6, "epochs": 10, "steps_per_epoch": 50},
+    changes={**QUICK.changes, **FOLDERS, "epochs": 10, "steps_per_epoch": 50},
     losses={"l1": dataclasses.replace(QUICK.losses["l1"], weight=10_000.0)},
     departures=QUICK.departures[:3],
 )

@@ -31,8 +31,10 @@ def departures(paper: Paper, actual: Paper) -> list[str]:
                 compare(one.name, getattr(part, field), getattr(reference, field))
     for name in ("value_range", "dropout_at_test"):
         compare(name, getattr(actual, name), getattr(paper, name))
-    for name, width in actual.generator.widths.items():
-        compare(f"generator's {name}", width, paper.generator.widths[name])
+    for title in ("generator", "discriminator"):
+        if network := getattr(actual, title):
+            for name, width in network.widths.items():
+                compare(f"{title}'s {name}", width, getattr(paper, title).widths[name])
     if alone:
         found.append("no adversary: the generator's other losses train it alone")
     theirs = {term.name: term.description for term in paper.generator_terms}

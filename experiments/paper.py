@@ -229,7 +229,8 @@ class Smaller:
 
     Attributes:
         description: for whom it is.
-        changes: field of `Data` or `Training`, `value_range`, `dropout_at_test`, or width of the generator -> value.
+        changes: field of `Data` or `Training`, `value_range`, `dropout_at_test`, or width of a network (of the
+            generator, where both have it) -> value.
         losses: name of a term of the generator -> the term in its place; a paper without it stays as it is.
         terms: further terms of the generator.
         adversary: whether there is one; without, the generator's other terms train it alone.
@@ -326,8 +327,11 @@ def changed(paper: Paper, **changes: Any) -> Paper:
     data = dataclasses.replace(paper.data, **own(paper.data))
     training = dataclasses.replace(paper.training, **own(paper.training))
     own_values = {name: left.pop(name) for name in ("value_range", "dropout_at_test") if name in left}
-    strange = left.keys() - paper.generator.widths.keys()
-    if strange:
-        raise ValueError(f"{paper.name} has no {', '.join(sorted(strange))}")
-    generator = dataclasses.replace(paper.generator, widths={**paper.generator.widths, **left})
-    return dataclasses.replace(paper, data=data, training=training, generator=generator, **own_values)
+    networks = {}
+    for title in ("generator", "discriminator"):
+        if network := getattr(paper, title):
+            widths = {name: left.pop(name, width) for name, width in network.widths.items()}
+            networks[title] = dataclasses.replace(network, widths=widths)
+    if left:
+        raise ValueError(f"{paper.name} has no {', '.join(sorted(left))}")
+    return dataclasses.replace(paper, data=data, training=training, **networks, **own_values)

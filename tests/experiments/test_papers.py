@@ -200,6 +200,15 @@ def test_a_change_of_what_is_not_there_is_refused():
         changed(gan_d.PAPER, depth=3)
 
 
+def test_a_change_of_the_discriminator_reaches_it_and_is_a_departure():
+    from gandeblur.experiments.settings import choose
+
+    paper = EXPERIMENTS["dark_channel_gan"].paper
+    settings = choose(EXPERIMENTS["dark_channel_gan"], preset="quick")
+    assert settings.paper.discriminator.widths == {**paper.discriminator.widths, "logit_stddev": 1e-3}
+    assert "discriminator's logit stddev: 0.001 instead of 0.02" in settings.departures
+
+
 PHASES = [
     (name, size)
     for name, experiment in EXPERIMENTS.items()
@@ -219,9 +228,10 @@ def test_the_first_phase_has_no_adversary_and_its_weights_fit_the_second(name, s
     assert not any(line.startswith("discriminator") for line in first.departures)
     assert first.paper.generator.widths == second.paper.generator.widths
     assert first.paper.data == second.paper.data
-    if not size:  # dropout apart, the network is that of the quick schedule, too
+    if not size:  # what the batch size decides apart, the network is that of the quick schedule, too
         quick = choose(EXPERIMENTS[name], preset="quick").paper.generator.widths
-        assert {**first.paper.generator.widths, "dropout": None} == {**quick, "dropout": None}
+        apart = {"dropout": None, "own_statistics": None}
+        assert {**first.paper.generator.widths, **apart} == {**quick, **apart}
 
 
 @pytest.mark.parametrize("name", ["deblurgan", "sharingan", "ird_gan", "hkust_gan"])
@@ -247,11 +257,11 @@ def test_every_schedule_has_crops_that_its_generator_takes(name, variant):
 
 
 def test_departures_say_nothing_that_the_numbers_contradict():
-    """HKUST's large crops are normalised, and seen by its discriminator, as in the paper."""
-    presets = EXPERIMENTS["hkust_gan"].presets
-    for name in ("large_pixels", "large_adversary"):
-        assert not {hkust_gan.OWN_STATISTICS, hkust_gan.SMALL_IMAGES} & set(presets[name].departures)
-    assert {hkust_gan.OWN_STATISTICS, hkust_gan.SMALL_IMAGES} <= set(presets["adversary"].departures)
+    """Of HKUST's statistics at test time, and of the size of what its discriminator sees."""
+    for preset in EXPERIMENTS["hkust_gan"].presets.values():
+        paper, listed = preset.of(hkust_gan.PAPER), preset.departures
+        assert any("statistics of the image" in reason for reason in listed) == paper.generator.widths["own_statistics"]
+        assert (hkust_gan.SMALL_IMAGES in listed) == (preset.adversary and paper.data.crop_px < 256)
 
 
 def test_minutes_take_the_place_of_epochs():

@@ -109,6 +109,16 @@ def test_weights_start_as_gaussian_noise_of_0_02_and_the_rest_as_the_identity():
     assert len(checked) > 10
 
 
+def test_the_discriminator_s_first_logits_are_as_small_as_asked_for():
+    def spread(**start):
+        discriminator = dark_channel_gan.discriminator(maps=(4, 5, 6, 64), image_px=64, **start)
+        return numpy(discriminator.get_layer("dense").kernel).std(), numpy(discriminator(images(8, 64, 64, 6))).std()
+
+    (kernel, logit), (small_kernel, small_logit) = spread(), spread(logit_stddev=1e-3)
+    assert kernel == pytest.approx(0.02, rel=0.1) and small_kernel == pytest.approx(1e-3, rel=0.1)
+    assert small_logit < 0.2 * logit
+
+
 def test_restored_image_lies_between_minus_1_and_1():
     generator = dark_channel_gan.generator(**TINY)
     generator.get_layer("dec3").bias.assign([3, -3, 0])
