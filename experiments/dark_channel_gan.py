@@ -160,7 +160,7 @@ QUICK = Smaller(
 # A network that never sees an image without noise smooths those that have none; this one, which cannot tell in what
 # light an image was blurred, fails at pairs that are means of stored values (gamma 1) if all photographs are means of
 # light (docs/dark_channel_gan.md).
-SOME_NOISE = partial(TRAINING_NOISE, share=0.5)
+SOME_NOISE = partial(TRAINING_NOISE, share=0.25)
 FOLDERS = {
     "photographs": (ANY_LIGHT, SHRINK, SOME_NOISE),
     "pairs": (SHRINK, SOME_NOISE),
