@@ -204,7 +204,7 @@ def test_a_change_of_the_discriminator_reaches_it_and_is_a_departure():
     from gandeblur.experiments.settings import choose
 
     paper = EXPERIMENTS["dark_channel_gan"].paper
-    settings = choose(EXPERIMENTS["dark_channel_gan"], preset="quick")
+    settings = choose(EXPERIMENTS["dark_channel_gan"], preset="cpu_hour")
     assert settings.paper.discriminator.widths == {**paper.discriminator.widths, "logit_stddev": 1e-3}
     assert "discriminator's logit stddev: 0.001 instead of 0.02" in settings.departures
 

@@ -29,9 +29,10 @@ def tiny(experiment: Experiment, **changes) -> Experiment:
         generator = dataclasses.replace(
             paper.generator, size_multiple=min(4, paper.generator.size_multiple), parameters=None, layers=()
         )
-        discriminator = paper.discriminator and Network(
-            paper.discriminator.builder, _DISCRIMINATORS.get(name, {"maps": 3})
-        )
+        discriminator = paper.discriminator
+        if discriminator:
+            widths = {**discriminator.widths, **_DISCRIMINATORS.get(name, {"maps": 3})}
+            discriminator = Network(discriminator.builder, widths)
         return dataclasses.replace(paper, generator=generator, discriminator=discriminator)
 
     return Experiment(
