@@ -129,6 +129,16 @@ DC250P = dataclasses.replace(
     generator_terms=(L1, DARK_CHANNEL, PERCEPTUAL, ADVERSARIAL),
 )
 
+IDENTITY_START = (
+    "tanh of the network plus artanh of 0.99 times the input takes the place of tanh of the network, which would "
+    "have to learn its input first",
+    "the first layer starts as cosine patterns of equal strength: behind noise, all its maps are nearly one",
+)
+PIXELS_LEAD = (
+    "the pixels lead: with the paper's weights the adversary and the dark channel have 80 % of the generator's "
+    "gradient; the discriminator's dense layer, of 524,288 inputs, needs a lower rate"
+)
+NO_FEATURES = "dc250p has a second L1 loss for its perceptual loss: VGG's features would need a download"
 QUICK = Smaller(
     "the embedded photographs, minutes on 2 CPU cores",
     {
@@ -146,14 +156,7 @@ QUICK = Smaller(
         "l1": Term("l1", between_images(pixel.mean_absolute_error), 4_000.0),
         "content": Term("content", between_images(pixel.mean_absolute_error), 100.0),
     },
-    departures=(
-        "tanh of the network plus artanh of 0.99 times the input takes the place of tanh of the network, which would "
-        "have to learn its input first",
-        "the first layer starts as cosine patterns of equal strength: behind noise, all its maps are nearly one",
-        "the pixels lead: with the paper's weights the adversary and the dark channel have 80 % of the generator's "
-        "gradient; the discriminator's dense layer, of 524,288 inputs, needs a lower rate",
-        "dc250p has a second L1 loss for its perceptual loss: VGG's features would need a download",
-    ),
+    departures=(*IDENTITY_START, PIXELS_LEAD, NO_FEATURES),
 )
 
 # A network that never sees an image without noise smooths those that have none; this one, which cannot tell in what
@@ -174,14 +177,14 @@ CPU_HOUR = dataclasses.replace(
     description="folders of pairs and photographs, at most an hour on 2 CPU cores",
     changes={**QUICK.changes, **FOLDERS, "epochs": 10, "steps_per_epoch": 50},
     losses={"l1": dataclasses.replace(QUICK.losses["l1"], weight=10_000.0)},
-    departures=QUICK.departures[:3],
+    departures=(*IDENTITY_START, PIXELS_LEAD),
 )
 PIXELS = dataclasses.replace(
     QUICK,
     description=deblurgan.PIXELS.description,
     changes={**QUICK.changes, **FOLDERS, "generator_steps": 1, "epochs": 10, "steps_per_epoch": 100},
     adversary=False,
-    departures=(*QUICK.departures[:2], QUICK.departures[3]),
+    departures=(*IDENTITY_START, NO_FEATURES),
 )
 ADVERSARY = adversarial_phase(QUICK, **FOLDERS)
 

@@ -105,6 +105,11 @@ PAPER = Paper(
     dropout_at_test=True,  # section 5: "At inference time [...] apply both dropout and instance normalization"
     departures=DEPARTURES,
 )
+IDENTITY_START = "the last convolution starts near 0, so that the generator starts as the identity, not as noise"
+FEATURES_FOLLOW = (
+    "the pixels lead, the adversary has some 5 % of the generator's gradient: in so few steps, the perceptual loss "
+    "leaves a grid and a shift of brightness that it does not see"
+)
 QUICK = Smaller(
     "the embedded photographs, minutes on 2 CPU cores",
     {
@@ -123,7 +128,7 @@ QUICK = Smaller(
     },
     losses={"content": Term("content", between_images(pixel.mean_absolute_error), 6_000.0)},
     departures=(
-        "the last convolution starts near 0, so that the generator starts as the identity, not as noise",
+        IDENTITY_START,
         "the pixels lead, the adversary has some 5 % of the generator's gradient; no perceptual loss: VGG's features "
         "would need a download",
     ),
@@ -143,11 +148,7 @@ CPU_HOUR = Smaller(
     {**QUICK.changes, "photographs": (ANY_LIGHT, SHRINK), "epochs": 25, "steps_per_epoch": 60},
     losses={"content": dataclasses.replace(PERCEPTUAL, weight=5.0)},
     terms=(Term("pixel", between_images(pixel.mean_absolute_error), 5_000.0),),
-    departures=(
-        QUICK.departures[0],
-        "the pixels lead, the adversary has some 5 % of the generator's gradient: in so few steps, the perceptual loss "
-        "leaves a grid and a shift of brightness that it does not see",
-    ),
+    departures=(IDENTITY_START, FEATURES_FOLLOW),
 )
 
 PIXELS = Smaller(
@@ -162,7 +163,7 @@ PIXELS = Smaller(
     },
     losses=QUICK.losses,
     adversary=False,
-    departures=QUICK.departures[:1],
+    departures=(IDENTITY_START,),
 )
 ADVERSARY = adversarial_phase(QUICK, photographs=(ANY_LIGHT, SHRINK), dropout=0.0)
 LARGE = {"photographs": (LIGHT_BLUR, SHRINK), "crop_px": 256, "batch_size": 8}
@@ -171,7 +172,7 @@ PRESETS = {
     "cpu_hour": CPU_HOUR,
     "pixels": PIXELS,
     "adversary": ADVERSARY,
-    "own_losses": own_losses(ADVERSARY, QUICK.departures[:1]),
+    "own_losses": own_losses(ADVERSARY, (IDENTITY_START,)),
     "large_pixels": large(PIXELS, **LARGE),
     "large_adversary": large(ADVERSARY, **LARGE),
 }

@@ -134,6 +134,14 @@ PAPER = Paper(
 )
 
 SMALL_IMAGES = "the discriminator's dense layer is smaller, as its images are"
+AROUND_INPUT = (
+    "tanh of the network plus artanh of 0.99 times the input takes the place of tanh of the network: the mean of "
+    "tanh and input would have to learn to be the input first"
+)
+PIXELS_LEAD = (
+    "the pixels lead, the adversary has some 5 % of the generator's gradient; no perceptual loss: VGG's features "
+    "would need a download"
+)
 QUICK = Smaller(
     "the embedded photographs, minutes on 2 CPU cores",
     {
@@ -152,12 +160,10 @@ QUICK = Smaller(
     losses={"content": Term("content", between_images(pixel.mean_absolute_error), 6_000.0)},
     departures=(
         SMALL_IMAGES,
-        "tanh of the network plus artanh of 0.99 times the input takes the place of tanh of the network: the mean of "
-        "tanh and input would have to learn to be the input first",
+        AROUND_INPUT,
         "batch normalisation takes the statistics of the image at hand at test time: moving averages over few small "
         "crops leave a tint",
-        "the pixels lead, the adversary has some 5 % of the generator's gradient; no perceptual loss: VGG's features "
-        "would need a download",
+        PIXELS_LEAD,
     ),
 )
 # A thousand steps of four crops are enough for moving averages, which the image's own statistics are 0.2 dB below.
@@ -173,17 +179,17 @@ CPU_HOUR = Smaller(
     },
     losses={"content": dataclasses.replace(PERCEPTUAL, weight=3.0)},
     terms=(Term("pixel", between_images(pixel.mean_absolute_error), 3_000.0),),
-    departures=(*QUICK.departures[:2], deblurgan.CPU_HOUR.departures[1]),
+    departures=(SMALL_IMAGES, AROUND_INPUT, deblurgan.FEATURES_FOLLOW),
 )
 PIXELS = Smaller(
     deblurgan.PIXELS.description,
     {**QUICK.changes, **FOLDERS, "epochs": 10, "steps_per_epoch": 100},
     losses=QUICK.losses,
     adversary=False,
-    departures=QUICK.departures[1:2],
+    departures=(AROUND_INPUT,),
 )
 ADVERSARY = dataclasses.replace(
-    adversarial_phase(QUICK, **FOLDERS), departures=(*QUICK.departures[:2], QUICK.departures[3])
+    adversarial_phase(QUICK, **FOLDERS), departures=(SMALL_IMAGES, AROUND_INPUT, PIXELS_LEAD)
 )
 
 
@@ -200,7 +206,7 @@ EXPERIMENT = Experiment(
         "cpu_hour": CPU_HOUR,
         "pixels": PIXELS,
         "adversary": ADVERSARY,
-        "own_losses": own_losses(ADVERSARY, QUICK.departures[:2]),
+        "own_losses": own_losses(ADVERSARY, (SMALL_IMAGES, AROUND_INPUT)),
         "large_pixels": _large(PIXELS),
         "large_adversary": _large(ADVERSARY),
     },

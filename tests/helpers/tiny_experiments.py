@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from gandeblur.experiments.paper import Experiment, Network, changed
+from gandeblur.experiments.paper import Experiment, changed
 
 _GENERATORS = {
     "gan_d": {"maps": 3, "wide_maps": 4},
@@ -32,7 +32,7 @@ def tiny(experiment: Experiment, **changes) -> Experiment:
         discriminator = paper.discriminator
         if discriminator:
             widths = {**discriminator.widths, **_DISCRIMINATORS.get(name, {"maps": 3})}
-            discriminator = Network(discriminator.builder, widths)
+            discriminator = dataclasses.replace(discriminator, widths=widths, parameters=None, layers=())
         return dataclasses.replace(paper, generator=generator, discriminator=discriminator)
 
     return Experiment(
