@@ -17,6 +17,7 @@ from gandeblur.errors import InputError
 from gandeblur.training.schedules import OverTimeCallback
 
 TIMED_STEPS = 4  # for the length of an epoch
+LONG_EPOCH_S = 120  # a file that gets a line per epoch is silent for longer: it is told how long
 
 
 class Progress(keras.callbacks.Callback):
@@ -26,7 +27,7 @@ class Progress(keras.callbacks.Callback):
 
     The loss is the generator's weighted sum. All else goes to TensorBoard, which must come before in the callbacks, as
     what sets the rates must. A training by the clock ends with an epoch: one that takes much longer than the time that
-    is left is told of after its first steps.
+    is left is told of after its first steps, and so, where there is no bar, is one of minutes.
 
     Args:
         epochs: of the whole training.
@@ -61,11 +62,13 @@ class Progress(keras.callbacks.Callback):
         self.steps += 1
         if self.steps == 1:
             self.compiled = time.monotonic()
-        elif self.steps == 1 + TIMED_STEPS and self.timed:
+        elif self.steps == 1 + TIMED_STEPS:
             epoch_s = (time.monotonic() - self.compiled) / TIMED_STEPS * self.steps_per_epoch
-            if epoch_s > 1.5 * self.timed.left_s:
-                told = f"an epoch takes about {epoch_s / 60:.2g} min, and the training ends with one"
-                print(f"note: {told}, not in {self.timed.left_s / 60:.2g} min", flush=True)
+            told = f"note: an epoch takes about {epoch_s / 60:.2g} min"
+            if self.timed and epoch_s > 1.5 * self.timed.left_s:
+                print(f"{told}, and the training ends with one, not in {self.timed.left_s / 60:.2g} min", flush=True)
+            elif self.bar.disable and epoch_s > LONG_EPOCH_S:
+                print(told, flush=True)
 
     def on_epoch_end(self, epoch, logs=None):
         terms = self.model.generator_terms

@@ -73,16 +73,24 @@ def test_a_training_over_time_counts_minutes_not_epochs(capsys):
     ]
 
 
-@pytest.mark.parametrize("step_s", [1.0, 60.0])
-def test_an_epoch_longer_than_the_time_that_is_left_is_told_of(step_s, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("minutes", "step_s", "told"),
+    [
+        (2, 1.0, ""),
+        (2, 60.0, "note: an epoch takes about 30 min, and the training ends with one, not in 2 min\n"),
+        (200, 60.0, "note: an epoch takes about 30 min\n"),  # stderr is no terminal here: no bar shows it
+        (None, 60.0, "note: an epoch takes about 30 min\n"),
+    ],
+)
+def test_a_long_epoch_is_told_of(minutes, step_s, told, capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    shown = progress.Progress(epochs=1000, steps_per_epoch=30, rates=OverTime(minutes=2).callback([]))
+    rates = OverTime(minutes=minutes).callback([]) if minutes else None
+    shown = progress.Progress(epochs=1000, steps_per_epoch=30, rates=rates)
     shown.on_epoch_begin(0)
     now[0] = 500.0  # the first step, which compiles
     for step in range(10):
         shown.on_train_batch_end(step)
         now[0] += step_s
     shown.close()
-    note = "note: an epoch takes about 30 min, and the training ends with one, not in 2 min\n"
-    assert capsys.readouterr().out == (note if step_s == 60 else "")
+    assert capsys.readouterr().out == told
