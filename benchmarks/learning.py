@@ -6,12 +6,13 @@ Every run trains the generator alone, by its pixel loss, from the same start, on
 a cosine from the rate to 2 % of it, and is scored on the same images. One row per run is appended to `--out`; runs
 that the file holds are skipped, so that the table can be made over several sittings. The schedule is laid over the
 number of steps that the time allows, which is measured first: equal seconds. With --steps it is equal steps. With --ema
-the running average of the weights is scored as well.
+the running average of the weights is scored as well; a generator with dropout is scored without it and with it.
 """
 
 import argparse
 import csv
 import dataclasses
+import itertools
 import math
 import time
 from pathlib import Path
@@ -23,7 +24,7 @@ from gandeblur.experiments.paper import Experiment, Smaller, changed
 from gandeblur.data import pipeline
 from gandeblur.data.images import to_uint8
 from gandeblur.evaluation import metrics
-from gandeblur.experiments import deblurgan, gan_d, sources
+from gandeblur.experiments import deblurgan, gan_d, ird_gan, sources
 from gandeblur.experiments.settings import choose
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.losses import pixel
@@ -52,7 +53,8 @@ class KernelMuon(keras.optimizers.Muon):
         return x * self.rms_rate * max(math.prod(x.shape[:-1]), x.shape[-1]) ** 0.5
 
 
-FIELDS = ("network", "optimizer", "rate", "seed", "steps", "seconds", "input_db", "psnr_db", "averaged_db")
+RUN = ("network", "optimizer", "rate", "seed", "dropout")  # what tells one row from another
+FIELDS = (*RUN, "steps", "seconds", "input_db", "psnr_db", "averaged_db", "dropout_kept_db")
 OPTIMIZERS = {
     "taps": keras.optimizers.Adam,
     "cosine": SpectralAdam,
@@ -61,10 +63,11 @@ OPTIMIZERS = {
 NETWORKS = {  # paper, its small size, loss
     "gan_d": (gan_d.PAPER, gan_d.CPU_HOUR, pixel.mean_squared_error),
     "deblurgan": (deblurgan.PAPER, deblurgan.QUICK, pixel.mean_absolute_error),
+    "ird_gan": (ird_gan.PAPER, deblurgan.QUICK, pixel.mean_absolute_error),
 }
 
 
-def settings_of(network, options, seed):
+def settings_of(network, options, seed, dropout):
     paper, smaller, loss = NETWORKS[network]
     paper = dataclasses.replace(
         changed(paper, discriminator_steps=1),
@@ -73,6 +76,8 @@ def settings_of(network, options, seed):
         generator_terms=(Term("pixel", between_images(loss)),),
     )
     changes = {**smaller.changes, "discriminator_steps": 1, "epochs": 1, "steps_per_epoch": 10_000}
+    if dropout is not None:
+        changes["dropout"] = dropout
     experiment = Experiment({"alone": paper}, {"quick": Smaller("", changes)})
     return choose(experiment, seed=seed, train_data=options.data, test_data=options.test, workdir="unused")
 
@@ -93,10 +98,10 @@ def build(settings, optimizer, rate, steps, ema):
     return model
 
 
-def scores(settings, generator):
-    """Mean PSNR of the degraded and of the restored test images, dB."""
+def scores(settings, generator, dropout=False):
+    """Mean PSNR of the degraded and of the restored test images, dB; `dropout`: whether it stays active."""
     paper = settings.paper
-    restore = Deblurrer(generator, paper.value_range, paper.generator.size_multiple).restore
+    restore = Deblurrer(generator, paper.value_range, paper.generator.size_multiple, dropout).restore
     pairs = []
     for _, condition, source in sources.scored(settings, sources.test_images(settings)):
         stream = pipeline.evaluation_stream(source, size_px=condition.size_px, batch_size=1, seed=0)
@@ -106,8 +111,8 @@ def scores(settings, generator):
     return np.mean(pairs, axis=0)
 
 
-def run(network, optimizer, rate, seed, options):
-    settings = settings_of(network, options, seed)
+def run(network, optimizer, rate, seed, dropout, options):
+    settings = settings_of(network, options, seed, dropout)
     train_sets = [train for train, _ in sources.training_images(settings)]
     batches = iter(sources.training_batches(settings, train_sets, 0))
     steps = options.steps
@@ -127,7 +132,9 @@ def run(network, optimizer, rate, seed, options):
     seconds = time.perf_counter() - started
     before_db, after_db = (round(float(db), 2) for db in scores(settings, model.generator))
     averaged_db = round(float(scores(settings, model.averaged)[1]), 2) if model.averaged else None
-    values = (network, optimizer, rate, seed, steps, round(seconds), before_db, after_db, averaged_db)
+    kept_db = round(float(scores(settings, model.generator, dropout=True)[1]), 2) if dropout else None
+    trained = (network, optimizer, rate, seed, dropout)
+    values = (*trained, steps, round(seconds), before_db, after_db, averaged_db, kept_db)
     return dict(zip(FIELDS, values, strict=True))
 
 
@@ -137,6 +144,7 @@ def main():
     parser.add_argument("--optimizer", choices=OPTIMIZERS, action="append", help="all if left out")
     parser.add_argument("--rate", type=float, action="append", help="2e-4, 5e-4 and 1e-3 if left out")
     parser.add_argument("--seed", type=int, action="append", help="0, 1 and 2 if left out")
+    parser.add_argument("--dropout", type=float, action="append", help="of the generator; the paper's if left out")
     parser.add_argument("--data", action="append", default=[], help="folders to train on; the embedded photographs")
     parser.add_argument("--test", action="append", default=[], help="folders to score; the embedded photographs")
     parser.add_argument("--seconds", type=float, default=120.0, help="of training per run")
@@ -150,20 +158,25 @@ def main():
             rows = csv.DictReader(file)
             if tuple(rows.fieldnames or FIELDS) != FIELDS:
                 parser.error(f"{options.out} has other columns than {','.join(FIELDS)}: take another --out")
-            held = [(row["network"], row["optimizer"], float(row["rate"]), int(row["seed"])) for row in rows]
+            held = [tuple(row[name] for name in RUN) for row in rows]
     with options.out.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS)
         if not held:
             writer.writeheader()
         for network in options.network or NETWORKS:
-            for seed in options.seed or [0, 1, 2]:
-                for rate in options.rate or [2e-4, 5e-4, 1e-3]:
-                    for optimizer in options.optimizer or OPTIMIZERS:
-                        if (network, optimizer, rate, seed) not in held:
-                            row = run(network, optimizer, rate, seed, options)
-                            writer.writerow(row)
-                            file.flush()
-                            print(row, flush=True)
+            own = NETWORKS[network][0].generator.widths.get("dropout")
+            for seed, dropout, rate, optimizer in itertools.product(
+                options.seed or [0, 1, 2],
+                options.dropout or [own],
+                options.rate or [2e-4, 5e-4, 1e-3],
+                options.optimizer or OPTIMIZERS,
+            ):
+                named = (network, optimizer, rate, seed, dropout)
+                if tuple("" if value is None else str(value) for value in named) not in held:
+                    row = run(*named, options)
+                    writer.writerow(row)
+                    file.flush()
+                    print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ IDENTITY_START = (
 )
 PIXELS_LEAD = (
     "the pixels lead: with the paper's weights the adversary and the dark channel have 80 % of the generator's "
-    "gradient; the discriminator's dense layer, of 524,288 inputs, needs a lower rate"
+    "gradient; the discriminator's dense layer, of 524,288 inputs, needs a smaller start and a lower rate"
 )
 NO_FEATURES = "dc250p has a second L1 loss for its perceptual loss: VGG's features would need a download"
 QUICK = Smaller(
@@ -146,7 +146,8 @@ QUICK = Smaller(
         "identity_start": 1e-4,
         "whitened_start": True,
         "learning_rate": 4e-4,
-        "discriminator_rate": 2e-5,
+        "discriminator_rate": 5e-6,
+        "logit_stddev": 1e-3,
         "cosine_basis": True,
         "schedule": schedules.Cosine(),
         "epochs": 5,
@@ -169,8 +170,6 @@ FOLDERS = {
     "dropout": 0.0,
     "batch_size": 4,
     "own_statistics": False,  # moving averages: of several images, they are what the training saw
-    "discriminator_rate": 5e-6,
-    "logit_stddev": 1e-3,
 }
 CPU_HOUR = dataclasses.replace(
     QUICK,
