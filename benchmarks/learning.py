@@ -53,7 +53,7 @@ class KernelMuon(keras.optimizers.Muon):
         return x * self.rms_rate * max(math.prod(x.shape[:-1]), x.shape[-1]) ** 0.5
 
 
-RUN = ("network", "optimizer", "rate", "seed", "dropout")  # what tells one row from another
+RUN = ("network", "seed", "dropout", "rate", "optimizer")  # what tells one row from another
 FIELDS = (*RUN, "steps", "seconds", "input_db", "psnr_db", "averaged_db", "dropout_kept_db")
 OPTIMIZERS = {
     "taps": keras.optimizers.Adam,
@@ -76,7 +76,7 @@ def settings_of(network, options, seed, dropout):
         generator_terms=(Term("pixel", between_images(loss)),),
     )
     changes = {**smaller.changes, "discriminator_steps": 1, "epochs": 1, "steps_per_epoch": 10_000}
-    if dropout is not None:
+    if "dropout" in paper.generator.widths:
         changes["dropout"] = dropout
     experiment = Experiment({"alone": paper}, {"quick": Smaller("", changes)})
     return choose(experiment, seed=seed, train_data=options.data, test_data=options.test, workdir="unused")
@@ -111,7 +111,7 @@ def scores(settings, generator, dropout=False):
     return np.mean(pairs, axis=0)
 
 
-def run(network, optimizer, rate, seed, dropout, options):
+def run(network, seed, dropout, rate, optimizer, options):
     settings = settings_of(network, options, seed, dropout)
     train_sets = [train for train, _ in sources.training_images(settings)]
     batches = iter(sources.training_batches(settings, train_sets, 0))
@@ -133,8 +133,8 @@ def run(network, optimizer, rate, seed, dropout, options):
     before_db, after_db = (round(float(db), 2) for db in scores(settings, model.generator))
     averaged_db = round(float(scores(settings, model.averaged)[1]), 2) if model.averaged else None
     kept_db = round(float(scores(settings, model.generator, dropout=True)[1]), 2) if dropout else None
-    trained = (network, optimizer, rate, seed, dropout)
-    values = (*trained, steps, round(seconds), before_db, after_db, averaged_db, kept_db)
+    values = (network, seed, dropout, rate, optimizer)
+    values += (steps, round(seconds), before_db, after_db, averaged_db, kept_db)
     return dict(zip(FIELDS, values, strict=True))
 
 
@@ -152,6 +152,10 @@ def main():
     parser.add_argument("--ema", type=float, help="decay, as 0.999, of the average")
     parser.add_argument("--out", type=Path, required=True, help="CSV file, continued if it is there")
     options = parser.parse_args()
+    networks = options.network or list(NETWORKS)
+    shares = {network: NETWORKS[network][0].generator.widths.get("dropout") for network in networks}
+    if options.dropout and None in shares.values():
+        parser.error("--dropout: gan_d has none; choose the others by --network")
     held = []
     if options.out.exists():
         with options.out.open(newline="", encoding="utf-8") as file:
@@ -163,17 +167,16 @@ def main():
         writer = csv.DictWriter(file, FIELDS)
         if not held:
             writer.writeheader()
-        for network in options.network or NETWORKS:
-            own = NETWORKS[network][0].generator.widths.get("dropout")
-            for seed, dropout, rate, optimizer in itertools.product(
+        for network in networks:
+            for chosen in itertools.product(
+                [network],
                 options.seed or [0, 1, 2],
-                options.dropout or [own],
+                options.dropout or [shares[network] or 0.0],
                 options.rate or [2e-4, 5e-4, 1e-3],
                 options.optimizer or OPTIMIZERS,
             ):
-                named = (network, optimizer, rate, seed, dropout)
-                if tuple("" if value is None else str(value) for value in named) not in held:
-                    row = run(*named, options)
+                if tuple(map(str, chosen)) not in held:
+                    row = run(*chosen, options)
                     writer.writerow(row)
                     file.flush()
                     print(row, flush=True)

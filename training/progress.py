@@ -26,8 +26,8 @@ class Progress(keras.callbacks.Callback):
         epoch 3/10  loss 0.0123  validation 24.51 dB  12.3 images/s  4 min left
 
     The loss is the generator's weighted sum. All else goes to TensorBoard, which must come before in the callbacks, as
-    what sets the rates must. A training by the clock ends with an epoch: one that takes much longer than the time that
-    is left is told of after its first steps, and so, where there is no bar, is one of minutes.
+    what sets the rates must. An epoch of minutes is told of after its first steps where no bar shows it; and in a
+    training by the clock, which ends with an epoch, one that takes much longer than the time that is left.
 
     Args:
         epochs: of the whole training.
