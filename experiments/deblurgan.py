@@ -29,6 +29,7 @@ from gandeblur.data.blur.trajectories import PAPER as PRINTED
 from gandeblur.data.blur.trajectories import SCRIPT
 from gandeblur.data.degradations import SHRINK
 from gandeblur.evaluation import metrics
+from gandeblur.experiments import eye
 from gandeblur.losses import adversarial, gradient_penalty, pixel
 from gandeblur.losses.perceptual import Perceptual
 from gandeblur.models import deblurgan
@@ -175,6 +176,7 @@ PRESETS = {
     "own_losses": own_losses(ADVERSARY, (IDENTITY_START,)),
     "large_pixels": large(PIXELS, **LARGE),
     "large_adversary": large(ADVERSARY, **LARGE),
+    **eye.phases(ADVERSARY, WASSERSTEIN),
 }
 
 EXPERIMENT = Experiment({"deblurgan": PAPER}, PRESETS)

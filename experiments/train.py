@@ -13,6 +13,7 @@ from gandeblur.errors import InputError
 from gandeblur.experiments import description, sources
 from gandeblur.experiments.settings import Settings
 from gandeblur.files import locked
+from gandeblur.losses.features import Directions
 from gandeblur.losses.perceptual import Perceptual
 from gandeblur.training import backend, checkpoint, progress, summaries, workers
 from gandeblur.training.gan import GAN, Term, between_images
@@ -192,7 +193,7 @@ def loaded_terms(settings: Settings) -> list[Term]:
     """
     terms = []
     for term in settings.paper.generator_terms:
-        if isinstance(term.loss, between_images) and isinstance(term.loss.loss, Perceptual):
+        if isinstance(term.loss, between_images) and isinstance(term.loss.loss, Perceptual | Directions):
             weights = Path(settings.vgg_weights) if settings.vgg_weights else None
             term = dataclasses.replace(term, loss=between_images(term.loss.loss.load(weights)))
         terms.append(term)

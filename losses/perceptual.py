@@ -102,13 +102,13 @@ def perceptual_loss(model: keras.Model) -> Callable[[Any, Any], Any]:
     """
 
     def loss(restored, sharp):
-        target = ops.stop_gradient(model(_preprocessed(sharp)))
-        return ops.mean(ops.square(model(_preprocessed(restored)) - target), axis=(1, 2, 3)) / _HALF_RANGE**2
+        target = ops.stop_gradient(model(preprocessed(sharp)))
+        return ops.mean(ops.square(model(preprocessed(restored)) - target), axis=(1, 2, 3)) / _HALF_RANGE**2
 
     return loss
 
 
-def _preprocessed(images):
+def preprocessed(images):
     """RGB in [0, 1] as VGG was trained on: BGR in 0..255 minus the mean of ImageNet."""
     return 255 * ops.flip(images, axis=-1) - ops.convert_to_tensor(_MEAN_BGR, dtype="float32")
 
