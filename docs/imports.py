@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "experiments": {"training", "inference", "evaluation", "losses", "models", "data"},
     "training": {"losses", "models", "data"},
     "inference": {"models", "data"},
-    "evaluation": {"data"},
+    "evaluation": {"losses", "data"},
     "losses": set(),
     "models": set(),
     "data": set(),

@@ -1,6 +1,6 @@
 """Scores restored image files against sharp ones: `gandeblur score`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,23 @@ from gandeblur.evaluation import metrics, scoring
 
 PROTOCOLS = {one.name: one for one in (metrics.RGB, metrics.RGB_SKIMAGE, metrics.RGB_MATLAB, metrics.Y)}
 
+COLUMNS = {  # metric -> head, digits
+    "psnr_db": ("PSNR dB", 2),
+    "ssim": ("SSIM", 4),
+    "grid_2px_db": ("2 px grid dB", 1),
+    "grid_4px_db": ("4 px grid dB", 1),
+    "gradient_energy": ("gradient energy", 2),
+    "feature_distance": ("feature distance", 3),
+}
 
-def score_files(restored: Path, sharp: Path, protocol: str, csv: Path | None = None) -> dict:
+
+def score_files(
+    restored: Path,
+    sharp: Path,
+    protocol: str,
+    csv: Path | None = None,
+    features: Callable[[np.ndarray, np.ndarray], float] | None = None,
+) -> dict:
     """Scores each restored file against the sharp file of its name, prints the table, and writes the scores to `csv`.
 
     Args:
@@ -22,6 +37,7 @@ def score_files(restored: Path, sharp: Path, protocol: str, csv: Path | None = N
         sharp: the same; names may differ in their suffix.
         protocol: name of one of `PROTOCOLS`.
         csv: file to write, see `scoring.write_csv`; None: none.
+        features: see `features.FeatureDistance`; None: that distance is left out.
 
     Returns:
         What `scoring.score_set` returns, with one method, "restored".
@@ -29,19 +45,23 @@ def score_files(restored: Path, sharp: Path, protocol: str, csv: Path | None = N
     Raises:
         InputError: a file is missing, no image, or has no partner of its size.
     """
-    scores = scoring.score_set({"restored": lambda image: image}, _pairs(restored, sharp), PROTOCOLS[protocol])
-    table = Table("image", "PSNR dB", "SSIM", title=str(PROTOCOLS[protocol]).split(":")[0])
+    scores = scoring.score_set(
+        {"restored": lambda image: image}, _pairs(restored, sharp), PROTOCOLS[protocol], features=features
+    )
+    means = {metric: summary["mean"] for metric, summary in scores["methods"]["restored"].items()}
+    table = Table("image", *(COLUMNS[metric][0] for metric in means), title=str(PROTOCOLS[protocol]).split(":")[0])
     for image in scores["images"]:
-        own = image["scores"]["restored"]
-        table.add_row(image["name"], f"{own['psnr_db']:.2f}", f"{own['ssim']:.4f}")
-    means = scores["methods"]["restored"]
+        table.add_row(image["name"], *_cells(image["scores"]["restored"]))
     table.add_section()
-    psnr_db, ssim = (means[metric]["mean"] for metric in metrics.METRICS)
-    table.add_row(f"mean of {len(scores['images'])}", f"{psnr_db:.2f}", f"{ssim:.4f}")
+    table.add_row(f"mean of {len(scores['images'])}", *_cells(means))
     Console().print(table)
     if csv:
         scoring.write_csv({restored.name: scores}, csv)
     return scores
+
+
+def _cells(scores):
+    return ["-" if value is None else f"{value:.{COLUMNS[metric][1]}f}" for metric, value in scores.items()]
 
 
 def _pairs(restored: Path, sharp: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

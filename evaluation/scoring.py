@@ -9,9 +9,11 @@ import numpy as np
 
 from gandeblur.errors import InputError
 from gandeblur.evaluation.grid import GRID_METRICS, grid_db
-from gandeblur.evaluation.metrics import METRICS, RGB, Protocol, psnr_db, ssim
+from gandeblur.evaluation.looks import gradient_energy
+from gandeblur.evaluation.metrics import RGB, Protocol, psnr_db, ssim
 from gandeblur.files import replacing
 
+GRADIENT_ENERGY, FEATURE_DISTANCE = "gradient_energy", "feature_distance"
 LEAST_PX = 11  # the side of the window of SSIM
 
 
@@ -20,6 +22,7 @@ def score_set(
     pairs: Iterable[tuple[str, np.ndarray, np.ndarray]],
     protocol: Protocol = RGB,
     keep: Callable[[str, str, np.ndarray], None] | None = None,
+    features: Callable[[np.ndarray, np.ndarray], float] | None = None,
 ) -> dict:
     """Scores every method on every image of one test set.
 
@@ -34,13 +37,15 @@ def score_set(
         protocol: how scores are taken.
         keep: called with (image name, method, restored) for every restored image, and with
             (image name, "sharp", sharp) for the truth, for example to store them.
+        features: see `features.FeatureDistance`; None: that distance is left out.
 
     Returns:
         `{"protocol": name, "methods": {method: {"psnr_db": {"mean", "min", "max"}, "ssim": {...},
-        "grid_2px_db": {...}, "grid_4px_db": {...}}}, "images": [{"name": str, "scores": {method: {"psnr_db": float,
-        "ssim": float, "grid_2px_db": float or None, "grid_4px_db": float or None}}}]}`, in the order of `methods`
-        and `pairs`; mean, min and max are None where no image has a value. The grids are measured on the whole RGB
-        image, whatever the protocol.
+        "grid_2px_db": {...}, "grid_4px_db": {...}, "gradient_energy": {...}}}, "images": [{"name": str, "scores":
+        {method: {"psnr_db": float, "ssim": float, "grid_2px_db": float or None, "grid_4px_db": float or None,
+        "gradient_energy": float or None}}}]}`, in the order of `methods` and `pairs`, with `features` also
+        "feature_distance"; mean, min and max are None where no image has a value. All but PSNR and SSIM are measured
+        on the whole RGB image, whatever the protocol.
 
     Raises:
         InputError: there is no image, two images have the same name, or one is smaller than SSIM's window.
@@ -59,7 +64,10 @@ def score_set(
                 "psnr_db": psnr_db(restored, sharp, protocol),
                 "ssim": ssim(restored, sharp, protocol),
                 **{metric: grid_db(restored, sharp, period_px) for metric, period_px in GRID_METRICS.items()},
+                GRADIENT_ENERGY: gradient_energy(restored, sharp),
             }
+            if features:
+                scores[method][FEATURE_DISTANCE] = features(restored, sharp)
             if keep:
                 keep(name, method, restored)
         if keep:
@@ -77,7 +85,7 @@ def score_set(
     return {
         "protocol": protocol.name,
         "methods": {
-            method: {metric: summary(method, metric) for metric in (*METRICS, *GRID_METRICS)} for method in methods
+            method: {metric: summary(method, metric) for metric in images[0]["scores"][method]} for method in methods
         },
         "images": images,
     }
@@ -94,7 +102,8 @@ def write_csv(sets: dict[str, dict], path: Path) -> None:
         sets: set name -> result of `score_set`.
         path: file to write or replace.
     """
-    metrics = (*METRICS, *GRID_METRICS)
+    first = next(iter(sets.values()))["images"][0]["scores"]
+    metrics = list(next(iter(first.values())))
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("set", "image", "method", *metrics, "protocol"))

@@ -1,6 +1,7 @@
 """One table for all: every network on the same test images under one protocol.
 
 python experiments/compare.py --test_data=PAIRS [--detector=FILE]   the networks in weights/ on blurred and sharp pairs
+    [--vgg_weights=FILE]                                            and how they look to VGG19
 python experiments/compare.py --conditions=gan_d --benchmarks=FOLDER
                                                                     on photographs degraded as GAN-D's test images
 python experiments/compare.py --models=runs/sharingan/quick-sharingan,deblurgan
@@ -24,6 +25,8 @@ from gandeblur.data import pipeline
 from gandeblur.errors import InputError, guarded
 from gandeblur.evaluation import detection, scoring
 from gandeblur.evaluation.detectors import load_detector
+from gandeblur.evaluation.features import FeatureDistance
+from gandeblur.evaluation.scoring import FEATURE_DISTANCE, GRADIENT_ENERGY
 from gandeblur.experiments import description, opening, publish, sources
 from gandeblur.experiments.evaluate import keeper, pairs, stored
 from gandeblur.experiments.script import FLAGS
@@ -34,6 +37,8 @@ from gandeblur.training import checkpoint
 from gandeblur.weights import names
 
 FILE = "comparison.json"
+LOOKS = {GRADIENT_ENERGY: "gradient energy", FEATURE_DISTANCE: "feature distance, closed"}  # where they were measured
+_TRAINED_ON_IT = " *"
 
 
 def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) -> dict:
@@ -54,6 +59,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
         InputError: no test image, or a bad one.
     """
     detector = load_detector(settings.detector) if settings.detector else None
+    features = FeatureDistance(settings.vgg_weights) if settings.vgg_weights else None
     clocks = {name: _Clock(network.restore) for name, network in networks.items()}
     methods: dict[str, Callable[[np.ndarray], np.ndarray]]
     methods = {"input": lambda image: image, **settings.paper.baselines, **clocks}
@@ -61,7 +67,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
     for name, condition, source in sources.scored(settings, sources.test_images(settings)):
         with pipeline.input_errors():
             keep = keeper(out / "images", name)
-            scores[name] = scoring.score_set(methods, pairs(source, condition), settings.paper.protocol, keep)
+            scores[name] = scoring.score_set(methods, pairs(source, condition), settings.paper.protocol, keep, features)
         if detector:
             shown = (*methods, "sharp")
             found[name] = detection.evaluate(detector, stored(out / "images", name, scores[name], shown))
@@ -69,6 +75,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
         print(f"scored {name}: {len(source.images)} images", flush=True)
     results = {
         "protocol": str(settings.paper.protocol),
+        "features": str(features) if features else None,
         "precision": settings.precision,
         "commit": description.commit(),
         "methods": list(methods),
@@ -94,6 +101,7 @@ def rows(results: Mapping) -> list[list[str]]:
     head = ["method", "parameters", "training, crops", "s / megapixel"]
     for name in results["sets"]:
         head += [f"{name}: PSNR dB / SSIM", "gain, dB", "2 px grid, dB"]
+        head += [title for metric, title in LOOKS.items() if metric in results["sets"][name]["methods"]["input"]]
         head += ["F1 of detections"] * (name in results["detection"])
     table = [head]
     for method in results["methods"]:
@@ -110,11 +118,24 @@ def rows(results: Mapping) -> list[list[str]]:
             grid = own["grid_2px_db"]["mean"]
             row += [f"{psnr:.2f} / {own['ssim']['mean']:.3f}", f"{gain:+.2f}" if method != "input" else ""]
             row += ["-" if grid is None else f"{grid:.1f}"]
+            if GRADIENT_ENERGY in own:
+                energy = own[GRADIENT_ENERGY]["mean"]
+                row += ["-" if energy is None else f"{energy:.2f}"]
+            if FEATURE_DISTANCE in own:
+                distance, before = own[FEATURE_DISTANCE]["mean"], blurred[FEATURE_DISTANCE]["mean"]
+                closed = f", {1 - distance / before:.0%}" if method != "input" and before else ""
+                row += [f"{distance:.3f}{closed}{_TRAINED_ON_IT * _saw_features(results, method)}"]
             if name in results["detection"]:
                 f1 = results["detection"][name]["methods"][method]["f1"]
                 row += ["-" if f1 is None else f"{f1:.3f}"]
         table.append(row)
     return table
+
+
+def _saw_features(results, method):
+    """Whether a method's training took VGG's features for a loss: then their distance is no judge of its own."""
+    phases = results["networks"].get(method, {}).get("phases", [])
+    return any("VGG" in loss for phase in phases for loss in phase["losses"])
 
 
 class _Clock:
@@ -160,7 +181,7 @@ def main(argv: list[str]) -> int:
         networks = _open(FLAGS.models or names(), FLAGS.precision)
         if not networks:
             raise InputError("weights/: holds no network; name run folders with --models")
-        given = {name: FLAGS[name].value for name in ("test_data", "benchmarks", "blurred", "detector")}
+        given = {name: FLAGS[name].value for name in ("test_data", "benchmarks", "blurred", "detector", "vgg_weights")}
         given |= {"preset": PAPERS_OWN, "precision": FLAGS.precision}  # the conditions of the paper's own test
         settings = choose(EXPERIMENTS[FLAGS.conditions], workdir=FLAGS.out, **given)
         results = compare(settings, networks, Path(FLAGS.out))

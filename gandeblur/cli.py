@@ -83,6 +83,8 @@ def _parser():
         help="how scores are taken (default: rgb-8bit-gaussian)",
     )
     score.add_argument("--csv", type=Path, help="also write the scores to this file")
+    score.add_argument("--features", action="store_true", help="also the distance in what VGG19 sees")
+    score.add_argument("--vgg_weights", type=Path, help="VGG19's weights for --features (.npz or .h5); else downloaded")
 
     train = command(_train, "train", "Train an experiment, or go on with the run that the work folder holds.")
     train.add_argument("experiment", help="gan_d, hkust_gan, ird_gan, dark_channel_gan, sharingan, deblurgan")
@@ -293,7 +295,16 @@ def _export(options):
 def _score(options):
     from gandeblur.evaluation.score_files import score_files
 
-    score_files(options.restored, options.sharp, options.protocol, options.csv)
+    features = None
+    if options.features or options.vgg_weights:
+        from gandeblur.quiet import import_tensorflow_quietly
+
+        import_tensorflow_quietly()
+        from gandeblur.evaluation.features import FeatureDistance
+
+        features = FeatureDistance(options.vgg_weights)
+        print(features)
+    score_files(options.restored, options.sharp, options.protocol, options.csv, features)
 
 
 def _train(options):

@@ -39,30 +39,32 @@ class Directions:
     pooling: str = "max"
 
     def load(self, weights: str | Path | None = None) -> Callable[[Any, Any], Any]:
+        """The loss itself, computed in the precision of Keras' dtype policy; `weights`, and errors, as in `model`."""
+        return self.distance(self.model(weights), keras.config.dtype_policy().compute_dtype)
+
+    def model(self, weights: str | Path | None = None) -> keras.Model:
+        """The front of the network that holds the layers; `weights`, and errors, as in `perceptual.features`."""
+        return perceptual.features(self.network, self.layers[-1], weights)
+
+    def distance(self, model: keras.Model, precision: str) -> Callable[[Any, Any], Any]:
         """loss(restored, sharp) -> `[B]`, from float32 `[B, H, W, 3]` in [0, 1], RGB; `sharp` gets no gradient.
 
-        Convolutions are computed in the precision of Keras' dtype policy, distances in float32.
-
         Args:
-            weights: see `perceptual.features`.
-
-        Raises:
-            InputError: see there.
+            model: see `model`.
+            precision: "float32" or "bfloat16", of the convolutions. The distances are computed in float32.
         """
-        model = perceptual.features(self.network, self.layers[-1], weights)
 
         def loss(restored, sharp):
-            target = map(ops.stop_gradient, self._vectors(model, sharp))
+            target = [ops.stop_gradient(vectors) for vectors in self._vectors(model, sharp, precision)]
             return sum(
                 ops.mean(ops.sum(ops.square(ours - theirs), axis=-1), axis=(1, 2))
-                for ours, theirs in zip(self._vectors(model, restored), target, strict=True)
+                for ours, theirs in zip(self._vectors(model, restored, precision), target, strict=True)
             )
 
         return loss
 
-    def _vectors(self, model, images):
+    def _vectors(self, model, images, precision):
         """Unit vectors `[B, h, w, maps]` of each layer, float32."""
-        precision = keras.config.dtype_policy().compute_dtype
         pool = ops.max_pool if self.pooling == "max" else ops.average_pool
         x = ops.cast(perceptual.preprocessed(images), precision)
         found = []

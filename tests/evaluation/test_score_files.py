@@ -3,9 +3,12 @@ import csv
 import numpy as np
 import pytest
 from PIL import Image
+from vgg_file import random_arrays
 
 from gandeblur import cli
 from gandeblur.evaluation import metrics
+from gandeblur.evaluation.features import FeatureDistance
+from gandeblur.evaluation.looks import gradient_energy
 from gandeblur.evaluation.score_files import PROTOCOLS
 
 RNG = np.random.default_rng(0)
@@ -46,6 +49,24 @@ def test_the_command_offers_every_protocol(capsys):
 def test_two_files_need_not_have_one_name(folders, capsys):
     assert cli.main(["score", str(folders / "restored/a.bmp"), str(folders / "sharp/sub/b.png")]) == 0
     assert "mean of 1" in capsys.readouterr().out
+
+
+def test_features_are_scored_by_name_or_refused_in_one_line(folders, capsys):
+    arguments = ["score", str(folders / "restored"), str(folders / "sharp"), "--csv", str(folders / "scores.csv")]
+    assert cli.main([*arguments, "--features", "--vgg_weights", str(folders / "none.npz")]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1 and "none.npz: no such file; fetch https" in line
+    assert not (folders / "scores.csv").exists()
+    np.savez(folders / "vgg.npz", **random_arrays())
+    assert cli.main([*arguments, "--features", "--vgg_weights", str(folders / "vgg.npz")]) == 0
+    measure = FeatureDistance(folders / "vgg.npz")
+    said = capsys.readouterr().out
+    assert str(measure) in " ".join(said.split()) and "gradient" in said
+    rows = list(csv.DictReader((folders / "scores.csv").open()))
+    sharp = np.asarray(Image.open(folders / "sharp/a.png"))
+    restored = np.clip(sharp, 20, 240)
+    assert float(rows[0]["feature_distance"]) == pytest.approx(measure(restored, sharp), rel=1e-5)
+    assert float(rows[0]["gradient_energy"]) == gradient_energy(restored, sharp)
 
 
 def test_what_cannot_be_scored_is_named_in_one_line(folders, capsys):

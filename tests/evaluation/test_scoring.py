@@ -41,7 +41,8 @@ def test_score_set_and_csv(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
     with (tmp_path / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["set", "image", "method", "psnr_db", "ssim", "grid_2px_db", "grid_4px_db", "protocol"]
+    scores = ["psnr_db", "ssim", "grid_2px_db", "grid_4px_db", "gradient_energy"]
+    assert list(rows[0]) == ["set", "image", "method", *scores, "protocol"]
     assert [(row["set"], row["image"], row["method"]) for row in rows] == [
         ("flat", "a", "input"), ("flat", "a", "half"), ("flat", "b", "input"), ("flat", "b", "half"),
     ]  # fmt: skip
@@ -61,6 +62,25 @@ def test_the_grids_of_a_set_are_means_over_its_images_that_are_large_enough():
     assert scores == [grid_db(noisy, sharp, 2), grid_db(striped, sharp, 2), None] and scores[1] > scores[0] + 10
     assert result["methods"]["input"]["grid_2px_db"] == pytest.approx(
         {"mean": (scores[0] + scores[1]) / 2, "min": scores[0], "max": scores[1]}
+    )
+
+
+def test_how_images_look_is_scored_beside_their_error(tmp_path):
+    """A distance in features where there is one to measure; gradients always, but of flat images there are none."""
+    stripes = np.zeros((16, 16, 3), np.uint8)
+    stripes[:, ::2] = 100
+    pairs = [("a", stripes // 2, stripes), ("flat", flat(100), flat(100))]
+    result = score_set(METHODS, pairs, features=lambda restored, sharp: float(abs(restored.max() - 1.0 * sharp.max())))
+    assert [image["scores"]["half"]["gradient_energy"] for image in result["images"]] == [0.25, None]
+    assert result["methods"]["input"]["gradient_energy"] == {"mean": 0.5, "min": 0.5, "max": 0.5}
+    assert result["methods"]["input"]["feature_distance"] == {"mean": 25, "min": 0, "max": 50}
+    write_csv({"set": result}, tmp_path / "scores.csv")
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        (first, *_) = csv.DictReader(file)
+    assert (first["gradient_energy"], first["feature_distance"], first["protocol"]) == (
+        "0.5",
+        "50.0",
+        result["protocol"],
     )
 
 

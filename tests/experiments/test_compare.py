@@ -54,6 +54,33 @@ def test_one_table_of_all_networks(parsed, tmp_path, capfd):
     assert blurred[gain] == "" and float(restored[-1][gain]) == pytest.approx(np.diff(means)[0], abs=0.006)
 
 
+def table_of(networks, **scores):
+    """`compare.rows` of one set, in which each method has these means."""
+    means = {"psnr_db": 20.0, "ssim": 0.5, "grid_2px_db": 0.0}
+    methods = {
+        name: {metric: {"mean": value} for metric, value in (means | own).items()} for name, own in scores.items()
+    }
+    known = {name: {"parameters": 1, "seconds_per_megapixel": None, "phases": p} for name, p in networks.items()}
+    head, *body = compare.rows(
+        {"methods": list(methods), "networks": known, "sets": {"set": {"methods": methods}}, "detection": {}}
+    )
+    return [dict(zip(head, row, strict=True)) for row in body]
+
+
+def test_looks_are_tabled_where_they_were_measured_and_networks_trained_on_features_marked():
+    pixels, eye = ({"images": 4, "losses": [loss]} for loss in ("1 x mse", "3 x directions of VGG19 block1_conv2"))
+    networks = {"pixels": [pixels], "eye": [pixels, eye]}
+    rows = table_of(
+        networks,
+        input={"gradient_energy": 0.5, "feature_distance": 1.5},
+        pixels={"gradient_energy": 0.75, "feature_distance": 1.2},
+        eye={"gradient_energy": None, "feature_distance": 0.9},
+    )
+    assert [row["gradient energy"] for row in rows] == ["0.50", "0.75", "-"]
+    assert [row["feature distance, closed"] for row in rows] == ["1.500", "1.200, 20%", "0.900, 40% *"]
+    assert "gradient energy" not in table_of(networks, input={}, pixels={})[0]
+
+
 def test_the_first_image_of_each_size_is_not_timed():
     clock = compare._Clock(lambda image: image)
     for width in (10, 20):
