@@ -30,7 +30,7 @@ from gandeblur.data.degradations import enlarge
 from gandeblur.evaluation import metrics
 
 # The paper has no synthetic blur of its own: DeblurGAN's, as the related papers. Its loss is Wasserstein's as well.
-from gandeblur.experiments import deblurgan
+from gandeblur.experiments import deblurgan, eye
 from gandeblur.experiments.deblurgan import ANY_LIGHT, BLUR, GAP, LIGHT_BLUR, WASSERSTEIN
 from gandeblur.losses import pixel
 from gandeblur.losses.perceptual import Perceptual
@@ -199,8 +199,15 @@ def _large(smaller):
     return dataclasses.replace(schedule, departures=departures)
 
 
+# The paper's critic ends in a sigmoid, which has no gradient once it is sure; for the eye it is DeblurGAN's.
+EYE = dataclasses.replace(
+    PAPER,
+    description="with DeblurGAN's critic, WGAN-GP and perceptual loss",
+    discriminator=deblurgan.CRITIC,
+    discriminator_terms=(GAP, deblurgan.PENALTY),
+)
 EXPERIMENT = Experiment(
-    {"hkust": PAPER},
+    {"hkust": PAPER, "eye": EYE},
     {
         "quick": QUICK,
         "cpu_hour": CPU_HOUR,
@@ -209,6 +216,7 @@ EXPERIMENT = Experiment(
         "own_losses": own_losses(ADVERSARY, (SMALL_IMAGES, AROUND_INPUT)),
         "large_pixels": _large(PIXELS),
         "large_adversary": _large(ADVERSARY),
+        **eye.phases(ADVERSARY, WASSERSTEIN),
     },
 )
 
