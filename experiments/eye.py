@@ -10,7 +10,7 @@ are its rivals, one difference each (docs/looks.md).
 import dataclasses
 
 from gandeblur.experiments.paper import Smaller
-from gandeblur.losses import pixel
+from gandeblur.losses import grid, pixel
 from gandeblur.losses.features import DIRECTIONS, Directions
 from gandeblur.training.gan import Term, between_images
 
@@ -18,6 +18,8 @@ from gandeblur.training.gan import Term, between_images
 PIXELS = Term("content", between_images(pixel.mean_absolute_error), 3_000.0)
 TWO_DEPTHS = Directions("vgg19", ("block2_conv2", "block3_conv3"), "both")
 FEATURES = Term("features", between_images(TWO_DEPTHS), 40.0)
+# At a grid of one grey level, as strong as the other two together; where there is none, a tenth of the gradient.
+GRID = Term("grid", between_images(grid.grid_loss), 5e5)
 CHANGES = {"batch_size": 4, "steps_per_epoch": 50, "epochs": 4}
 
 
@@ -29,27 +31,24 @@ def phases(adversary: Smaller, wasserstein: Term) -> dict[str, Smaller]:
         wasserstein: the generator's term by the critic.
     """
 
-    def phase(description, features=FEATURES, critic=0.0, pixels=PIXELS):
+    def phase(description, *terms, critic=0.0, pixels=PIXELS):
         losses = {"content": pixels, "adversarial": dataclasses.replace(wasserstein, weight=critic)}
         return dataclasses.replace(
             adversary,
             changes={**adversary.changes, **CHANGES},
             description=f"a second phase for the eye, from --start: {description}",
             losses=losses,
-            terms=(features,) if features else (),
+            terms=terms,
             adversary=critic > 0,
         )
 
+    average = dataclasses.replace(TWO_DEPTHS, pooling="average")
     return {
-        "eye_pixels": phase("its control, pixels alone", features=None),
-        "eye_features": phase("pixels and features"),
-        "eye_measure": phase(
-            "pixels and the measured distance itself", Term("features", between_images(DIRECTIONS), 70.0)
-        ),
-        "eye_average": phase(
-            "pixels and features, pooled by means",
-            Term("features", between_images(dataclasses.replace(TWO_DEPTHS, pooling="average")), 40.0),
-        ),
-        "eye_critic_1": phase("pixels, features, and a critic of a tenth of the gradient", critic=4.0),
-        "eye_critic_3": phase("pixels, features, and a critic of three tenths", critic=16.0),
+        "eye": phase("pixels, features, none of the grid, and a critic", FEATURES, GRID, critic=16.0),
+        "eye_pixels": phase("its control, pixels alone"),
+        "eye_features": phase("pixels and features", FEATURES),
+        "eye_measure": phase("pixels and the measured distance", Term("features", between_images(DIRECTIONS), 70.0)),
+        "eye_average": phase("features, pooled by means", Term("features", between_images(average), 40.0)),
+        "eye_no_grid": phase("pixels, features, and none of the grid", FEATURES, GRID),
+        "eye_critic": phase("pixels, features and a critic", FEATURES, critic=16.0),
     }
