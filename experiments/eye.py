@@ -8,8 +8,10 @@ are its rivals, one difference each (docs/looks.md).
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 from gandeblur.experiments.paper import Smaller
+from gandeblur.data.degradations import Step
 from gandeblur.losses import grid, pixel
 from gandeblur.losses.features import DIRECTIONS, Directions
 from gandeblur.training.gan import Term, between_images
@@ -18,24 +20,29 @@ from gandeblur.training.gan import Term, between_images
 PIXELS = Term("content", between_images(pixel.mean_absolute_error), 3_000.0)
 TWO_DEPTHS = Directions("vgg19", ("block2_conv2", "block3_conv3"), "both")
 FEATURES = Term("features", between_images(TWO_DEPTHS), 40.0)
-# At a grid of one grey level, as strong as the other two together; where there is none, a tenth of the gradient.
-GRID = Term("grid", between_images(grid.grid_loss), 5e5)
-CHANGES = {"batch_size": 4, "steps_per_epoch": 50, "epochs": 4}
+RIVALS = {"batch_size": 4, "steps_per_epoch": 50, "epochs": 4}
+
+# The form that came of the rivals: fewer pixels, all depths, a critic that learns faster, and a guard against its grid.
+FEWER_PIXELS = dataclasses.replace(PIXELS, weight=1_000.0)
+ALL_DEPTHS = Term("features", between_images(dataclasses.replace(DIRECTIONS, relu="both")), 40.0)
+GRID = Term("grid", between_images(grid.grid_loss), 4e5)  # at a grid of one grey level as strong as the others together
+EYE = {"batch_size": 4, "steps_per_epoch": 100, "epochs": 20, "learning_rate": 2e-4, "discriminator_rate": 2e-4}
 
 
-def phases(adversary: Smaller, wasserstein: Term) -> dict[str, Smaller]:
+def phases(adversary: Smaller, wasserstein: Term, photographs: Sequence[Step]) -> dict[str, Smaller]:
     """Name -> phase, of a network whose second phase by pixels and its critic is `adversary`.
 
     Args:
         adversary: schedule, start and data are its.
         wasserstein: the generator's term by the critic.
+        photographs: how `eye` blurs them.
     """
 
-    def phase(description, *terms, critic=0.0, pixels=PIXELS):
+    def phase(description, *terms, critic=0.0, pixels=PIXELS, changes=RIVALS):
         losses = {"content": pixels, "adversarial": dataclasses.replace(wasserstein, weight=critic)}
         return dataclasses.replace(
             adversary,
-            changes={**adversary.changes, **CHANGES},
+            changes={**adversary.changes, **changes},
             description=f"a second phase for the eye, from --start: {description}",
             losses=losses,
             terms=terms,
@@ -43,12 +50,14 @@ def phases(adversary: Smaller, wasserstein: Term) -> dict[str, Smaller]:
         )
 
     average = dataclasses.replace(TWO_DEPTHS, pooling="average")
+    average = dataclasses.replace(TWO_DEPTHS, pooling="average")
+    form = {"critic": 16.0, "pixels": FEWER_PIXELS, "changes": {**EYE, "photographs": photographs}}
     return {
-        "eye": phase("pixels, features, none of the grid, and a critic", FEATURES, GRID, critic=16.0),
+        "eye": phase("features and a critic that lead, pixels, and no grid", ALL_DEPTHS, GRID, **form),
         "eye_pixels": phase("its control, pixels alone"),
         "eye_features": phase("pixels and features", FEATURES),
         "eye_measure": phase("pixels and the measured distance", Term("features", between_images(DIRECTIONS), 70.0)),
         "eye_average": phase("features, pooled by means", Term("features", between_images(average), 40.0)),
-        "eye_no_grid": phase("pixels, features, and none of the grid", FEATURES, GRID),
+        "eye_no_grid": phase("pixels, features, and no grid", FEATURES, GRID),
         "eye_critic": phase("pixels, features and a critic", FEATURES, critic=16.0),
     }

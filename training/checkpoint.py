@@ -24,6 +24,7 @@ from keras.src.saving import saving_lib
 
 from gandeblur.errors import InputError
 from gandeblur.files import replacing, write_json
+from gandeblur.training import differences
 from gandeblur.training.workers import writing
 
 META = "meta"
@@ -208,7 +209,7 @@ def save_small_weights(path: Path, network: keras.Model, bits: int) -> None:
 
 def _load_small_weights(path, network):
     with np.load(path, allow_pickle=False) as archive:  # what is loaded is data
-        keys = [key for key in archive.files if not key.endswith("_scale")]
+        keys = [key for key in archive.files if key.isdecimal()]
         if len(keys) != len(network.weights):
             raise ValueError(f"{len(keys)} weights, the network has {len(network.weights)}")
         values = []
@@ -216,7 +217,12 @@ def _load_small_weights(path, network):
             array = archive[key].astype(np.float32)
             if array.shape != tuple(weight.shape):
                 raise ValueError(f"weight {key} is {array.shape}, the network's {weight.path} {tuple(weight.shape)}")
-            values.append(array * archive[f"{key}_scale"] if f"{key}_scale" in archive.files else array)
+            if f"{key}_scale" in archive.files:
+                array = array * archive[f"{key}_scale"]
+            if f"{key}_drawn" in archive.files:
+                stddev, seed = float(archive[f"{key}_drawn"]), int(archive[differences.SEED])
+                array = array + differences.drawn(array.shape, stddev, seed, int(key))
+            values.append(array)
     for weight, array in zip(network.weights, values, strict=True):
         weight.assign(array)
 
