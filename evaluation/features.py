@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from gandeblur.evaluation.metrics import checked
-from gandeblur.losses.features import DIRECTIONS
+from gandeblur.losses.features import DIRECTIONS, distance
 
 
 class FeatureDistance:
@@ -26,11 +26,11 @@ class FeatureDistance:
 
     def __init__(self, weights: str | Path | None = None) -> None:
         self.model = DIRECTIONS.model(weights)
-        self.loss = DIRECTIONS.distance(self.model, "float32")
         digest = hashlib.sha256()
         for array in self.model.get_weights():
             digest.update(array.tobytes())
         self.sha256 = digest.hexdigest()
+        self._last: tuple[np.ndarray, list] | None = None  # of several methods in turns, the truth is seen once
 
     def __call__(self, restored: np.ndarray, sharp: np.ndarray) -> float:
         """The distance of two images uint8 [H, W, 3], RGB, of 4x4 pixels or more.
@@ -39,8 +39,12 @@ class FeatureDistance:
             ValueError: the shapes differ, or an image is not uint8 [H, W, 3].
         """
         checked(restored, sharp)
-        images = (image[None].astype("float32") / 255 for image in (restored, sharp))
-        return float(ops.convert_to_numpy(self.loss(*images))[0])
+        if self._last is None or not np.array_equal(self._last[0], sharp):
+            self._last = sharp.copy(), self._vectors(sharp)
+        return float(ops.convert_to_numpy(distance(self._vectors(restored), self._last[1]))[0])
+
+    def _vectors(self, image):
+        return DIRECTIONS.vectors(self.model, image[None].astype("float32") / 255, "float32")
 
     def __str__(self) -> str:
         """The name and its meaning in one line, for reports."""

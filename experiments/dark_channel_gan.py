@@ -188,7 +188,7 @@ PIXELS = dataclasses.replace(
 ADVERSARY = adversarial_phase(QUICK, **FOLDERS)
 
 
-LARGE = {"batch_size": 16, "steps_per_epoch": 50}
+LARGE = {"batch_size": 16, "steps_per_epoch": 50, "drawn_start": True}
 EXPERIMENT = Experiment(
     {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},
     {

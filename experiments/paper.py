@@ -107,6 +107,8 @@ class Training:
         discriminator_rate: the discriminator's learning rate, where it differs from the generator's.
         accumulate: minibatches of `batch_size` whose gradients are added up to one step.
         ema: decay of the average of the generator's weights that restores; None: the weights themselves do.
+        drawn_start: whether the generator's normal initial weights are those that `training.differences` draws by the
+            seed, from which it can be published as differences; or those of Keras' initializers.
     """
 
     learning_rate: float
@@ -122,6 +124,7 @@ class Training:
     discriminator_rate: float | None = None
     accumulate: int = 1
     ema: float | None = None
+    drawn_start: bool = False
 
     @property
     def actual_discriminator_rate(self) -> float:

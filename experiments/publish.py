@@ -9,12 +9,12 @@ from pathlib import Path
 from gandeblur.errors import InputError
 from gandeblur.experiments import description, opening
 from gandeblur.files import write_json
-from gandeblur.training import checkpoint
+from gandeblur.training import checkpoint, differences
 
 
-def publish(run: Path, target: Path, bits: int, start_share: float = 0.0) -> None:
-    """Writes `NAME.npz`, see `checkpoint.save_small_weights`, and `NAME.json`, the run's description, to be opened by
-    `gandeblur.load`.
+def publish(run: Path, target: Path, bits: int, start_share: float = 0.0, step: float | None = None) -> None:
+    """Writes `NAME.npz`, see `checkpoint.save_small_weights` or `differences.save`, and `NAME.json`, the run's
+    description, to be opened by `gandeblur.load`.
 
     The card holds no path of this machine: data are named by their folders' names. Its part "weights" holds the hash of
     the weights as they are loaded, and of each phase of the training (`--start`) the schedule, data, steps, seconds,
@@ -27,6 +27,8 @@ def publish(run: Path, target: Path, bits: int, start_share: float = 0.0) -> Non
         start_share: of the weights with which the run began, in [0, 1), in the mean of them and its own that is
             written. What a training adds for one kind of blur and takes from another is halved by 0.5 (Wortsman et
             al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+        step: in which the kernels' differences from those that the run's seed draws are written, in place of the
+            kernels in `bits`; see `differences.save`.
 
     Raises:
         InputError: there is no trained run, a target exists, the published weights have no more bits, or the run began
@@ -41,19 +43,27 @@ def publish(run: Path, target: Path, bits: int, start_share: float = 0.0) -> Non
     network = opening.deblurrer(run)
     card = network.description
     published = card.get("weights", {}).get("bits")
+    if step is not None and step <= 0:
+        raise InputError(f"--step={step:g}: needs a number above 0, such as 0.25")
+    if "step" in card.get("weights", {}) or (step and published):
+        raise InputError(f"{run}: is published; differences are made of, and from, a run's folder alone")
     if published and published <= bits:
         raise InputError(f"{run}: has {published} bits per number; {bits} would add nothing")
     if start_share:
         _blend(run, network, start_share)
         card["departures"].append(f"the mean of the weights at the last phase's start, {start_share:g}, and at its end")
-    card["weights"] = {"bits": bits, "phases": card["weights"]["phases"] if published else phases(run)}
+    card["weights"] = {"step": step} if step else {"bits": bits}
+    card["weights"] |= {"phases": card["weights"]["phases"] if published else phases(run)}
     card["data"]["train"] = card["weights"]["phases"][-1]["data"]
     card["settings"] = {name: card["settings"][name] for name in ("variant", "preset", "precision", "seed")}
     if "skipped" in card and not published:
         card["skipped"] = len(card["skipped"])
     for name in ("vgg_weights", "start"):
         card["run"][name] = card["run"][name] and Path(card["run"][name]).name
-    checkpoint.save_small_weights(target, network.generator, bits)
+    if step:
+        differences.save(target, network.generator, card["settings"]["seed"], step)
+    else:
+        checkpoint.save_small_weights(target, network.generator, bits)
     checkpoint.load_weights(target, network.generator)  # as they will be
     card["weights"]["sha256"] = checkpoint.weights_sha256(network.generator)
     write_json(card_path, card)

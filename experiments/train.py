@@ -15,7 +15,7 @@ from gandeblur.experiments.settings import Settings
 from gandeblur.files import locked
 from gandeblur.losses.features import Directions
 from gandeblur.losses.perceptual import Perceptual
-from gandeblur.training import backend, checkpoint, progress, summaries, workers
+from gandeblur.training import backend, checkpoint, differences, progress, summaries, workers
 from gandeblur.training.gan import GAN, Term, between_images
 
 
@@ -167,6 +167,8 @@ def build(settings: Settings, strategy: Any = None) -> GAN:
         generator_terms = loaded_terms(settings)
         keras.utils.set_random_seed(settings.seed)  # here, so that nothing earlier has drawn from it
         networks = {name: network.build(paper.data.crop_px) for name, network in paper.networks.items()}
+        if paper.training.drawn_start:
+            differences.draw(networks["generator"], settings.seed)
         if settings.start_path:
             description.load_generator(settings.start_path, networks["generator"])
         model = GAN(

@@ -111,6 +111,13 @@ def _parser():
         metavar="S",
         help="publish the mean of the weights that the run began with (--start), by this share, and its own",
     )
+    publish.add_argument(
+        "--step",
+        type=float,
+        metavar="S",
+        help="publish differences from the initial weights of the run's seed, in steps of S (such as 0.25) times each "
+        "kernel's root mean square: smaller, where most weights have hardly moved",
+    )
 
     build = command(
         _build_pairs, "build-pairs", "Average high-frame-rate frames: blurred mean and sharp middle frame, as GoPro."
@@ -324,7 +331,7 @@ def _evaluate(options):
 def _publish(options):
     from gandeblur.experiments.publish import publish
 
-    publish(options.run_folder, options.out, options.bits, options.start_share)
+    publish(options.run_folder, options.out, options.bits, options.start_share, options.step)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 

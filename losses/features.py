@@ -39,32 +39,30 @@ class Directions:
     pooling: str = "max"
 
     def load(self, weights: str | Path | None = None) -> Callable[[Any, Any], Any]:
-        """The loss itself, computed in the precision of Keras' dtype policy; `weights`, and errors, as in `model`."""
-        return self.distance(self.model(weights), keras.config.dtype_policy().compute_dtype)
+        """loss(restored, sharp) -> `[B]`, from float32 `[B, H, W, 3]` in [0, 1], RGB; `sharp` gets no gradient.
+
+        Convolutions are computed in the precision of Keras' dtype policy. `weights`, and errors, as in `model`.
+        """
+        model, precision = self.model(weights), keras.config.dtype_policy().compute_dtype
+
+        def loss(restored, sharp):
+            target = [ops.stop_gradient(vectors) for vectors in self.vectors(model, sharp, precision)]
+            return distance(self.vectors(model, restored, precision), target)
+
+        return loss
 
     def model(self, weights: str | Path | None = None) -> keras.Model:
         """The front of the network that holds the layers; `weights`, and errors, as in `perceptual.features`."""
         return perceptual.features(self.network, self.layers[-1], weights)
 
-    def distance(self, model: keras.Model, precision: str) -> Callable[[Any, Any], Any]:
-        """loss(restored, sharp) -> `[B]`, from float32 `[B, H, W, 3]` in [0, 1], RGB; `sharp` gets no gradient.
+    def vectors(self, model: keras.Model, images: Any, precision: str) -> list[Any]:
+        """What is compared: unit vectors float32 `[B, h, w, maps]` of each layer, a quarter of the pixels per pooling.
 
         Args:
             model: see `model`.
-            precision: "float32" or "bfloat16", of the convolutions. The distances are computed in float32.
+            images: float32 `[B, H, W, 3]` in [0, 1], RGB.
+            precision: "float32" or "bfloat16", of the convolutions.
         """
-
-        def loss(restored, sharp):
-            target = [ops.stop_gradient(vectors) for vectors in self._vectors(model, sharp, precision)]
-            return sum(
-                ops.mean(ops.sum(ops.square(ours - theirs), axis=-1), axis=(1, 2))
-                for ours, theirs in zip(self._vectors(model, restored, precision), target, strict=True)
-            )
-
-        return loss
-
-    def _vectors(self, model, images, precision):
-        """Unit vectors `[B, h, w, maps]` of each layer, float32."""
         pool = ops.max_pool if self.pooling == "max" else ops.average_pool
         x = ops.cast(perceptual.preprocessed(images), precision)
         found = []
@@ -88,6 +86,12 @@ class Directions:
 
 # The distance that the tables of looks state.
 DIRECTIONS = Directions("vgg19", ("block1_conv2", "block2_conv2", "block3_conv3"))
+
+
+def distance(ours: list[Any], theirs: list[Any]) -> Any:
+    """The distance of two images' `Directions.vectors`: `[B]`."""
+    pairs = zip(ours, theirs, strict=True)
+    return sum(ops.mean(ops.sum(ops.square(one - other), axis=-1), axis=(1, 2)) for one, other in pairs)
 
 
 def _unit(x):

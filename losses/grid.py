@@ -4,8 +4,8 @@ With the error e = restored - sharp, and m its means over all pixels of one plac
 
     loss = mean over places and channels of (m - mean over places of m)^2
 
-Detail that stands where it should has no error, detail that stands elsewhere falls on all places alike. A grid does
-not.
+Detail that stands where it should has no error, detail that stands elsewhere falls on all places alike. A grid
+does not.
 So the loss leaves detail alone, and takes what `evaluation.grid.grid_db` measures.
 """
 

@@ -50,10 +50,10 @@ def save(path: Path, network: keras.Model, seed: int, step: float) -> None:
     for index, (weight, stddev) in enumerate(_weights(network)):
         values, key = keras.ops.convert_to_numpy(weight), f"{index:04d}"
         if stddev:
-            unit = np.float32(step * np.sqrt(np.mean(np.square(values))))
+            unit = np.asarray(step * np.sqrt(np.mean(np.square(values))), np.float32)
             steps = np.round((values - drawn(values.shape, stddev, seed, index)) / unit)
             arrays[key] = steps.astype(np.int8 if np.abs(steps).max() < 128 else np.int32)
-            arrays[f"{key}_scale"], arrays[f"{key}_drawn"] = unit, np.float32(stddev)
+            arrays[f"{key}_scale"], arrays[f"{key}_drawn"] = unit, np.asarray(stddev, np.float32)
         else:
             arrays[key] = values.astype(np.float16 if values.ndim > 1 else np.float32)
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_LZMA) as archive:

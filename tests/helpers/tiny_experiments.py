@@ -31,7 +31,8 @@ def tiny(experiment: Experiment, **changes) -> Experiment:
         )
         discriminator = paper.discriminator
         if discriminator:
-            widths = {**discriminator.widths, **_DISCRIMINATORS.get(name, {"maps": 3})}
+            small = {"maps": 3, **_DISCRIMINATORS.get(name, {})}  # a variant may have another's, without some of these
+            widths = {width: small.get(width, value) for width, value in discriminator.widths.items()}
             discriminator = dataclasses.replace(discriminator, widths=widths, parameters=None, layers=())
         return dataclasses.replace(paper, generator=generator, discriminator=discriminator)
 

@@ -1,0 +1,115 @@
+"""How networks look: PSNR, SSIM, grids, gradient energy, and the distance in VGG19's features, on parts of test images.
+
+    python benchmarks/looks.py --models=hkust_gan,runs/eye --test=PAIRS,... --vgg_weights=FILE --out=looks.csv
+
+`experiments/compare.py --vgg_weights` takes every whole image; this takes the middle of every N-th, in a tenth of the
+time, for trainings of minutes. One row per network and set is written to `--out`, which is continued: what it holds is
+not scored again. "Closed" is the share of the blurred images' feature distance that the restored ones no longer have.
+`--table` prints the file as Markdown.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import keras
+
+from gandeblur.data.datasets.find import find
+from gandeblur.data.images import center_crop
+from gandeblur.evaluation.features import FeatureDistance
+from gandeblur.evaluation.scoring import score_set
+from gandeblur.experiments import opening, publish
+from gandeblur.models.layers import hardware
+
+METRICS = ("psnr_db", "ssim", "grid_2px_db", "grid_4px_db", "gradient_energy", "feature_distance")
+FIELDS = ("network", "set", "images", "crop_px", *METRICS, "closed", "crops", "losses")
+INPUT = "input"
+
+
+def pairs(folder, every, crop_px):
+    """(name, blurred, sharp): the middle of every N-th image of a folder."""
+    images = find(folder, split="test")
+    for index in range(0, len(images), every):
+        blurred, sharp = (center_crop(image, crop_px, crop_px) for image in images.read(index))
+        yield images.names[index], blurred, sharp
+
+
+def phase_of(model):
+    """Crops and losses of the last phase of a run or of a published network."""
+    path = Path(model)
+    phases = publish.phases(path) if path.is_dir() else opening.deblurrer(path).description["weights"]["phases"]
+    last = phases[-1]
+    return {"crops": last["images"], "losses": " + ".join(last["losses"])}
+
+
+def rows(models, folder, options, measure):
+    """One row per network, the blurred images' first."""
+    keras.config.set_dtype_policy(hardware.dtype_policy(options.precision))
+    methods = {INPUT: lambda image: image}
+    methods |= {model: opening.deblurrer(Path(model), options.precision).restore for model in models}
+    scored = score_set(methods, pairs(folder, options.every, options.crop), features=measure)
+    before = scored["methods"][INPUT]["feature_distance"]["mean"]
+    for model, summary in scored["methods"].items():
+        means = {metric: round(summary[metric]["mean"], 4) for metric in METRICS}
+        yield {
+            "network": Path(model).name,
+            "set": Path(folder).name,
+            "images": len(scored["images"]),
+            "crop_px": options.crop,
+            **means,
+            "closed": round(1 - means["feature_distance"] / before, 4),
+            **(phase_of(model) if model != INPUT else {}),
+        }
+
+
+def table(held):
+    """The file as Markdown."""
+    print(
+        "| network | set | PSNR dB / SSIM | closed | gradient energy | 2, 4 px grid dB | crops |\n" + "|---" * 7 + "|"
+    )
+    for row in held:
+        values = {name: float(row[name]) for name in (*METRICS, "closed")}
+        print(
+            f"| {row['network']} | {row['set']} | {values['psnr_db']:.2f} / {values['ssim']:.3f} "
+            f"| {values['closed']:.1%} | {values['gradient_energy']:.2f} "
+            f"| {values['grid_2px_db']:.1f}, {values['grid_4px_db']:.1f} | {row['crops']} |"
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=lambda text: text.split(","), default=[], help="names, runs, weights files")
+    parser.add_argument("--test", type=lambda text: text.split(","), default=[], help="folders of pairs")
+    parser.add_argument("--every", type=int, default=6, help="take every N-th image (default: 6)")
+    parser.add_argument("--crop", type=int, default=320, help="and the middle square of this side (default: 320)")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="bfloat16")
+    parser.add_argument("--vgg_weights", type=Path, help="VGG19's weights; else Keras downloads them")
+    parser.add_argument("--out", type=Path, required=True, help="CSV file, continued if it is there")
+    parser.add_argument("--table", action="store_true", help="print the file as Markdown")
+    options = parser.parse_args()
+    held = []
+    if options.out.exists():
+        with options.out.open(newline="", encoding="utf-8") as file:
+            held = list(csv.DictReader(file))
+    known = {(row["network"], row["set"]) for row in held}
+    with options.out.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        if not held:
+            writer.writeheader()
+        measure = None
+        for folder in options.test:
+            todo = [model for model in options.models if (Path(model).name, Path(folder).name) not in known]
+            if todo:
+                measure = measure or FeatureDistance(options.vgg_weights)
+                for row in rows(todo, folder, options, measure):
+                    if (row["network"], row["set"]) not in known:
+                        writer.writerow(row)
+                        file.flush()
+                        held.append({name: str(row.get(name, "")) for name in FIELDS})
+                        known.add((row["network"], row["set"]))
+    if options.table:
+        table(held)
+
+
+if __name__ == "__main__":
+    main()
