@@ -10,16 +10,14 @@ not scored again. "Closed" is the share of the blurred images' feature distance 
 
 import argparse
 import csv
+import itertools
 from pathlib import Path
-
-import keras
 
 from gandeblur.data.datasets.find import find
 from gandeblur.data.images import center_crop
 from gandeblur.evaluation.features import FeatureDistance
 from gandeblur.evaluation.scoring import score_set
 from gandeblur.experiments import opening, publish
-from gandeblur.models.layers import hardware
 
 METRICS = ("psnr_db", "ssim", "grid_2px_db", "grid_4px_db", "gradient_energy", "feature_distance")
 FIELDS = ("network", "set", "images", "crop_px", *METRICS, "closed", "crops", "losses")
@@ -42,24 +40,18 @@ def phase_of(model):
     return {"crops": last["images"], "losses": " + ".join(last["losses"])}
 
 
-def rows(models, folder, options, measure):
-    """One row per network, the blurred images' first."""
-    keras.config.set_dtype_policy(hardware.dtype_policy(options.precision))
-    methods = {INPUT: lambda image: image}
-    methods |= {model: opening.deblurrer(Path(model), options.precision).restore for model in models}
-    scored = score_set(methods, pairs(folder, options.every, options.crop), features=measure)
-    before = scored["methods"][INPUT]["feature_distance"]["mean"]
-    for model, summary in scored["methods"].items():
-        means = {metric: round(summary[metric]["mean"], 4) for metric in METRICS}
-        yield {
-            "network": Path(model).name,
-            "set": Path(folder).name,
-            "images": len(scored["images"]),
-            "crop_px": options.crop,
-            **means,
-            "closed": round(1 - means["feature_distance"] / before, 4),
-            **(phase_of(model) if model != INPUT else {}),
-        }
+def row_of(model, folder, options, measure):
+    """The row of one network, or of the blurred images."""
+    restore = (lambda image: image) if model == INPUT else opening.deblurrer(Path(model), options.precision).restore
+    scored = score_set({model: restore}, pairs(folder, options.every, options.crop), features=measure)
+    return {
+        "network": Path(model).name,
+        "set": Path(folder).name,
+        "images": len(scored["images"]),
+        "crop_px": options.crop,
+        **{metric: round(scored["methods"][model][metric]["mean"], 4) for metric in METRICS},
+        **(phase_of(model) if model != INPUT else {}),
+    }
 
 
 def table(held):
@@ -72,7 +64,7 @@ def table(held):
         print(
             f"| {row['network']} | {row['set']} | {values['psnr_db']:.2f} / {values['ssim']:.3f} "
             f"| {values['closed']:.1%} | {values['gradient_energy']:.2f} "
-            f"| {values['grid_2px_db']:.1f}, {values['grid_4px_db']:.1f} | {row['crops']} |"
+            f"| {values['grid_2px_db']:.1f}, {values['grid_4px_db']:.1f} | {row.get('crops', '')} |"
         )
 
 
@@ -91,24 +83,23 @@ def main():
     if options.out.exists():
         with options.out.open(newline="", encoding="utf-8") as file:
             held = list(csv.DictReader(file))
-    known = {(row["network"], row["set"]) for row in held}
+    known = {(row["network"], row["set"]): row for row in held}
     with options.out.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS)
         if not held:
             writer.writeheader()
         measure = None
-        for folder in options.test:
-            todo = [model for model in options.models if (Path(model).name, Path(folder).name) not in known]
-            if todo:
+        for folder, model in itertools.product(options.test, [INPUT, *options.models]):
+            key = Path(model).name, Path(folder).name
+            if key not in known:
                 measure = measure or FeatureDistance(options.vgg_weights)
-                for row in rows(todo, folder, options, measure):
-                    if (row["network"], row["set"]) not in known:
-                        writer.writerow(row)
-                        file.flush()
-                        held.append({name: str(row.get(name, "")) for name in FIELDS})
-                        known.add((row["network"], row["set"]))
+                row = row_of(model, folder, options, measure)
+                before = known.get((INPUT, key[1]), row)["feature_distance"]
+                known[key] = row | {"closed": round(1 - row["feature_distance"] / float(before), 4)}
+                writer.writerow(known[key])
+                file.flush()
     if options.table:
-        table(held)
+        table(known.values())
 
 
 if __name__ == "__main__":

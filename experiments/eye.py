@@ -23,10 +23,19 @@ FEATURES = Term("features", between_images(TWO_DEPTHS), 40.0)
 RIVALS = {"batch_size": 4, "steps_per_epoch": 50, "epochs": 4}
 
 # The form that came of the rivals: fewer pixels, all depths, a critic that learns faster, and a guard against its grid.
-FEWER_PIXELS = dataclasses.replace(PIXELS, weight=1_000.0)
+# Shares of the gradient in the first 100 steps with half the pixels and twice the critic: 7 % pixels, 44 % features,
+# 14 % grid, 34 % critic; the validation PSNR fell by 0.7 dB.
+FEWER_PIXELS = dataclasses.replace(PIXELS, weight=2_000.0)
 ALL_DEPTHS = Term("features", between_images(dataclasses.replace(DIRECTIONS, relu="both")), 40.0)
 GRID = Term("grid", between_images(grid.grid_loss), 4e5)  # at a grid of one grey level as strong as the others together
-EYE = {"batch_size": 4, "steps_per_epoch": 100, "epochs": 20, "learning_rate": 2e-4, "discriminator_rate": 2e-4}
+EYE = {
+    "batch_size": 4,
+    "steps_per_epoch": 100,
+    "epochs": 20,
+    "learning_rate": 2e-4,
+    "discriminator_rate": 2e-4,
+    "ema": 0.995,
+}
 
 
 def phases(adversary: Smaller, wasserstein: Term, photographs: Sequence[Step]) -> dict[str, Smaller]:
@@ -51,7 +60,7 @@ def phases(adversary: Smaller, wasserstein: Term, photographs: Sequence[Step]) -
 
     average = dataclasses.replace(TWO_DEPTHS, pooling="average")
     average = dataclasses.replace(TWO_DEPTHS, pooling="average")
-    form = {"critic": 16.0, "pixels": FEWER_PIXELS, "changes": {**EYE, "photographs": photographs}}
+    form = {"critic": 8.0, "pixels": FEWER_PIXELS, "changes": {**EYE, "photographs": photographs}}
     return {
         "eye": phase("features and a critic that lead, pixels, and no grid", ALL_DEPTHS, GRID, **form),
         "eye_pixels": phase("its control, pixels alone"),
