@@ -176,7 +176,7 @@ PRESETS = {
     "own_losses": own_losses(ADVERSARY, (IDENTITY_START,)),
     "large_pixels": large(PIXELS, **LARGE),
     "large_adversary": large(ADVERSARY, **LARGE),
-    **eye.phases(ADVERSARY, WASSERSTEIN, (LIGHT_BLUR, SHRINK)),
+    **eye.phases(ADVERSARY, WASSERSTEIN, (LIGHT_BLUR, SHRINK), (IDENTITY_START,)),
 }
 
 EXPERIMENT = Experiment({"deblurgan": PAPER}, PRESETS)

@@ -38,13 +38,21 @@ EYE = {
 }
 
 
-def phases(adversary: Smaller, wasserstein: Term, photographs: Sequence[Step]) -> dict[str, Smaller]:
+def phases(
+    adversary: Smaller,
+    wasserstein: Term,
+    photographs: Sequence[Step],
+    departures: Sequence[str],
+    of_critic: Sequence[str] = (),
+) -> dict[str, Smaller]:
     """Name -> phase, of a network whose second phase by pixels and its critic is `adversary`.
 
     Args:
         adversary: schedule, start and data are its.
         wasserstein: the generator's term by the critic.
         photographs: how `eye` blurs them.
+        departures: reasons of all of them.
+        of_critic: of those with the critic, besides.
     """
 
     def phase(description, *terms, critic=0.0, pixels=PIXELS, changes=RIVALS):
@@ -56,6 +64,7 @@ def phases(adversary: Smaller, wasserstein: Term, photographs: Sequence[Step]) -
             losses=losses,
             terms=terms,
             adversary=critic > 0,
+            departures=(*(of_critic if critic else ()), *departures),
         )
 
     average = dataclasses.replace(TWO_DEPTHS, pooling="average")

@@ -216,7 +216,7 @@ EXPERIMENT = Experiment(
         "own_losses": own_losses(ADVERSARY, (SMALL_IMAGES, AROUND_INPUT)),
         "large_pixels": _large(PIXELS),
         "large_adversary": _large(ADVERSARY),
-        **eye.phases(ADVERSARY, WASSERSTEIN, (LIGHT_BLUR,)),
+        **eye.phases(ADVERSARY, WASSERSTEIN, (LIGHT_BLUR,), (AROUND_INPUT,), (SMALL_IMAGES,)),
     },
 )
 
