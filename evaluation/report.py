@@ -16,6 +16,7 @@ from gandeblur.evaluation.formats import number
 from gandeblur.evaluation.metrics import METRICS
 from gandeblur.evaluation.pictures import detection_examples, examples
 from gandeblur.evaluation.results import Results
+from gandeblur.evaluation.scoring import GRADIENT_ENERGY
 from gandeblur.files import replacing
 
 ALL = "all"  # the paper's row of means over its other rows
@@ -45,6 +46,7 @@ def write_report(results: Results, image_folder: Path, out: Path) -> None:
         psnr=partial(number, spec=".2f"),
         ssim=partial(number, spec=".3f"),
         grid=partial(number, spec=".1f"),
+        energy=partial(number, spec=".2f"),
         psnr_difference=partial(number, spec="+.2f"),
         ssim_difference=partial(number, spec="+.3f"),
         as_printed=formats.as_printed,
@@ -63,6 +65,12 @@ def write_report(results: Results, image_folder: Path, out: Path) -> None:
         examples={name: examples(results, name, image_folder) for name in results.sets},
         detection_examples=detection_examples(results, image_folder),
         charts=charts(results.history),
+        # Older results have none.
+        sharpness={
+            name: result["methods"]
+            for name, result in results.sets.items()
+            if GRADIENT_ENERGY in result["methods"][results.ours]
+        },
     )
     with replacing(out) as temporary:
         temporary.write_text(page, encoding="utf-8")

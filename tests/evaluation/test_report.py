@@ -337,6 +337,19 @@ def test_grid_artifacts_of_every_method_are_tabled(results, write):
     assert "set5 0.0 0.3 −1.3 — 12.3 5.7" in section(write(results), "grid")
 
 
+def test_the_sharpness_of_every_method_is_tabled_where_it_was_measured(results, write):
+    older = copy.deepcopy(results.sets)
+    for methods in (result["methods"] for result in older.values()):
+        for scores in methods.values():
+            scores.pop("gradient_energy", None)
+    assert 'id="looks"' not in write(replace(results, sets=older))
+    values = {"input": 0.5, "gain undone + Wiener": None, "GAN-D": 1.127}
+    for result in results.sets.values():
+        for method, mean in values.items():
+            result["methods"][method]["gradient_energy"] = {"mean": mean, "min": mean, "max": mean}
+    assert "set5 0.50 — 1.13" in section(write(results), "looks")
+
+
 def test_infinite_scores_are_shown(results, write):
     sets = copy.deepcopy(results.sets)
     sets["set5"]["methods"]["GAN-D"]["psnr_db"].update(mean=float("inf"), max=float("inf"))
