@@ -28,7 +28,8 @@ from gandeblur.experiments import deblurgan, gan_d, ird_gan, sources
 from gandeblur.experiments.settings import choose
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.losses import pixel
-from gandeblur.training.gan import GAN, Term, between_images
+from gandeblur.losses.terms import OnImages, Term
+from gandeblur.training.gan import GAN
 from gandeblur.training.spectral_adam import SpectralAdam
 
 
@@ -73,7 +74,7 @@ def settings_of(network, options, seed, dropout):
         changed(paper, discriminator_steps=1),
         discriminator=None,
         discriminator_terms=(),
-        generator_terms=(Term("pixel", between_images(loss)),),
+        generator_terms=(Term("pixel", OnImages(loss)),),
     )
     changes = {**smaller.changes, "discriminator_steps": 1, "epochs": 1, "steps_per_epoch": 10_000}
     if "dropout" in paper.generator.widths:

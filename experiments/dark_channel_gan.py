@@ -33,15 +33,15 @@ from gandeblur.evaluation import metrics
 from gandeblur.experiments import deblurgan
 from gandeblur.experiments.deblurgan import ANY_LIGHT, BLUR, PERCEPTUAL
 from gandeblur.losses import adversarial, dark_channel, pixel
+from gandeblur.losses.terms import OnBothLogits, OnImages, OnRestoredLogits, Term
 from gandeblur.models import dark_channel_gan
 from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images, of_both_logits, of_restored_logits
 
 # Equation 5. As in the authors' released code, the L1 norm is that of images in [-1, 1], twice that of [0, 1], which
 # loss terms see here; the dark channel's is on [0, 1]. Its window is that of He et al.
-L1 = Term("l1", between_images(pixel.mean_absolute_error), 2 * 100.0)
-DARK_CHANNEL = Term("dark_channel", between_images(partial(dark_channel.dark_channel_loss, window_px=15)), 250.0)
-ADVERSARIAL = Term("adversarial", of_restored_logits(adversarial.non_saturating))
+L1 = Term("l1", OnImages(pixel.mean_absolute_error), 2 * 100.0)
+DARK_CHANNEL = Term("dark_channel", OnImages(partial(dark_channel.dark_channel_loss, window_px=15)), 250.0)
+ADVERSARIAL = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), adversarial=True)
 
 TRAINING_NOISE = partial(gaussian_noise, variance=(0.0, 0.002))  # introduction: "variance in a limited range"
 TEST_NOISE = partial(gaussian_noise, variance=0.001)  # section "Datasets": GOPRO-noise, "to original" images
@@ -72,7 +72,7 @@ PAPER = Paper(
     ),
     value_range=(-1.0, 1.0),
     generator_terms=(L1, DARK_CHANNEL, ADVERSARIAL),
-    discriminator_terms=(Term("discriminator", of_both_logits(adversarial.discriminator)),),
+    discriminator_terms=(Term("discriminator", OnBothLogits(adversarial.discriminator)),),
     data=Data(
         photographs=(BLUR, SHRINK, TRAINING_NOISE),
         pairs=(SHRINK, TRAINING_NOISE),
@@ -154,8 +154,8 @@ QUICK = Smaller(
         "steps_per_epoch": 20,
     },
     losses={
-        "l1": Term("l1", between_images(pixel.mean_absolute_error), 4_000.0),
-        "content": Term("content", between_images(pixel.mean_absolute_error), 100.0),
+        "l1": Term("l1", OnImages(pixel.mean_absolute_error), 4_000.0),
+        "content": Term("content", OnImages(pixel.mean_absolute_error), 100.0),
     },
     departures=(*IDENTITY_START, PIXELS_LEAD, NO_FEATURES),
 )

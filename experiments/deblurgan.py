@@ -31,9 +31,9 @@ from gandeblur.data.degradations import SHRINK
 from gandeblur.evaluation import metrics
 from gandeblur.losses import adversarial, gradient_penalty, pixel
 from gandeblur.losses.perceptual import Perceptual
+from gandeblur.losses.terms import OnBothLogits, OnFeatures, OnImages, OnRestoredLogits, OnSlopes, Term
 from gandeblur.models import deblurgan
 from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images, of_both_logits, of_restored_logits, of_slopes
 
 # What the authors' script draws, without the shortest of Algorithm 1's exposures, which it leaves out.
 BLUR = MotionBlur(SCRIPT, exposures=(1 / 10, 1 / 2, 1.0))
@@ -47,10 +47,10 @@ GENERATOR = Network(  # section 3.2: "two strided convolution blocks [...], nine
 CRITIC = Network(deblurgan.critic, {"maps": 64}, parameters=2_764_737)
 
 # Equation 2: L = L_GAN + 100 L_X. "Layer 14" of VGG19 in the authors' code is conv3_3 before its ReLU.
-PERCEPTUAL = Term("content", between_images(Perceptual("vgg19", "block3_conv3", relu=False)), 100.0)
-WASSERSTEIN = Term("adversarial", of_restored_logits(adversarial.wasserstein_generator))
-GAP = Term("minus_wasserstein_gap", of_both_logits(adversarial.wasserstein_critic))
-PENALTY = Term("penalty", of_slopes(gradient_penalty.gradient_penalty), 10.0)
+PERCEPTUAL = Term("content", OnFeatures(Perceptual("vgg19", "block3_conv3", relu=False)), 100.0)
+WASSERSTEIN = Term("adversarial", OnRestoredLogits(adversarial.wasserstein_generator), adversarial=True)
+GAP = Term("minus_wasserstein_gap", OnBothLogits(adversarial.wasserstein_critic))
+PENALTY = Term("penalty", OnSlopes(gradient_penalty.gradient_penalty), 10.0)
 
 TRAINING = Training(  # section 5: "5 gradient descent steps on D, then one step on G"
     learning_rate=1e-4,
@@ -126,7 +126,7 @@ QUICK = Smaller(
         "output_stddev": 1e-4,
         "dropout_at_test": False,
     },
-    losses={"content": Term("content", between_images(pixel.mean_absolute_error), 6_000.0)},
+    losses={"content": Term("content", OnImages(pixel.mean_absolute_error), 6_000.0)},
     departures=(
         IDENTITY_START,
         "the pixels lead, the adversary has some 5 % of the generator's gradient; no perceptual loss: VGG's features "
@@ -147,7 +147,7 @@ CPU_HOUR = Smaller(
     "folders of pairs and photographs, at most an hour on 2 CPU cores",
     {**QUICK.changes, "photographs": (ANY_LIGHT, SHRINK), "epochs": 25, "steps_per_epoch": 60},
     losses={"content": dataclasses.replace(PERCEPTUAL, weight=5.0)},
-    terms=(Term("pixel", between_images(pixel.mean_absolute_error), 5_000.0),),
+    terms=(Term("pixel", OnImages(pixel.mean_absolute_error), 5_000.0),),
     departures=(IDENTITY_START, FEATURES_FOLLOW),
 )
 

@@ -30,9 +30,9 @@ from gandeblur.experiments.paper import (
 from gandeblur.data import degradations
 from gandeblur.evaluation import baselines, metrics
 from gandeblur.losses import adversarial, pixel
+from gandeblur.losses.terms import OnBothLogits, OnImages, OnRestoredLogits, Term
 from gandeblur.models import gan_d
 from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images, of_both_logits, of_restored_logits
 
 # Section IV-A, in this order; Xu et al. (2014) name the same four.
 GAIN = 1.3
@@ -74,9 +74,9 @@ DISCRIMINATOR = Network(
     ),
 )
 
-MSE = Term("mse", between_images(pixel.mean_squared_error))
+MSE = Term("mse", OnImages(pixel.mean_squared_error))
 # The weight is open. This one lets the squared error lead: it is 0.002 to 0.02 on [0, 1], the term 0.7 to 5.
-ADVERSARIAL = Term("adversarial", of_restored_logits(adversarial.non_saturating), 1e-4)
+ADVERSARIAL = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), 1e-4, adversarial=True)
 
 PAPER = Paper(
     name="gan_d",
@@ -90,7 +90,7 @@ PAPER = Paper(
     discriminator=DISCRIMINATOR,
     value_range=(0.0, 255.0),  # section IV-B
     generator_terms=(MSE, ADVERSARIAL),
-    discriminator_terms=(Term("discriminator", of_both_logits(adversarial.discriminator)),),  # eq. 3, L_D
+    discriminator_terms=(Term("discriminator", OnBothLogits(adversarial.discriminator)),),  # eq. 3, L_D
     data=Data(
         photographs=DEGRADATIONS,
         pairs=None,

@@ -34,9 +34,9 @@ from gandeblur.experiments import deblurgan
 from gandeblur.experiments.deblurgan import ANY_LIGHT, BLUR, GAP, LIGHT_BLUR, WASSERSTEIN
 from gandeblur.losses import pixel
 from gandeblur.losses.perceptual import Perceptual
+from gandeblur.losses.terms import OnFeatures, OnImages, Term
 from gandeblur.models import hkust_gan
 from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images
 
 TABLE_1 = {"generator": (24, 11_399_171), "discriminator": (6, 3_098_370)}  # layers, parameters
 
@@ -72,7 +72,7 @@ DISCRIMINATOR = Network(
 )
 
 # Section 2.3 gives no weights; those of the Keras code whose parameter counts match.
-PERCEPTUAL = Term("content", between_images(Perceptual("vgg16", "block3_conv3")), 100.0)
+PERCEPTUAL = Term("content", OnFeatures(Perceptual("vgg16", "block3_conv3")), 100.0)
 
 PAPER = Paper(
     name="hkust_gan",
@@ -157,7 +157,7 @@ QUICK = Smaller(
         "identity_start": 1e-4,
         "own_statistics": True,
     },
-    losses={"content": Term("content", between_images(pixel.mean_absolute_error), 6_000.0)},
+    losses={"content": Term("content", OnImages(pixel.mean_absolute_error), 6_000.0)},
     departures=(
         SMALL_IMAGES,
         AROUND_INPUT,
@@ -178,7 +178,7 @@ CPU_HOUR = Smaller(
         "steps_per_epoch": 60,
     },
     losses={"content": dataclasses.replace(PERCEPTUAL, weight=3.0)},
-    terms=(Term("pixel", between_images(pixel.mean_absolute_error), 3_000.0),),
+    terms=(Term("pixel", OnImages(pixel.mean_absolute_error), 3_000.0),),
     departures=(SMALL_IMAGES, AROUND_INPUT, deblurgan.FEATURES_FOLLOW),
 )
 PIXELS = Smaller(

@@ -26,11 +26,11 @@ from gandeblur.experiments.deblurgan import (
     WASSERSTEIN,
 )
 from gandeblur.losses import pixel
+from gandeblur.losses.terms import OnImages, Term
 from gandeblur.models import ird_gan
 from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images
 
-L1 = Term("l1", between_images(pixel.mean_absolute_error), 170.0)
+L1 = Term("l1", OnImages(pixel.mean_absolute_error), 170.0)
 
 PAPER = Paper(
     name="ird_gan",

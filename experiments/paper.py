@@ -23,7 +23,7 @@ import numpy as np
 
 from gandeblur.data.degradations import Step
 from gandeblur.evaluation.metrics import Protocol
-from gandeblur.training.gan import Term, of_restored_logits
+from gandeblur.losses.terms import Term
 from gandeblur.training.schedules import Constant, OverTime
 from gandeblur.training.spectral_adam import SpectralAdam
 
@@ -250,7 +250,7 @@ class Smaller:
         terms = [self.losses.get(term.name, term) for term in paper.generator_terms]
         smaller = dataclasses.replace(smaller, generator_terms=(*terms, *self.terms))
         if not self.adversary:
-            alone = [term for term in smaller.generator_terms if not isinstance(term.loss, of_restored_logits)]
+            alone = [term for term in smaller.generator_terms if not term.adversarial]
             smaller = dataclasses.replace(
                 smaller, generator_terms=tuple(alone), discriminator=None, discriminator_terms=()
             )

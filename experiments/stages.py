@@ -27,7 +27,7 @@ from gandeblur.experiments.settings import Settings
 from gandeblur.experiments.train import finished_epochs, loaded_terms, train
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.models.layers import hardware
-from gandeblur.training import backend, workers
+from gandeblur.training import devices, workers
 
 STAGES = ("audit", "train", "evaluate", "report")
 
@@ -64,10 +64,10 @@ def run(settings: Settings, stages: Collection[str] = STAGES) -> Results | None:
             audit.print_audit(part.papers_own, with_summary=len(stages) == 1)
     if training:
         others = settings.cluster.others if settings.cluster else {}
-        with workers.watched(others, settings.worker_timeout, backend.abort_step):
+        with workers.watched(others, settings.worker_timeout, devices.abort_step):
             for part in settings.parts:
                 train(part, strategy)
-            backend.of_all(strategy, [0])  # nobody leaves before all are here
+            devices.of_all(strategy, [0])  # nobody leaves before all are here
     results = None
     if "evaluate" in stages:
         results = evaluate(settings, sets, beside, detector)
@@ -110,7 +110,7 @@ def _prepare(settings: Settings, trains: bool) -> Any:
         if cluster and keras.backend.backend() == "tensorflow":
             workers.join(cluster)
         batch_size = settings.paper.training.batch_size if trains else None
-        strategy = backend.strategy(settings.devices, cluster, batch_size)
+        strategy = devices.strategy(settings.devices, cluster, batch_size)
     except ValueError as error:
         raise InputError(str(error)) from error
     if keras.backend.backend() != "tensorflow":

@@ -1,7 +1,6 @@
 """Training: networks, optimizers and streams from the settings, and `fit` with what keeps a run safe and visible."""
 
 import contextlib
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from gandeblur.errors import InputError
 from gandeblur.experiments import description, sources
 from gandeblur.experiments.settings import Settings
 from gandeblur.files import locked
-from gandeblur.losses.perceptual import Perceptual
-from gandeblur.training import backend, checkpoint, progress, summaries, workers
-from gandeblur.training.gan import GAN, Term, between_images
+from gandeblur.losses.terms import Term
+from gandeblur.training import checkpoint, devices, progress, summaries, workers
+from gandeblur.training.gan import GAN
 
 
 def train(settings: Settings, strategy: Any = None) -> None:
@@ -23,31 +22,31 @@ def train(settings: Settings, strategy: Any = None) -> None:
 
     Args:
         settings: of one variant.
-        strategy: of several devices, see `backend.strategy`.
+        strategy: of several devices, see `devices.strategy`.
 
     Raises:
         InputError: the work folder holds another run, another process trains in it, an image is bad, a loss is not
             finite, or another machine is gone or does something else.
     """
     batch_size = settings.paper.training.batch_size
-    devices = backend.device_count(strategy)
-    if batch_size % devices:
+    count = devices.device_count(strategy)
+    if batch_size % count:
         raise InputError(
-            f"--batch_size={batch_size}: not a multiple of the {devices} devices"
+            f"--batch_size={batch_size}: not a multiple of the {count} devices"
             f"{' of all workers' * bool(settings.cluster)}; choose one that is"
         )
     # What is wrong shows before a folder is made.
     finished_epochs(settings)
     workers.wait_for(sources.data_servers(settings), settings.worker_timeout)
     if not settings.is_chief:
-        _train(settings, strategy, devices)
+        _train(settings, strategy, count)
         return
     with locked(settings.workdir):
         checkpoint.settle(settings.checkpoint_path)
-        _train(settings, strategy, devices)
+        _train(settings, strategy, count)
 
 
-def _train(settings: Settings, strategy: Any, devices: int) -> None:
+def _train(settings: Settings, strategy: Any, count: int) -> None:
     training = settings.paper.training
     done = finished_epochs(settings)
     over = done >= training.epochs or (
@@ -61,8 +60,8 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
             print(f"{settings.checkpoint_path}: already trained for {done} epochs; nothing to do")
         return
     train_sets, validation_sets = zip(*sets, strict=True)
-    together = backend.devices_together(strategy)
-    share = pipeline.Share(devices // together, backend.own_replicas(strategy))
+    together = devices.devices_together(strategy)
+    share = pipeline.Share(count // together, devices.own_replicas(strategy))
     skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
     stream = sources.training_batches(settings, train_sets, done, share, skipped)
     validation = sources.validation_batches(settings, validation_sets, share, together, skipped)
@@ -75,7 +74,7 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
         described |= {part: meta["run"][part] for part in ("weights", "skipped") if part in meta["run"]}
         if settings.is_chief:  # the file may be of an epoch that was killed before its checkpoint
             checkpoint.save_weights(settings.weights_path, model.restorer)
-        backend.separate_seeds(model)
+        devices.separate_seeds(model)
         if rates:
             rates.set_state(meta["schedule"])
         history = meta["history"]
@@ -103,13 +102,13 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
     with (
         contextlib.closing(shown_progress),
         progress.StopAtInterrupt() as interrupts,
-        workers.watched(servers, settings.worker_timeout, backend.abort_step),
+        workers.watched(servers, settings.worker_timeout, devices.abort_step),
         pipeline.input_errors(),
         strategy.scope() if strategy else contextlib.nullcontext(),
     ):
         model.fit(
-            backend.distributed(strategy, stream),
-            validation_data=backend.distributed(strategy, validation),
+            devices.distributed(strategy, stream),
+            validation_data=devices.distributed(strategy, validation),
             validation_steps=int(validation.cardinality()) // len(share.own),
             initial_epoch=done,
             epochs=training.epochs,
@@ -127,7 +126,7 @@ def _check_agreement(settings: Settings, strategy: Any, done: int, sets: Sequenc
         InputError: one does not see the chief's checkpoint, or trains something else; on every worker.
     """
     reads = [sources.what_is_read(settings, part) for part in zip(*sets, strict=True)]  # to train, to validate
-    told = backend.of_all(strategy, [done, description.digest(settings, str(reads))])
+    told = devices.of_all(strategy, [done, description.digest(settings, str(reads))])
     for address, (epochs, digest) in zip(settings.workers, told, strict=True):
         if epochs != told[0, 0]:
             raise InputError(
@@ -180,7 +179,7 @@ def build(settings: Settings, strategy: Any = None) -> GAN:
             average_decay=paper.training.ema,
         )
         model.compile(*(paper.training.optimizer(name) for name in networks))
-    backend.separate_seeds(model)
+    devices.separate_seeds(model)
     return model
 
 
@@ -190,10 +189,5 @@ def loaded_terms(settings: Settings) -> list[Term]:
     Raises:
         InputError: they cannot be had.
     """
-    terms = []
-    for term in settings.paper.generator_terms:
-        if isinstance(term.loss, between_images) and isinstance(term.loss.loss, Perceptual):
-            weights = Path(settings.vgg_weights) if settings.vgg_weights else None
-            term = dataclasses.replace(term, loss=between_images(term.loss.loss.load(weights)))
-        terms.append(term)
-    return terms
+    weights = Path(settings.vgg_weights) if settings.vgg_weights else None
+    return [term.loaded(weights) for term in settings.paper.generator_terms]

@@ -6,13 +6,13 @@ import keras
 import pytest
 import tensorflow as tf
 
-from gandeblur.training import backend
+from gandeblur.training import devices
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 if keras.backend.backend() == "jax":
-    backend.strategy("cpu:2")
+    devices.strategy("cpu:2")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gandeblur.training import backend
+from gandeblur.training import devices
 
 
 def rate(optimizer: keras.optimizers.Optimizer) -> float:
@@ -184,7 +184,7 @@ class OverTimeCallback(StatefulCallback):
     def on_epoch_end(self, epoch, logs=None):
         now = time.monotonic()
         # One clock for all workers, or their rates would differ.
-        epoch_s, self.before = backend.of_chief(self.model, now - self.before), now
+        epoch_s, self.before = devices.of_chief(self.model, now - self.before), now
         self.state = {"spent_s": self.state["spent_s"] + epoch_s, "epoch_s": epoch_s}
         self.model.stop_training = self.schedule.over(self.state)
 

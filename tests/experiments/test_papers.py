@@ -11,7 +11,6 @@ from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.experiments import audit, dark_channel_gan, gan_d, hkust_gan, script
 from gandeblur.losses.perceptual import Perceptual
 from gandeblur.models import gan_d as networks
-from gandeblur.training.gan import of_restored_logits
 
 VARIANTS = [(name, variant) for name, experiment in EXPERIMENTS.items() for variant in experiment.variants]
 
@@ -109,7 +108,7 @@ def test_hkust():
     assert optimizer.epsilon == 1e-8
     assert training.discriminator_steps == 5
     assert weights(paper.generator_terms) == {"content": 100, "adversarial": 1}
-    assert paper.generator_terms[0].loss.loss == Perceptual("vgg16", "block3_conv3")
+    assert paper.generator_terms[0].loss.features == Perceptual("vgg16", "block3_conv3")
     assert {condition.size_px for condition in paper.data.test.values()} == {None, 256}
 
 
@@ -137,7 +136,7 @@ def test_deblurgans_relatives(name, generator_steps):
     assert (training.epochs, training.discriminator_steps) == (300, 5)
     assert training.all_generator_steps == generator_steps
     assert paper.generator.widths["output_stddev"] == 0.02
-    assert paper.generator_terms[0].loss.loss == Perceptual("vgg19", "block3_conv3", relu=False)
+    assert paper.generator_terms[0].loss.features == Perceptual("vgg19", "block3_conv3", relu=False)
     rate = training.optimizer("generator").learning_rate
     schedule = training.schedule.rate(1e-4, 300, 10)
     assert [float(schedule(10 * epoch)) for epoch in (0, 150, 225, 299)] == pytest.approx(
@@ -223,7 +222,7 @@ def test_the_first_phase_has_no_adversary_and_its_weights_fit_the_second(name, s
 
     first, second = (choose(EXPERIMENTS[name], preset=size + phase) for phase in ("pixels", "adversary"))
     assert first.paper.discriminator is None and not first.paper.discriminator_terms
-    assert not any(isinstance(term.loss, of_restored_logits) for term in first.paper.generator_terms)
+    assert not any(term.adversarial for term in first.paper.generator_terms)
     assert "no adversary: the generator's other losses train it alone" in first.departures
     assert not any(line.startswith("discriminator") for line in first.departures)
     assert first.paper.generator.widths == second.paper.generator.widths

@@ -217,12 +217,12 @@ def test_what_workers_must_agree_in():
 
 @pytest.mark.slow
 def test_when_keras_override_can_go():
-    """Keras issue 20585: `backend.no_symbolic_build`, and logs of rank 1 in `backend.step`, work around it."""
+    """Keras issue 20585: `devices.no_symbolic_build`, and logs of rank 1 in `gradients.step`, work around it."""
     ports = ",".join(address.split(":")[1] for address in addresses())
     command = [sys.executable, plain_keras.__file__, ports]
     both = [subprocess.Popen([*command, index], stdout=subprocess.PIPE, text=True) for index in "01"]
     for process in both:
         lines = dict(re.findall(r"^(\w+): (.*)$", process.communicate(timeout=300)[0], re.MULTILINE))
         assert lines["AsOurs"] == "fits"
-        assert lines["Plain"] != "fits", "Keras builds by itself now: remove backend.no_symbolic_build"
-        assert lines["WithScalars"] != "fits", "Keras means scalars now: remove the reshaping in backend.step"
+        assert lines["Plain"] != "fits", "Keras builds by itself now: remove devices.no_symbolic_build"
+        assert lines["WithScalars"] != "fits", "Keras means scalars now: remove the reshaping in gradients.step"
