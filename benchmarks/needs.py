@@ -21,10 +21,10 @@ import keras
 from pipeline import make_pairs
 from wgan_step import gflop
 
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.data.datasets import ImageSet
 from gandeblur.data.datasets.packed import open_packed, pack
 from gandeblur.data.pipeline import Source, training_stream
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.losses.terms import OnFeatures, OnSlopes
 
 ACCELERATORS = (1, 8, 64)

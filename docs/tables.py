@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from gandeblur.experiments.compare import rows
+from gandeblur.stages.compare import rows
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs/results"

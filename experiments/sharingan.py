@@ -11,10 +11,10 @@ python experiments/sharingan.py --preset=paper --train_data=GOPRO --test_data=GO
 
 import dataclasses
 
-from gandeblur.experiments.paper import Condition, Experiment, Paper, Reported
 from gandeblur.data.degradations import SHRINK
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import deblurgan
+from gandeblur.experiments.spec import Condition, Paper, Reported
 
 PAPER = Paper(
     name="sharingan",
@@ -40,9 +40,9 @@ PAPER = Paper(
     departures=deblurgan.DEPARTURES,
 )
 
-EXPERIMENT = Experiment({"sharingan": PAPER}, deblurgan.PRESETS)
+VARIANTS: dict[str, Paper] = {"sharingan": PAPER}
 
 if __name__ == "__main__":
-    from gandeblur.experiments.script import main
+    from gandeblur.stages.options import main
 
-    main(EXPERIMENT)
+    main("sharingan")

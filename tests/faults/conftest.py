@@ -4,13 +4,13 @@ import pytest
 import tiny_experiment
 
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.experiments import stages
-from gandeblur.experiments.settings import choose
+from gandeblur.stages import sequence
+from gandeblur.stages.run import choose
 
 
 def trained(workdir, **choices):
     """Trains the tiny experiment; returns the work folder."""
-    stages.run(choose(tiny_experiment.EXPERIMENT, workdir=workdir, **choices), ["train"])
+    sequence.run(choose(tiny_experiment.EXPERIMENT, workdir=workdir, **choices), ["train"])
     return workdir
 
 

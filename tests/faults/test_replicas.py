@@ -21,7 +21,7 @@ def test_nan_on_one_device_stops_all_and_the_last_checkpoint_is_unharmed(tmp_pat
         model = tiny.gan(lambda: keras.optimizers.Adam(1e-3))
     callbacks = [
         progress.StopAtNonFinite(3, tmp_path / "checkpoint.npz"),
-        checkpoint.Checkpoint(tmp_path, {"experiment": "x"}, {}),
+        checkpoint.Checkpoint(tmp_path, checkpoint.RunLog({"experiment": "x"})),
     ]
     with pytest.raises(InputError, match=r"^training step 5: .*mse.* is not finite; .*checkpoint.npz holds epoch 1; "):
         model.fit(batches, epochs=2, steps_per_epoch=3, callbacks=callbacks, shuffle=False, verbose=0)

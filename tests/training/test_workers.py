@@ -11,8 +11,8 @@ import pytest
 import tiny_experiment
 
 from gandeblur.errors import InputError
-from gandeblur.experiments.settings import choose
-from gandeblur.experiments.train import train
+from gandeblur.stages.run import choose
+from gandeblur.stages.train import train
 from gandeblur.training import devices, workers
 from gandeblur.training.workers import Workers, resolve
 

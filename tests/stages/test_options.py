@@ -11,23 +11,18 @@ import sys
 import numpy as np
 import pytest
 import tiny_experiment
-from absl import flags
-from absl.testing import flagsaver
 from PIL import Image
 
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.errors import INTERRUPTED, InputError
-from gandeblur.experiments import script
-from gandeblur.training import checkpoint
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.stages import options
+from gandeblur.training import checkpoint, weight_files
 from gandeblur.weights import file
 
 
 def call(*arguments):
     """Runs the tiny experiment with these flags in this process; returns the exit status."""
-    with flagsaver.flagsaver():
-        flags.FLAGS.unparse_flags()
-        rest = flags.FLAGS(["tiny_experiment", *map(str, arguments)])
-        return script.run(tiny_experiment.EXPERIMENT, rest)
+    return options.run(tiny_experiment.EXPERIMENT, list(map(str, arguments)))
 
 
 def arrays(path):
@@ -38,7 +33,7 @@ def arrays(path):
 def trained_weights(folder):
     """The generator's, of a run."""
     network = tiny_experiment.EXPERIMENT.paper.generator.build(tiny_experiment.SIDE_PX)
-    checkpoint.load_weights(folder / "generator.weights.h5", network)
+    weight_files.load_weights(folder / "generator.weights.h5", network)
     return network.get_weights()
 
 
@@ -171,10 +166,7 @@ def test_described_weights_bring_their_schedule_along(tmp_path):
     weights = f"--weights={file('hkust_gan')}"
 
     def read(experiment, *flags_given, weights=weights):
-        with flagsaver.flagsaver():
-            flags.FLAGS.unparse_flags()
-            flags.FLAGS(["any", weights, *flags_given])
-            return script.read(experiment)
+        return options.read(experiment, [weights, *flags_given])[1]
 
     own = read(EXPERIMENTS["hkust_gan"])
     assert own.preset == "large_pixels" and own.variant == "hkust"
@@ -226,7 +218,7 @@ def test_parts_and_averaged_weights_are_recorded_and_resumed_bit_for_bit(tmp_pat
         alike = [array for array in whole.values() if array.shape == kernel.shape]
         average, raw = sorted(np.abs(array - kernel).max() for array in alike)[:2]
         assert average == 0 < raw < 1e-3
-    for flag, label in (("--ema=0.9", "ema=0.5, not 0.9"), ("--accumulate=1", "accumulate=2, not None")):
+    for flag, label in (("--ema=0.9", "ema=0.5, not 0.9"), ("--accumulate=1", "accumulate=2, not left out")):
         assert f"holds a run with training.{label}" in refused(capfd, *flags, flag, f"--workdir={tmp_path / 'whole'}")
 
 
