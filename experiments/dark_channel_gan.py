@@ -6,7 +6,7 @@ python experiments/dark_channel_gan.py --stage=audit    layers and parameters
 python experiments/dark_channel_gan.py --variant=all    dc250, dc0 and dc250p, and Table 1; with
     --beside=RUN                                        also its DeblurGAN column, RUN being a run folder of it
 python experiments/dark_channel_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS
-                                                        at most an hour on 2 CPU cores (docs/learning.md)
+                                                        at most an hour on 2 CPU cores (docs/training.md)
 python experiments/dark_channel_gan.py --preset=paper --train_data=GOPRO,PHOTOGRAPHS --test_data=GOPRO --blurred=blur
                                                         the paper's schedule, "2 days" on its GPU; about two
                                                         photographs per pair, with sides of 512 pixels or more

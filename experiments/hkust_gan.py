@@ -4,7 +4,7 @@ python experiments/hkust_gan.py                      the embedded photographs, b
                                                      minutes on 2 CPU cores
 python experiments/hkust_gan.py --stage=audit        Tables 1, 2 and 3, row by row
 python experiments/hkust_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
-                                                     at most an hour on 2 CPU cores (docs/learning.md)
+                                                     at most an hour on 2 CPU cores (docs/training.md)
 python experiments/hkust_gan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur_gamma
                                                      the paper's schedule
 """

@@ -4,9 +4,9 @@ python experiments/ird_gan.py                        the embedded photographs, b
                                                      minutes on 2 CPU cores
 python experiments/ird_gan.py --stage=audit          layers and parameters
 python experiments/ird_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
-                                                     at most an hour on 2 CPU cores (docs/learning.md)
+                                                     at most an hour on 2 CPU cores (docs/training.md)
 python experiments/ird_gan.py --preset=paper --train_data=GOPRO,COCO --test_data=GOPRO --blurred=blur_gamma
-                                                     the paper's schedule (docs/scaling.md counts it)
+                                                     the paper's schedule (docs/notes/scaling.md counts it)
 python experiments/ird_gan.py --variant=no_residual  an ablation; also no_l1, no_skip
 """
 

@@ -4,9 +4,9 @@ python experiments/sharingan.py                      the embedded photographs, b
                                                      minutes on 2 CPU cores
 python experiments/sharingan.py --stage=audit        layers and parameters
 python experiments/sharingan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
-                                                     at most an hour on 2 CPU cores (docs/learning.md)
+                                                     at most an hour on 2 CPU cores (docs/training.md)
 python experiments/sharingan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur_gamma
-                                                     the paper's schedule (docs/scaling.md counts it)
+                                                     the paper's schedule (docs/notes/scaling.md counts it)
 """
 
 import dataclasses

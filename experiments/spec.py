@@ -25,7 +25,7 @@ from gandeblur.data.blur.motion import TwoMotions
 from gandeblur.data.degradations import Step
 from gandeblur.evaluation.metrics import Protocol
 from gandeblur.losses.terms import OnFeatures, OnImages, Term
-from gandeblur.training.schedules import Constant, OverTime
+from gandeblur.training.schedules import Constant, OverTime, Schedule
 from gandeblur.training.spectral_adam import SpectralAdam
 
 PAPERS_OWN = "paper"  # the schedule without differences
@@ -129,7 +129,7 @@ class Training:
     epochs: int
     steps_per_epoch: int
     epsilon: float = 1e-7
-    schedule: Constant = Constant()
+    schedule: Schedule = Constant()
     discriminator_steps: int = 1
     generator_steps: int = 1
     cosine_basis: bool = False
@@ -195,10 +195,10 @@ class Paper:
     Attributes:
         description: what tells this variant from the others.
         undoes: one line for a photographer: which blur it is trained for.
-        again: the steps, without chance, that all images of its training go through first: a restored image that goes
-            through them is what was restored, or its blur is another one (`inference.outside`). Empty where chance
-            draws the blur.
-        ours: its column in the paper's table, or the name it would have there.
+        again: the first steps of its training's degradation, where chance draws none of them; else empty. A restored
+            image that goes through these steps must be the image that was restored. If it is not, the image has another
+            blur (`inference.outside`).
+        ours: its column in the paper's table. A variant that the paper does not print has a name of its own.
         value_range: (black, white) of the networks' images.
         generator_terms: the first one, unweighted, is also the validation loss.
         dropout_at_test: whether the generator's dropout stays active when it restores.

@@ -117,7 +117,7 @@ def with_weights(experiment: Experiment, chosen: dict[str, Any]) -> Settings:
     if told:
         from gandeblur.stages import record
 
-        differs = record.difference(told["generator"], record.generator(settings))
+        differs = record.first_difference(told["generator"], record.generator(settings))
         if differs:
             raise InputError(f"{settings.weights}: tells of {differs}; name the --preset and --variant that fit")
     return settings

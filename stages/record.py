@@ -144,26 +144,24 @@ def read(path: Path) -> dict:
         raise InputError(f"{path}: is not described; {remedy}")
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
-        wrong = description["format"] not in (1, FORMAT)
+        if description["format"] not in (1, FORMAT):
+            raise InputError(f"{file}: another version wrote it; train again")
+        return upgraded(description)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file}: cannot be read as a run's description; train again") from error
-    if wrong:
-        raise InputError(f"{file}: another version wrote it; train again")
-    return upgraded(description)
 
 
 def upgraded(description: dict) -> dict:
     """A description of format 1 as one of format 2, but for its "identity", which cannot be had from its words."""
     if description["format"] == FORMAT:
         return description
-    training, paper = description["training"], dict(description["paper"])
-    if training["epochs"] == MOST_EPOCHS:  # as format 1 says "by the clock"
-        training = {**training, "epochs": None}
-    told = {**description, "format": FORMAT, "paper": paper, "training": training}
-    if "weights" in told and "phases" in told["weights"]:
+    told = {**description, "format": FORMAT}
+    if told["training"]["epochs"] == MOST_EPOCHS:  # as format 1 says "by the clock"
+        told["training"] = {**told["training"], "epochs": None}
+    if "phases" in told.get("weights", ()):
         phases = [{**phase, "trained_by": _in_kinds(phase["losses"])} for phase in told["weights"]["phases"]]
         told["weights"] = {**told["weights"], "phases": phases}
-    paper["trained_by"] = _in_kinds(description["losses"]["generator"])
+    told["paper"] = {**told["paper"], "trained_by": _in_kinds(told["losses"]["generator"])}
     return told
 
 
@@ -228,15 +226,19 @@ def difference(held: Mapping, asked: Mapping) -> str | None:
         asked: see `describe`.
     """
     if "identity" in held:
-        found = differences(held["identity"], asked["identity"])
-    else:
-        found = [
-            one
-            for section in ("generator", "discriminator", "losses", "training", "data", "run")
-            for one in differences(held[section], asked[section], section)
-            if one.path.rpartition(".")[2] not in _FREE and not one.path.startswith("run.data_service")
-        ]
+        return first_difference(held["identity"], asked["identity"])
+    sections = ("generator", "discriminator", "losses", "training", "data", "run")
+    return first_difference(*({name: _without_free(told[name]) for name in sections} for told in (held, asked)))
+
+
+def first_difference(one: Mapping, other: Mapping) -> str | None:
+    """The first value in which two parts of descriptions differ, in words."""
+    found = differences(one, other)
     return f"{found[0].path}={found[0].one}, not {found[0].other}" if found else None
+
+
+def _without_free(section):
+    return {name: value for name, value in section.items() if name not in _FREE} if section else section
 
 
 def digest(settings: Settings, described: Mapping, reads: str) -> int:

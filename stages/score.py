@@ -100,7 +100,7 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
     if not settings.weights:
         told = record.read(settings.workdir)
         held = {"experiment": told["paper"]["experiment"], **told["generator"]}
-        differs = record.difference(held, {"experiment": paper.name, **record.generator(settings)})
+        differs = record.first_difference(held, {"experiment": paper.name, **record.generator(settings)})
         if differs:
             raise InputError(f"{settings.workdir}: holds a network with {differs}; choose another --workdir")
     generator = paper.generator.build(paper.data.crop_px)

@@ -88,12 +88,30 @@ class GAN(keras.Model):
         self.validation_means = {name: keras.metrics.Mean(name) for name in ("loss", "psnr_db")}
         self.built = True
 
-    def compile(self, generator_optimizer: keras.optimizers.Optimizer, discriminator_optimizer: Any = None) -> None:
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, the networks among them as they are: `GAN.from_config` makes a second trainer of them.
+
+        Loss terms hold functions, which a file cannot: `generator.save` saves the network, a run's checkpoint the rest.
+        """
+        names = ("generator", "discriminator", "generator_terms", "discriminator_terms", "generator_steps")
+        config = {name: getattr(self, name) for name in (*names, "accumulate", "average_decay")}
+        return config | {
+            "discriminator_steps": max(1, self.discriminator_steps),
+            "value_range": (self.black, self.white),
+        }
+
+    def compile(
+        self,
+        generator_optimizer: keras.optimizers.Optimizer,
+        discriminator_optimizer: keras.optimizers.Optimizer | None = None,
+        run_eagerly: bool = False,
+    ) -> None:
         # On TensorFlow, compiling the whole step with XLA fails under MirroredStrategy and is slower on a CPU.
-        super().compile(optimizer=generator_optimizer, jit_compile=keras.backend.backend() == "jax")
+        jit_compile = keras.backend.backend() == "jax" and not run_eagerly
+        super().compile(optimizer=generator_optimizer, run_eagerly=run_eagerly, jit_compile=jit_compile)
         generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer = discriminator_optimizer
-        if self.discriminator is not None:
+        if discriminator_optimizer is not None:
             discriminator_optimizer.build(self.discriminator.trainable_variables)
             # Keras passes only `optimizer`'s variables through a JAX step; this list makes them the model's state.
             self.discriminator_optimizer_variables = list(discriminator_optimizer.variables)

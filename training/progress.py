@@ -189,9 +189,9 @@ class StopAtNonFinite(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        # Running means: once not finite, they stay so.
-        bad = [name for name, value in logs.items() if not np.isfinite(float(value))]
-        if bad:
+        # Running means: once not finite, they stay so. Together, so that an accelerator is waited for once.
+        values = keras.ops.convert_to_numpy(keras.ops.stack([keras.ops.sum(value) for value in logs.values()]))
+        if bad := [name for name, finite in zip(logs, np.isfinite(values), strict=True) if not finite]:
             step = self.epoch * self.steps_per_epoch + batch + 1
             last = self.checkpoint_path
             kept = f"{last} holds epoch {self.epoch}" if last.exists() else "no checkpoint was written before it"

@@ -38,7 +38,7 @@ CASES = [f"{name}-{optimizer}" for name in EXPERIMENTS for optimizer in ("sgd", 
 
 def settings_of(name, **changes):
     """One variant's settings, with the paper's own losses, two critic steps where it has five."""
-    own = only(EXPERIMENTS[name], "the paper's losses", **{**CHANGES[name], **changes})
+    own = only(EXPERIMENTS[name], "the paper's losses", **{**CHANGES.get(name, {}), **changes})
     return choose(tiny(own, **changes), workdir="unused")
 
 

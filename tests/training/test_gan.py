@@ -113,6 +113,20 @@ def test_steps_and_order_are_data():
     assert int(model.optimizer.iterations) == 2
 
 
+def test_a_second_trainer_of_the_same_config_takes_the_same_step():
+    data = tiny.batches(1)[0]
+    one = tiny.gan(accumulate=2, value_range=(0.0, 255.0))
+    start = tiny.weights(one)
+    one.train_on_batch(*data)
+    after = tiny.weights(one)
+    other = GAN.from_config(one.get_config())
+    for network, count in ((other.generator, len(other.generator.weights)), (other.discriminator, None)):
+        network.set_weights(start[:count] if count else start[len(other.generator.weights) :])
+    other.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), run_eagerly=True)
+    other.train_on_batch(*data)
+    assert tiny.relative_difference(tiny.weights(other), after) < 1e-5
+
+
 def test_value_range_scales_the_networks_images_not_the_losses():
     data = tiny.batches(1)[0]
     one, other = tiny.gan(discriminator=False), tiny.gan(discriminator=False, value_range=(0.0, 255.0))

@@ -84,7 +84,7 @@ def test_the_card_is_that_of_the_weights(name):
     assert f"## {name}\n" in (FOLDER / "README.md").read_text()
     scored = [results["networks"] for file, results in RESULTS.items() if file != "equal.json"]  # its are others
     held = [networks[name]["sha256"] for networks in scored if name in networks]
-    assert held and set(held) == {card["weights"]["sha256"]}, "stale results: run experiments/compare.py again"
+    assert held and set(held) == {card["weights"]["sha256"]}, "stale results: run gandeblur compare again"
 
 
 def test_the_tables_of_the_pages_are_those_of_the_results(monkeypatch, capsys):
