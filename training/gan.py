@@ -7,6 +7,7 @@
 The papers differ in data passed here, not in code: the terms and the numbers of steps.
 """
 
+import functools
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -193,45 +194,42 @@ class GAN(keras.Model):
     def _forward(self, degraded):
         return gradients.forward(lambda: self(degraded, training=True), self.generator.trainable_variables)
 
-    def _train_generator(self, parts, forward=None):
-        variables = self.generator.trainable_variables
-        for number in range(self.generator_steps):
-
-            def gradients_of(part, forward=forward if number == 0 else None):
-                restored, pullback = forward or self._forward(part[0])
-                losses: dict[str, Any] = {}
-                slopes: dict[str, Any] = {}
-                for term in self.generator_terms:
-
-                    def loss(x, terms=(term,)):
-                        return self._weighted(terms, self._batch(part, x))
-
-                    (_, own), slopes[term.name] = gradients.value_and_input_gradient(loss, restored)
-                    losses |= own
-                self._record(losses)
-                # Not a term's value but its gradient at the restored images says how far it leads.
-                norms = {name: ops.sqrt(ops.sum(ops.square(slope))) for name, slope in slopes.items()}
-                total = ops.maximum(sum(norms.values()), 1e-30)
-                self._record({f"{name}_gradient_share": norm / total for name, norm in norms.items()})
-                return pullback(sum(slopes.values()))
-
-            self._step("generator", self.optimizer, variables, self._summed(gradients_of, parts))
+    def _train_generator(self, parts, forward):
+        for _ in range(self.generator_steps):
+            slopes = self._summed(functools.partial(self._generator_gradients, forward), parts)
+            self._step("generator", self.optimizer, self.generator.trainable_variables, slopes)
             if self.averaged is not None:
                 self._average()
+            forward = None  # the weights have changed
+
+    def _generator_gradients(self, forward, part):
+        restored, pullback = forward or self._forward(part[0])
+        losses: dict[str, Any] = {}
+        slopes: dict[str, Any] = {}
+        for term in self.generator_terms:
+            loss = functools.partial(self._loss, (term,), part)
+            (_, values), slopes[term.name] = gradients.value_and_input_gradient(loss, restored)
+            losses |= values
+        self._record(losses)
+        # Not a term's value but its gradient at the restored images says how far it leads.
+        norms = {name: ops.sqrt(ops.sum(ops.square(slope))) for name, slope in slopes.items()}
+        total = ops.maximum(sum(norms.values()), 1e-30)
+        self._record({f"{name}_gradient_share": norm / total for name, norm in norms.items()})
+        return pullback(sum(slopes.values()))
 
     def _train_discriminator(self, parts, forward):
-        variables = self.discriminator.trainable_variables
+        slopes = self._summed(functools.partial(self._discriminator_gradients, forward), parts)
+        self._step("discriminator", self.discriminator_optimizer, self.discriminator.trainable_variables, slopes)
 
-        def gradients_of(part):
-            restored, _ = forward or self._forward(part[0])
-            batch = self._batch(part, ops.stop_gradient(restored))
-            (_, losses), slopes = gradients.value_and_gradient(
-                lambda: self._weighted(self.discriminator_terms, batch), variables
-            )
-            self._record(losses)
-            return slopes
+    def _discriminator_gradients(self, forward, part):
+        restored, _ = forward or self._forward(part[0])
+        loss = functools.partial(self._loss, self.discriminator_terms, part, ops.stop_gradient(restored))
+        (_, losses), slopes = gradients.value_and_gradient(loss, self.discriminator.trainable_variables)
+        self._record(losses)
+        return slopes
 
-        self._step("discriminator", self.discriminator_optimizer, variables, self._summed(gradients_of, parts))
+    def _loss(self, terms, part, restored):
+        return self._weighted(terms, self._batch(part, restored))
 
     def _summed(self, gradients_of, parts):
         """The sum of the parts' gradients; a part begins when those before it are through."""

@@ -76,9 +76,11 @@ def tag(name: str) -> str:
 
 
 def markdown(description: Mapping[str, Any]) -> str:
-    """A run's description for TensorBoard's text page."""
+    """A run's description for TensorBoard's text page, but for its "identity", which says the same as data."""
     lines = [f"# {description['paper']['title']}"]
     for section, values in description.items():
+        if section == "identity":
+            continue
         lines.append(f"## {section}")
         if isinstance(values, Mapping):
             lines += [f"- {label}: {value}" for label, value in values.items()]

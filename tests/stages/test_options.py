@@ -13,9 +13,11 @@ import pytest
 import tiny_experiment
 from PIL import Image
 
+from gandeblur import cli
 from gandeblur.errors import INTERRUPTED, InputError
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.stages import options
+from gandeblur.stages import run as runs
 from gandeblur.training import checkpoint, weight_files
 from gandeblur.weights import file
 
@@ -250,6 +252,29 @@ def test_unknown_choice_lists_the_known_ones(flag, capfd, tmp_path):
     error = refused(capfd, f"--{flag}=nonesuch", f"--workdir={tmp_path / 'run'}")
     assert f"--{flag}=nonesuch: unknown; use one of" in error
     assert not (tmp_path / "run").exists()
+
+
+def test_a_value_of_another_kind_and_one_that_is_too_small(capfd, tmp_path):
+    workdir = f"--workdir={tmp_path / 'run'}"
+    assert refused(capfd, "--epochs=x", workdir) == "error: argument --epochs: invalid int value: 'x'; see --help"
+    assert "--batch_size=0: must be 1 or more" in refused(capfd, "--batch_size=0", workdir)
+    assert "argument --precision: invalid choice: 'half'" in refused(capfd, "--precision=half", workdir)
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_option_of_a_run_is_offered_by_the_script_and_by_the_command(capsys):
+    for run in (lambda: call("--help"), lambda: cli.main(["train", "--help"])):
+        with pytest.raises(SystemExit) as ended:
+            run()
+        assert ended.value.code == 0
+        printed = capsys.readouterr().out
+        assert {"--preset", "--minutes", "--noresume", "--skip_corrupt", "--data_service"} <= set(printed.split())
+    with pytest.raises(SystemExit):
+        call("--help")
+    printed = capsys.readouterr().out.split()
+    for name, one in runs.options().items():
+        assert (f"--no{name}" if one.default is True else f"--{name}") in printed
+        assert one.metadata["help"]
 
 
 def test_stray_argument(capfd):

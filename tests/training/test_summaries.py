@@ -55,7 +55,12 @@ def test_tensorboard_holds_scalars_strips_text_and_graph(tmp_path):
 
 
 def test_a_description_becomes_markdown():
-    told = {"paper": {"title": "A paper", "experiment": "x"}, "departures": ["one", "two"], "commit": None}
+    told = {
+        "paper": {"title": "A paper", "experiment": "x"},
+        "identity": {"x": 1},
+        "departures": ["one", "two"],
+        "commit": None,
+    }
     assert summaries.markdown(told).splitlines() == [
         "# A paper",
         "## paper",
