@@ -22,7 +22,7 @@ from gandeblur.losses.terms import OnImages, Term
 from gandeblur.models.layers import hardware
 from gandeblur.training.gan import GAN
 
-LOSS = deblurgan.PERCEPTUAL.loss.loss
+LOSS = deblurgan.PERCEPTUAL.loss.features
 
 
 def networks(crop_px):

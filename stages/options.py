@@ -46,7 +46,9 @@ def add_options(
             text = f"{text}; several by commas"
             parser.add_argument(f"--{name}", type=_listed, metavar="A,B", help=text)
         else:
-            parser.add_argument(f"--{name}", type=kind, choices=one.metadata["choices"] or None, help=text)
+            choices = one.metadata["choices"] or None
+            metavar = None if choices else {int: "N", float: "X", Path: "DIR"}.get(kind, "NAME")
+            parser.add_argument(f"--{name}", type=kind, choices=choices, metavar=metavar, help=text)
 
 
 def given(arguments: argparse.Namespace) -> dict[str, Any]:
