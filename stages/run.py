@@ -33,59 +33,36 @@ class Settings:
     """A run. Build it by `choose`, which checks the names and fills in the work folder."""
 
     experiment: Experiment = field(repr=False)
-    variant: str = _option(None, "network and losses, the first if left out; all: every variant, scored side by side")
-    preset: str = _option(None, f"schedule, {QUICK} if left out, or that of described weights")
+    variant: str = _option(None, "network and losses, the first if left out; all: every variant, side by side")
+    preset: str = _option(None, f"schedule, {QUICK} if left out")
     workdir: Path = _option(None, "folder of this run; runs/EXPERIMENT/PRESET-VARIANT-DATA if left out")
-    train_data: tuple[str, ...] = _option(
-        (), "folders of sharp photographs or pairs, packed or not; the embedded photographs if left out"
-    )
-    test_data: tuple[str, ...] = _option(
-        (), "folders of sharp photographs or pairs; the embedded photographs if left out"
-    )
+    train_data: tuple[str, ...] = _option((), "folders of photographs or pairs; the embedded photographs if left out")
+    test_data: tuple[str, ...] = _option((), "the same, to score on")
     benchmarks: str | None = _option(None, "folder that holds set5, set14, bsd100, in place of test_data")
     blurred: str | None = _option(None, "blur or blur_gamma: which blurred images, where a folder holds both")
     downsample: int | None = _option(None, "shrink images by this factor; the preset's if left out", least=1)
     batch_size: int | None = _option(None, "images per step over all devices; the preset's if left out", least=1)
     epochs: int | None = _option(None, "the preset's if left out", least=1)
     learning_rate: float | None = _option(
-        None,
-        "at the start, of the generator (of the discriminator, too, if the preset gives it none of its own); the "
-        "preset's if left out",
-        least=1e-9,
+        None, "at the start; also the discriminator's, if it has none of its own", least=1e-9
     )
-    accumulate: int | None = _option(
-        None, "add up the gradients of so many minibatches of batch_size for each step", least=1
-    )
-    ema: float | None = _option(
-        None, "decay, as in 0.999, of an average of the generator's weights, which then restores"
-    )
-    minutes: float | None = _option(
-        None, "of training, in place of the preset's epochs and its course of the learning rate", least=0.01
-    )
+    accumulate: int | None = _option(None, "add up the gradients of so many minibatches for each step", least=1)
+    ema: float | None = _option(None, "decay, as 0.999, of an average of the generator's weights, which restores")
+    minutes: float | None = _option(None, "of training, in place of epochs: a cosine laid over them", least=0.01)
     vgg_weights: str | None = _option(None, "VGG weights of the perceptual loss (.npz or .h5); else downloaded")
-    detector: str | None = _option(None, "SavedModel folder or .tflite file: score what it finds in the test images")
-    beside: tuple[str, ...] = _option((), "run folders or weights files of other generators, scored beside this one")
-    weights: str | None = _option(
-        None, "generator weights to evaluate instead of training; described ones bring preset and variant along"
-    )
-    start: str | None = _option(
-        None, "weights file or run folder whose generator the training begins with, in place of random weights"
-    )
-    seed: int = _option(0, "of initial weights, crops, order and the training images' degradations", least=0)
+    detector: str | None = _option(None, "SavedModel folder or .tflite file: score what it finds")
+    beside: tuple[str, ...] = _option((), "runs or weights files of other generators, scored as well")
+    weights: str | None = _option(None, "generator weights to evaluate instead of training")
+    start: str | None = _option(None, "weights file or run folder whose generator the training begins with")
+    seed: int = _option(0, "of initial weights, crops, order and degradations", least=0)
     devices: str = _option("all", "all (every GPU, else the CPU) or cpu:N (N logical CPUs)")
-    workers: tuple[str, ...] = _option(
-        (), "host:port of each machine that trains, the first one the chief, the same list on each; or by TF_CONFIG"
-    )
-    worker_index: int | None = _option(None, "which of the workers this is, from 0; worker 0 writes the run's files")
-    worker_timeout: float = _option(300.0, "seconds for which a machine that does not answer is waited for", least=0.1)
-    data_service: tuple[str, ...] = _option(
-        (), "grpc://host:port of servers that read and degrade; of one, --stage=serve, its own"
-    )
+    workers: tuple[str, ...] = _option((), "host:port of each machine, the chief first; or by TF_CONFIG")
+    worker_index: int | None = _option(None, "which of the workers this is; 0, the chief, writes the files")
+    worker_timeout: float = _option(300.0, "seconds for which a silent machine is waited for", least=0.1)
+    data_service: tuple[str, ...] = _option((), "grpc://host:port of servers that read; its own, of a server")
     precision: str = _option("float32", "of the layers' arithmetic", choices=("float32", "bfloat16"))
     resume: bool = _option(True, "continue the run that the work folder holds")
-    skip_corrupt: bool = _option(
-        False, "train on without the images that cannot be read, and count them; else one stops the run"
-    )
+    skip_corrupt: bool = _option(False, "train on without the images that cannot be read, and count them")
 
     @cached_property
     def paper(self) -> Paper:

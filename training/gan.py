@@ -8,8 +8,7 @@ The papers differ in data passed here, not in code: the terms and the numbers of
 """
 
 import functools
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -18,6 +17,7 @@ from keras import ops
 from gandeblur.losses import pixel
 from gandeblur.losses.terms import Batch, Term
 from gandeblur.training import devices, gradients
+from gandeblur.training.progress import DataClock
 
 
 class GAN(keras.Model):
@@ -293,17 +293,3 @@ def center(images: Any, height: int, width: int) -> Any:
     rows, columns = ops.shape(images)[1:3]
     top, left = (rows - height) // 2, (columns - width) // 2
     return images[:, top : top + height, left : left + width]
-
-
-class DataClock:
-    """Seconds that training has waited for its next batch."""
-
-    def __init__(self) -> None:
-        self.waited_s = 0.0
-
-    def timed(self, iterator: Iterator[Any]) -> Iterator[Any]:
-        while True:
-            start = time.perf_counter()
-            batch = next(iterator)
-            self.waited_s += time.perf_counter() - start
-            yield batch

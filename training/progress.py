@@ -4,8 +4,9 @@ numbers."""
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -90,6 +91,20 @@ class Progress(keras.callbacks.Callback):
         """Gives the terminal back, also where the training was broken off: Keras then ends no callback."""
         if self.first is not None:
             self.bar.stop()
+
+
+class DataClock:
+    """Seconds that training has waited for its next batch."""
+
+    def __init__(self) -> None:
+        self.waited_s = 0.0
+
+    def timed(self, iterator: Iterator[Any]) -> Iterator[Any]:
+        while True:
+            start = time.perf_counter()
+            batch = next(iterator)
+            self.waited_s += time.perf_counter() - start
+            yield batch
 
 
 class Timer(keras.callbacks.Callback):
