@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import threading
 from functools import partial
 
 import numpy as np
@@ -121,12 +122,16 @@ def test_batches_that_lost_their_order_are_noticed(monkeypatch):
         served(0, 2, 1)
 
 
-def test_what_is_no_data_server_of_ours_is_named_in_time():
-    """Something that takes connections and says nothing, and TensorFlow's service without our offer."""
+def test_what_is_no_data_server_of_ours_is_named_in_time_and_not_asked_again():
+    """Something that takes connections and says nothing, an empty port, and TensorFlow's service without our offer."""
+    before = threading.enumerate()
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"grpc://127.0.0.1:{mute.getsockname()[1]}"
-        with pytest.raises(InputError, match=f"{address}: no data server of this program answers there within 1 s"):
-            service.connect(address, "seven images", 1)
+        with pytest.raises(InputError, match=f"{address}: no data server of this program answers there within 0.3 s"):
+            service.connect(address, "seven images", 0.3)
+    with pytest.raises(InputError, match=f"{address}: no data server of this program answers there within 0.3 s"):
+        service.connect(address, "seven images", 0.3)
     other = tf.data.experimental.service.DispatchServer(tf.data.experimental.service.DispatcherConfig(port=0))
     with pytest.raises(InputError, match=f"{other.target}: no data server of this program"):
-        service.connect(other.target, "seven images", 1)
+        service.connect(other.target, "seven images", 5)
+    assert set(threading.enumerate()) <= set(before)  # TensorFlow's client would go on asking in one of its own
