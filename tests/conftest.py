@@ -1,6 +1,4 @@
-"""Two logical CPUs, so that tests can train on several devices; before anything else uses TensorFlow or JAX."""
-
-import collections
+"""Two logical CPUs, so that tests can train on several devices; what is full; what the whole session shares."""
 
 import keras
 import pytest
@@ -14,13 +12,16 @@ tf.config.set_logical_device_configuration(
 if keras.backend.backend() == "jax":
     backend.strategy("cpu:2")
 
+REASONS = ("slow", "machines", "browser", "runtimes", "jax", "networks")
+
 
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` does not want
 def pytest_collection_modifyitems(items):
-    """The files with the most slow tests first: of several processes, none then begins a long file when others end."""
-    slow = collections.Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    for item in items:
+        if any(item.get_closest_marker(reason) for reason in REASONS):
+            item.add_marker("full")

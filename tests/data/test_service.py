@@ -73,6 +73,7 @@ def stream(folder, addresses=(), **changes):
     return training_stream(sources(folder), **options, servers=calls)
 
 
+@pytest.mark.machines
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize(
     "changes",
@@ -92,17 +93,20 @@ def test_served_batches_are_the_local_ones(servers, folder, count, changes):
             np.testing.assert_array_equal(pixels, own)
 
 
+@pytest.mark.machines
 def test_each_served_image_comes_once_an_epoch(servers, folder):
     sharp = np.concatenate([sharp for _, sharp, _ in stream(folder, servers).as_numpy_iterator()])
     visited = np.round(sharp[:, 0, 0, 0] * 25.5).astype(int).reshape(8, 7)
     assert (np.sort(visited) == np.arange(7)).all()
 
 
+@pytest.mark.machines
 def test_a_server_of_other_images_is_refused(servers):
     with pytest.raises(InputError, match=f"{servers[0]}: reads seven images, not eight; start it by the same command"):
         service.connect(servers[0], "eight", 30)
 
 
+@pytest.mark.machines
 def test_a_port_that_is_taken(servers, folder):
     with pytest.raises(InputError, match=f"{servers[0]}: its port or the next one is taken; choose another"):
         served(servers[0], folder)

@@ -110,6 +110,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.slow  # it trains until the disk is full
 def test_a_disk_that_is_full_after_some_epochs(run, small_disk, capfd):
     assert call(f"--workdir={small_disk / 'run'}", "--epochs=100") == 2
     assert "No space left on device; free space or choose another --workdir" in one_line(capfd)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 @pytest.mark.timeout(1200)
 def test_killed_while_packing_in_a_step_and_in_a_checkpoint_it_ends_in_the_uninterrupted_result(tmp_path):
     seed = random.SystemRandom().randrange(1000)

@@ -33,7 +33,9 @@ def deblurrer(kind):
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras exports from TensorFlow")
 @pytest.mark.parametrize("kind", ["gan_d", "deblurgan", "hkust", "identity", "ird_gan", "dark_channel"])
-@pytest.mark.parametrize("format", RUNTIMES)
+@pytest.mark.parametrize(
+    "format", [name if name == "keras" else pytest.param(name, marks=pytest.mark.runtimes) for name in RUNTIMES]
+)
 def test_the_file_restores_as_keras_does(format, kind, tmp_path):
     pytest.importorskip(RUNTIMES[format])
     path = tmp_path / f"network{export.FORMATS[format]}"
