@@ -2,8 +2,11 @@
 
 import dataclasses
 
+from absl import flags
+from absl.testing import flagsaver
+
 from gandeblur.experiments.paper import Condition, Experiment, Network, Smaller, changed
-from gandeblur.experiments import gan_d
+from gandeblur.experiments import gan_d, script
 from gandeblur.models import gan_d as networks
 from gandeblur.training import schedules
 
@@ -40,6 +43,14 @@ EXPERIMENT = Experiment(
         )
     },
 )
+
+
+def call(*arguments) -> int:
+    """Runs it with these flags in this process; returns the exit status."""
+    with flagsaver.flagsaver():
+        flags.FLAGS.unparse_flags()
+        return script.run(EXPERIMENT, flags.FLAGS(["tiny_experiment", *map(str, arguments)]))
+
 
 if __name__ == "__main__":
     from gandeblur.experiments.script import main
