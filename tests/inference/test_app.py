@@ -13,11 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = pytest.mark.browser
-if missing := [name for name in ("gradio", "selenium") if not importlib.util.find_spec(name)]:
-    pytest.skip(f"not installed: {', '.join(missing)}", allow_module_level=True)
-if not (shutil.which("chromium") and shutil.which("chromedriver")):
-    pytest.skip("needs Debian's chromium and chromium-driver", allow_module_level=True)
+MISSING = [name for name in ("gradio", "selenium") if not importlib.util.find_spec(name)]
+MISSING += [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")]
 
 WAIT_S = 120
 MODEL = "gan_d"
