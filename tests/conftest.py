@@ -1,6 +1,9 @@
 """Two logical CPUs, so that tests can train on several devices; what is full; what the whole session shares."""
 
+import os
 import shutil
+import signal
+import sys
 
 import keras
 import pytest
@@ -19,9 +22,30 @@ if keras.backend.backend() == "jax":
 REASONS = ("slow", "machines", "browser", "runtimes", "jax", "networks")
 
 
+def process_state():
+    """What a test could leave to those after it."""
+    return {
+        "policy of dtypes": keras.config.dtype_policy().name,
+        "floatx": keras.config.floatx(),
+        "functions run eagerly": tf.config.functions_run_eagerly(),
+        "folder": os.getcwd(),
+        "environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
+        "search path": list(sys.path),
+        "arguments": list(sys.argv),
+        "Ctrl-C": signal.getsignal(signal.SIGINT),
+    }
+
+
 @pytest.fixture(autouse=True)
-def _seeded():
+def _by_itself():
+    """Each test begins with the same seed, and leaves the process as it was."""
     keras.utils.set_random_seed(0)
+    before = process_state()
+    yield
+    after = process_state()
+    keras.config.set_dtype_policy(before["policy of dtypes"])
+    os.chdir(before["folder"])
+    assert {name: after[name] for name in after if after[name] != before[name]} == {}
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` does not want

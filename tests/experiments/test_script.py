@@ -208,6 +208,7 @@ def test_described_weights_bring_their_schedule_along(tmp_path):
         read(EXPERIMENTS["hkust_gan"], weights=f"--weights={foreign}")
 
 
+@pytest.mark.slow  # two trainings
 def test_two_devices_train_the_same_network_and_resume(finished, tmp_path):
     for epochs in (1, 3):
         assert call("--stage=train", "--devices=cpu:2", f"--workdir={tmp_path}", f"--epochs={epochs}") == 0
@@ -216,6 +217,7 @@ def test_two_devices_train_the_same_network_and_resume(finished, tmp_path):
         np.testing.assert_allclose(history[name], alone[name], rtol=1e-3)
 
 
+@pytest.mark.slow  # three trainings
 def test_parts_and_averaged_weights_are_recorded_and_resumed_bit_for_bit(tmp_path, capfd):
     flags = ["--stage=train", "--batch_size=1", "--accumulate=2", "--ema=0.5"]
     assert call(*flags, f"--workdir={tmp_path / 'whole'}", "--epochs=2") == 0
@@ -243,6 +245,7 @@ def test_a_decay_that_is_none(decay, capfd, tmp_path):
     assert f"--ema={decay}: a decay is between 0 and 1, such as 0.999" in error
 
 
+@pytest.mark.slow
 def test_a_folder_of_photographs_trains(photographs, tmp_path):
     assert call("--stage=train", f"--train_data={photographs}", f"--workdir={tmp_path / 'run'}", "--epochs=1") == 0
 
@@ -343,6 +346,7 @@ def test_checkpoint_of_another_architecture(finished, capfd, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_noresume_in_a_new_folder_goes_through(tmp_path):
     assert call(f"--workdir={tmp_path}", "--noresume", "--epochs=1") == 0
     assert call(f"--workdir={tmp_path}", "--noresume", "--epochs=1", "--stage=evaluate") == 0
