@@ -63,13 +63,16 @@ def test_a_program_takes_the_options_that_the_pages_give_it(program):
 
 
 @pytest.mark.networks
-def test_the_readmes_first_command_restores_a_photograph(tmp_path, monkeypatch):
-    command = re.search(
-        r"\bgandeblur (restore photo\.jpg.*?)(?:\s{2}|$)", PAGES[0].read_text(encoding="utf-8"), re.MULTILINE
-    )
+def test_the_readmes_first_commands_restore_pictures(tmp_path, monkeypatch):
+    found = re.findall(r"\bgandeblur restore (\S+\.\w+) -o restored\b", PAGES[0].read_text(encoding="utf-8"))
+    assert "photo.jpg" in found
     monkeypatch.chdir(tmp_path)
-    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
-    Image.fromarray(pixels).resize((64, 48), Image.Resampling.BICUBIC).save("photo.jpg")
-    assert cli.main(command[1].split()) == 0
-    with Image.open("restored/photo.jpg") as restored, Image.open("photo.jpg") as photo:
-        assert restored.size == photo.size and np.any(np.asarray(restored) != np.asarray(photo))
+    for name in found:
+        picture = ROOT / name
+        if not picture.exists():  # the reader's own
+            picture = tmp_path / name
+            pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+            Image.fromarray(pixels).resize((64, 48), Image.Resampling.BICUBIC).save(picture)
+        assert cli.main(["restore", str(picture), "-o", "restored"]) == 0
+        with Image.open(Path("restored", picture.name)) as restored, Image.open(picture) as before:
+            assert restored.size == before.size and np.any(np.asarray(restored) != np.asarray(before))
