@@ -32,9 +32,17 @@ def small(monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, "sharingan", tiny(EXPERIMENTS["sharingan"], downsample=1))
 
 
+@pytest.fixture(scope="module")
+def _trained(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(EXPERIMENTS, "gan_d", tiny_experiment.EXPERIMENT)
+        return gandeblur.train("gan_d", workdir=tmp_path_factory.mktemp("run"), epochs=1)
+
+
 @pytest.fixture
-def trained(small, tmp_path_factory):
-    return gandeblur.train("gan_d", workdir=tmp_path_factory.mktemp("run"), epochs=1)
+def trained(_trained, small):
+    """A run of one epoch, which all tests share; the one that scores it adds files."""
+    return _trained
 
 
 def write_pairs(folder, split, count=3):

@@ -122,10 +122,10 @@ def test_a_training_goes_on_from_the_one_before_and_ends_as_if_nothing_had_been(
         whole = {name: archive[name] for name in archive.files if name != checkpoint.META}
     sha256 = checkpoint.read_meta(path)["run"]["weights"]["sha256"]
     path.write_bytes(path.read_bytes()[:-1000])
-    train(run, epochs=2)
+    train(run, epochs=3)
     said = capsys.readouterr()
     assert said.err.startswith(f"{path}: is damaged, and kept as checkpoint.damaged.npz; the training goes on from ")
-    assert f"resuming {path} after epoch 1" in said.out
+    assert f"resuming {path} after epoch 2" in said.out
     with np.load(path) as archive:
         for name, array in whole.items():
             np.testing.assert_array_equal(archive[name], array, err_msg=name)
@@ -145,8 +145,8 @@ def opened(folder):
 
 def test_readers_take_the_epoch_whose_checkpoint_and_weights_are_whole(run, capsys):
     path, weights = run / "checkpoint.npz", run / "generator.weights.h5"
-    second = opened(run)
-    assert second[0] == 2 and capsys.readouterr().err == ""
+    last = opened(run)
+    assert last[0] == 3 and capsys.readouterr().err == ""
     kernel = max(gandeblur.load(run).generator.get_weights(), key=np.size).tobytes()
     damaged = weights.read_bytes().replace(kernel, kernel[:-1] + b"?")  # HDF5 itself does not see it
     assert damaged != weights.read_bytes()
@@ -154,13 +154,13 @@ def test_readers_take_the_epoch_whose_checkpoint_and_weights_are_whole(run, caps
         whole = file.read_bytes()
         file.write_bytes(content)
         epoch, sha256 = opened(run)
-        assert epoch == 1 and sha256 != second[1]
+        assert epoch == 2 and sha256 != last[1]
         lines = capsys.readouterr().err.splitlines()
-        assert lines == 3 * [f"{file}: is damaged; epoch 1, generator.previous.weights.h5, is used"]
+        assert lines == 3 * [f"{file}: is damaged; epoch 2, generator.previous.weights.h5, is used"]
         file.write_bytes(whole)
-    # A kill between the weights of the second epoch and its checkpoint.
+    # A kill between the weights of the last epoch and its checkpoint.
     path.unlink()
-    assert opened(run)[0] == 1 and capsys.readouterr().err == ""
+    assert opened(run)[0] == 2 and capsys.readouterr().err == ""
     checkpoint.previous(weights).unlink()
     with pytest.raises(InputError, match=f"^{weights}: holds other weights than {checkpoint.previous(path)} says; "):
         gandeblur.load(run)

@@ -7,18 +7,13 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 import pytest
-import tiny_experiment
 import tiny_gan as tiny
+from tiny_experiment import call
 
 import gandeblur
-from gandeblur.stages import options
 from gandeblur.training import checkpoint, summaries, weight_files
 
 resource = pytest.importorskip("resource")
-
-
-def call(*arguments):
-    return options.run(tiny_experiment.EXPERIMENT, ["--stage=train", *map(str, arguments)])
 
 
 @contextmanager
@@ -83,7 +78,7 @@ def test_a_training_without_room_for_its_checkpoint_ends_in_one_line(run, capfd,
             save(self, epoch, logs)
 
     monkeypatch.setattr(checkpoint.Checkpoint, "on_epoch_end", without_room)
-    assert call(f"--workdir={run}") == 2
+    assert call("--stage=train", f"--workdir={run}", "--epochs=4") == 2
     assert one_line(capfd) == f"error: {run}: File too large; free space or choose another --workdir"
     assert (run / "checkpoint.npz").read_bytes() == before
     gandeblur.load(run)
@@ -105,8 +100,9 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.slow  # it trains until the disk is full
 def test_a_disk_that_is_full_after_some_epochs(run, small_disk, capfd):
-    assert call(f"--workdir={small_disk / 'run'}", "--epochs=100") == 2
+    assert call("--stage=train", f"--workdir={small_disk / 'run'}", "--epochs=100") == 2
     assert "No space left on device; free space or choose another --workdir" in one_line(capfd)
     epoch = checkpoint.read_meta(small_disk / "run/checkpoint.npz")["epoch"]
     assert 0 < epoch < 100

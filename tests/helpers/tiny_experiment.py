@@ -6,6 +6,7 @@ from tiny_experiments import changed
 
 from gandeblur.experiments import gan_d
 from gandeblur.experiments.spec import Condition, Experiment, Recipe
+from gandeblur.stages import options
 from gandeblur.training import schedules
 
 SIDE_PX = 32
@@ -43,7 +44,11 @@ EXPERIMENT = Experiment(
     },
 )
 
-if __name__ == "__main__":
-    from gandeblur.stages.options import main
 
-    main(EXPERIMENT)
+def call(*arguments) -> int:
+    """Runs it with these flags in this process; returns the exit status."""
+    return options.run(EXPERIMENT, list(map(str, arguments)))
+
+
+if __name__ == "__main__":
+    options.main(EXPERIMENT)

@@ -18,7 +18,10 @@ from gandeblur.stages.run import choose
 from gandeblur.training import progress
 
 EXPERIMENTS = {name: experiment for name, experiment in ALL.items() if experiment.paper.data.pairs is not None}
-EACH = pytest.mark.parametrize("name", EXPERIMENTS)
+ONE_OF_EACH_KIND = {"dark_channel_gan", "sharingan"}
+EACH = pytest.mark.parametrize(
+    "name", [one if one in ONE_OF_EACH_KIND else pytest.param(one, marks=pytest.mark.slow) for one in EXPERIMENTS]
+)
 
 
 def call(experiment, *arguments):

@@ -1,4 +1,5 @@
 import csv
+import itertools
 import json
 import os
 import re
@@ -7,24 +8,21 @@ import signal
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tiny_experiment
 from PIL import Image
+from tiny_experiment import call
 
 from gandeblur import cli
 from gandeblur.errors import INTERRUPTED, InputError
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.stages import options
 from gandeblur.stages import run as runs
-from gandeblur.training import checkpoint, weight_files
+from gandeblur.training import checkpoint, schedules, weight_files
 from gandeblur.weights import file
-
-
-def call(*arguments):
-    """Runs the tiny experiment with these flags in this process; returns the exit status."""
-    return options.run(tiny_experiment.EXPERIMENT, list(map(str, arguments)))
 
 
 def arrays(path):
@@ -39,12 +37,17 @@ def trained_weights(folder):
     return network.get_weights()
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The work folder of a finished run."""
-    workdir = tmp_path_factory.mktemp("finished")
-    assert call(f"--workdir={workdir}") == 0
-    return workdir
+@pytest.fixture
+def finished(tiny_run):
+    """The work folder of a finished run, to be read."""
+    return tiny_run
+
+
+@pytest.fixture
+def two_seconds_an_epoch(monkeypatch):
+    """Whatever a training takes, its clock says so."""
+    clock = itertools.count(0, 2.0)
+    monkeypatch.setattr(schedules, "time", SimpleNamespace(monotonic=lambda: next(clock)))
 
 
 @pytest.fixture
@@ -93,11 +96,11 @@ def test_all_stages_leave_their_files(finished):
     assert (finished / "report.html").stat().st_size > 10_000
 
 
-def test_a_finished_run_is_scored_again_without_training(finished, capfd):
-    before = (finished / "checkpoint.npz").read_bytes()
-    assert call(f"--workdir={finished}") == 0
+def test_a_finished_run_is_scored_again_without_training(run, capfd):
+    before = (run / "checkpoint.npz").read_bytes()
+    assert call(f"--workdir={run}") == 0
     assert "already trained for 3 epochs" in capfd.readouterr().out
-    assert (finished / "checkpoint.npz").read_bytes() == before
+    assert (run / "checkpoint.npz").read_bytes() == before
 
 
 def test_interrupted_after_an_epoch_it_continues_bit_for_bit(finished, tmp_path):
@@ -111,7 +114,7 @@ def test_interrupted_after_an_epoch_it_continues_bit_for_bit(finished, tmp_path)
     assert history["mse"] == checkpoint.read_meta(finished / "checkpoint.npz")["history"]["mse"]
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_ctrl_c_says_how_to_continue(tmp_path):
     command = [sys.executable, tiny_experiment.__file__, "--stage=train", f"--workdir={tmp_path}", "--epochs=1000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -125,7 +128,7 @@ def test_ctrl_c_says_how_to_continue(tmp_path):
     assert checkpoint.read_meta(tmp_path / "checkpoint.npz")["epoch"] >= 2
 
 
-@pytest.mark.slow
+@pytest.mark.jax
 def test_the_whole_run_works_on_jax_and_its_weights_load_on_tensorflow(tmp_path):
     pytest.importorskip("jax")
     command = [sys.executable, tiny_experiment.__file__, f"--workdir={tmp_path / 'run'}"]
@@ -195,6 +198,7 @@ def test_described_weights_bring_their_schedule_along(tmp_path):
         read(EXPERIMENTS["hkust_gan"], weights=f"--weights={foreign}")
 
 
+@pytest.mark.slow  # two trainings
 def test_two_devices_train_the_same_network_and_resume(finished, tmp_path):
     for epochs in (1, 3):
         assert call("--stage=train", "--devices=cpu:2", f"--workdir={tmp_path}", f"--epochs={epochs}") == 0
@@ -203,6 +207,7 @@ def test_two_devices_train_the_same_network_and_resume(finished, tmp_path):
         np.testing.assert_allclose(history[name], alone[name], rtol=1e-3)
 
 
+@pytest.mark.slow  # three trainings
 def test_parts_and_averaged_weights_are_recorded_and_resumed_bit_for_bit(tmp_path, capfd):
     flags = ["--stage=train", "--batch_size=1", "--accumulate=2", "--ema=0.5"]
     assert call(*flags, f"--workdir={tmp_path / 'whole'}", "--epochs=2") == 0
@@ -230,6 +235,7 @@ def test_a_decay_that_is_none(decay, capfd, tmp_path):
     assert f"--ema={decay}: a decay is between 0 and 1, such as 0.999" in error
 
 
+@pytest.mark.slow
 def test_a_folder_of_photographs_trains(photographs, tmp_path):
     assert call("--stage=train", f"--train_data={photographs}", f"--workdir={tmp_path / 'run'}", "--epochs=1") == 0
 
@@ -353,6 +359,7 @@ def test_checkpoint_of_another_architecture(finished, capfd, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_noresume_in_a_new_folder_goes_through(tmp_path):
     assert call(f"--workdir={tmp_path}", "--noresume", "--epochs=1") == 0
     assert call(f"--workdir={tmp_path}", "--noresume", "--epochs=1", "--stage=evaluate") == 0
@@ -434,18 +441,18 @@ def test_a_worker_and_a_data_server_that_never_come(capfd, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_minutes_end_a_training_which_may_then_be_given_more(capfd, tmp_path):
-    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.05") == 0
+def test_minutes_end_a_training_which_may_then_be_given_more(capfd, tmp_path, two_seconds_an_epoch):
+    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.1") == 0
     out = capfd.readouterr().out
     assert re.search(r"epoch \d+  loss .*  done$", out, re.MULTILINE)
     meta = checkpoint.read_meta(tmp_path / "checkpoint.npz")
-    epochs, spent_s = meta["epoch"], meta["schedule"]["spent_s"]  # of a busy machine much more than 3 s
-    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.05") == 0
+    assert (meta["epoch"], meta["schedule"]["spent_s"]) == (3, 6)
+    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.1") == 0
     assert "already trained" in capfd.readouterr().out
-    assert call("--stage=train", f"--workdir={tmp_path}", f"--minutes={(2 * spent_s + 6) / 60}") == 0
-    assert f"resuming {tmp_path / 'checkpoint.npz'} after epoch {epochs}" in capfd.readouterr().out
+    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.2") == 0
+    assert f"resuming {tmp_path / 'checkpoint.npz'} after epoch 3" in capfd.readouterr().out
     meta = checkpoint.read_meta(tmp_path / "checkpoint.npz")
-    assert meta["epoch"] > epochs and meta["schedule"]["spent_s"] > spent_s
+    assert (meta["epoch"], meta["schedule"]["spent_s"]) == (6, 12)
 
 
 def test_a_training_starts_with_the_weights_of_another(finished, capfd, tmp_path):

@@ -15,7 +15,7 @@ import pytest
 from gandeblur.training import checkpoint, weight_files
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.jax,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="once is enough: the other process runs JAX"),
 ]

@@ -70,7 +70,7 @@ def two_workers(tmp_path_factory):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 @pytest.mark.parametrize("name", tiny_sgd.RATES)
 def test_two_workers_train_as_one_process(name, two_workers, tmp_path, monkeypatch):
     monkeypatch.setattr(Training, "optimizer", tiny_sgd.sgd(name))
@@ -95,7 +95,7 @@ def test_two_workers_train_as_one_process(name, two_workers, tmp_path, monkeypat
     assert {path.name for path in two_workers(name).iterdir()} == {path.name for path in tmp_path.iterdir()}
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_a_killed_worker_is_named_and_the_run_goes_on_where_it_was(two_workers, tmp_path):
     where = addresses()
 
@@ -128,7 +128,7 @@ def test_a_killed_worker_is_named_and_the_run_goes_on_where_it_was(two_workers, 
     assert losses == losses_whole
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_a_frozen_chief_is_named(tmp_path):
     """Its port still takes connections; TensorFlow's heartbeats find out, after 20 seconds."""
     where = addresses()
@@ -143,7 +143,7 @@ def test_a_frozen_chief_is_named(tmp_path):
     assert status == 2 and len(errors) == 1 and f"{where[0]} (worker 0): has died or does not answer" in errors[0]
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 @pytest.mark.parametrize("fault", ["none", "killed", "started again"])
 def test_a_training_on_images_that_a_data_server_reads(fault, tmp_path):
     [one, _] = addresses()
@@ -183,7 +183,7 @@ def test_a_training_on_images_that_a_data_server_reads(fault, tmp_path):
             process.communicate()
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_a_worker_that_does_not_see_the_checkpoint_is_named(two_workers, tmp_path):
     where, folder = addresses(), two_workers("gan_d")
     for process in [start("gan_d", one, where, index) for index, one in enumerate((folder, tmp_path))]:
@@ -192,7 +192,7 @@ def test_a_worker_that_does_not_see_the_checkpoint_is_named(two_workers, tmp_pat
         assert f"{where[1]}: sees 0 finished epochs" in error and "must be one that all workers share" in error
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_a_worker_with_another_command_is_named(tmp_path):
     where = addresses()
     for process in [start("gan_d", tmp_path, where, index, f"--epochs={3 + index}") for index in (0, 1)]:
@@ -210,7 +210,7 @@ def test_what_workers_must_agree_in():
     assert len({digest(), digest("9 images"), *(digest(**one) for one in others)}) == 7
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_when_keras_override_can_go():
     """Keras issue 20585: `devices.no_symbolic_build`, and logs of rank 1 in `gradients.step`, work around it."""
     ports = ",".join(address.split(":")[1] for address in addresses())

@@ -30,6 +30,7 @@ def test_they_are_small_enough_for_the_repository():
     assert sum(file(name).stat().st_size for name in names()) < 60e6
 
 
+@pytest.mark.networks
 @pytest.mark.parametrize("name", names())
 def test_a_picture_of_the_sample_is_restored_as_the_results_say(name):
     """Of scikit-image's photographs, degraded as the paper's test images."""
@@ -45,6 +46,7 @@ def test_a_picture_of_the_sample_is_restored_as_the_results_say(name):
     assert told[name]["psnr_db"] > told["input"]["psnr_db"]
 
 
+@pytest.mark.networks
 @pytest.mark.parametrize("name", [name for name in names() if name != "gan_d"])
 def test_means_of_light_are_restored_as_a_camera_takes_them(name):
     paper, restore = EXPERIMENTS["deblurgan"].paper, gandeblur.load(name).restore
@@ -56,6 +58,7 @@ def test_means_of_light_are_restored_as_a_camera_takes_them(name):
     assert after > before + 0.9
 
 
+@pytest.mark.networks
 def test_gan_d_restores_whole_photographs_better_than_a_filter_that_is_told_the_blur():
     paper, restore = EXPERIMENTS["gan_d"].paper, gandeblur.load("gan_d").restore
     steps = paper.data.photographs
@@ -75,7 +78,9 @@ def test_they_are_listed_the_default_first(capsys):
     assert {line.split()[0] for line in others} == set(names()) - {cli.DEFAULT}
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "name", [name if name == "gan_d" else pytest.param(name, marks=pytest.mark.networks) for name in names()]
+)
 def test_the_card_is_that_of_the_weights(name):
     deblur, card = gandeblur.load(name), json.loads((FOLDER / f"{name}.json").read_text())
     assert card["weights"]["sha256"] == weight_files.weights_sha256(deblur.generator)
