@@ -1,10 +1,39 @@
 """The one place of `models/` that knows which backend computes: operations of TensorFlow that Keras does not offer."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from gandeblur.models.layers.hardware import has_accelerator
+
+
+def traced_once(function: Callable) -> Callable:
+    """The function, traced once for all layers of a graph that give it arrays of the same shapes. Gradients stop at it.
+
+    A network of eighteen equal convolutions, each of some hundred operations, is otherwise traced and optimised for
+    seconds. On JAX it is the function itself.
+    """
+    graphs: dict[tuple, Callable] = {}
+
+    def call(*arrays: Any) -> Any:
+        # Under a gradient tape, TensorFlow would trace the function's own gradient as well.
+        arrays = tuple(keras.ops.stop_gradient(array) for array in arrays)
+        if keras.backend.backend() != "tensorflow":
+            return function(*arrays)
+        import tensorflow as tf
+
+        if tf.executing_eagerly():
+            return function(*arrays)
+        signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in arrays)
+        if signature not in graphs:
+            # Not inlined: it would be optimised as often as it is called.
+            graphs[signature] = tf.function(
+                function, input_signature=signature, autograph=False, experimental_attributes={"_noinline": True}
+            )
+        return graphs[signature](*arrays)
+
+    return call
 
 
 def synchronises() -> bool:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from gandeblur.models.layers import backend
+
 TAPS, OUTPUTS = 3, 4
 SIDE = OUTPUTS + TAPS - 1  # inputs that a tile depends on, along an axis
 POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))  # and infinity
@@ -35,7 +37,7 @@ def correlate(x: Any, w: Any) -> Any:
             [y] = args or [upstream]
             return correlate(_pad(y), _adjoint(w)), _weight_gradient(x, y)
 
-        return _correlate(x, w), gradients
+        return _output(x, w), gradients
 
     return correlated(ops.convert_to_tensor(x), ops.convert_to_tensor(w))
 
@@ -49,7 +51,7 @@ def _weight_gradient(x, y):
             [w] = args or [upstream]
             return correlate(_pad(y), _adjoint(w)), correlate(x, w)
 
-        return _correlate_maps(x, y), gradients
+        return _weights(x, y), gradients
 
     return correlated(x, y)
 
@@ -62,7 +64,8 @@ def _adjoint(w):
     return ops.swapaxes(ops.flip(w, axis=(0, 1)), 2, 3)
 
 
-def _correlate(x, w):
+@backend.traced_once
+def _output(x, w):
     (batch, height, width, channels), maps = ops.shape(x), w.shape[-1]
     height, width = height - TAPS + 1, width - TAPS + 1
     rows, columns = _tiles(height), _tiles(width)
@@ -82,7 +85,8 @@ def _correlate(x, w):
     return ops.take(ops.reshape(y, (-1, maps)), _places(batch, height, width, rows, columns, size), axis=0)
 
 
-def _correlate_maps(x, y):
+@backend.traced_once
+def _weights(x, y):
     (batch, height, width, maps), channels = ops.shape(y), x.shape[-1]
     rows, columns = _tiles(height), _tiles(width)
     numbers = ops.arange(batch * rows * columns, dtype="int32")
