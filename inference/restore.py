@@ -13,10 +13,10 @@ from PIL import Image
 
 from gandeblur.errors import InputError
 from gandeblur.inference import files, outside, photographs, tiles
-from gandeblur.models.layers import own_statistics
+from gandeblur.models.layers import convolution, own_statistics
 
 MARGIN_PX = 32  # see `tiles.windows`; `benchmarks/tiles.py --margin` measures what another would change
-GRAPHS = 4  # that are kept, each for pictures, tiles or samples of one size
+GRAPHS = 4  # that are kept, where each is for pictures, tiles or samples of one size
 LEAST_PX = 32  # smaller pictures are mirrored up to it: a network cannot mirror more than there is
 # Before tiles are restored, parts of the image are looked at for the statistics: one in sixteen, four at least.
 SAMPLE_PX, SAMPLED, LEAST_SAMPLES = 256, 16, 4
@@ -54,7 +54,7 @@ class Deblurrer:
         self.again = again
         probe = 256
         self.shrink_px = probe - generator.compute_output_shape((1, probe, probe, 3))[1]
-        self._forward = _compiled(self._run, stateful=dropout)
+        self._forward = _compiled(self._run, by_size=convolution.fixes_size(generator), stateful=dropout)
 
     @property
     def purpose(self) -> str:
@@ -240,22 +240,28 @@ class Deblurrer:
         return restored, [moments for (moments,) in seen]
 
 
-def _compiled(function: Callable, stateful: bool) -> Callable:
+def _compiled(function: Callable, by_size: bool, stateful: bool) -> Callable:
     """The function as a graph: run layer by layer, a network keeps what every layer returns.
 
     Args:
         function: of images and moments or None.
+        by_size: whether each size of the images gets a graph of its own; JAX makes one in any case.
         stateful: whether it changes variables, as dropout's random seeds; JAX would compile it as a function of none.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         def graph(images: np.ndarray, given: Any) -> Callable:
-            traced = tf.function(function).get_concrete_function(images, given)
+            batch, height, width, channels = images.shape
+            size = (height, width) if by_size else (None, None)
+            shape = tf.TensorSpec((batch, *size, channels), tf.float32)
+            traced = tf.function(function).get_concrete_function(shape, given)
             return lambda images, given: traced(tf.constant(images), given)
 
     elif keras.backend.backend() == "jax" and not stateful:
         import jax
+
+        by_size = True
 
         def graph(images: np.ndarray, given: Any) -> Callable:
             return jax.jit(lambda images, given: function(images, given))
@@ -265,7 +271,7 @@ def _compiled(function: Callable, stateful: bool) -> Callable:
     graphs: dict[tuple, Callable] = {}  # each by itself: one function keeps the graphs of all sizes that it has seen
 
     def run(images: np.ndarray, given: Any) -> Any:
-        key = images.shape, given is None
+        key = images.shape if by_size else images.shape[:1], given is None
         if key not in graphs:
             if len(graphs) == GRAPHS:
                 del graphs[next(iter(graphs))]

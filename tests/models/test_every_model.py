@@ -18,9 +18,9 @@ import gandeblur.models
 import gandeblur.models.layers
 from gandeblur.models import dark_channel_gan, deblurgan, gan_d, hkust_gan, ird_gan
 from gandeblur.models.layers.batch_norm import BatchNormalization
+from gandeblur.models.layers.convolution import Conv2D
 from gandeblur.models.layers.image_size import ImageSize
 from gandeblur.models.layers.instance_norm import InstanceNormalization
-from gandeblur.models.layers.large_kernel_conv import Conv2D
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 from gandeblur.models.layers.upsampling import UpSampling2D
 

@@ -1,7 +1,7 @@
-"""A `Conv2D` whose large kernels are fast on a CPU: GAN-D's generator and ODCNN's (Xu et al. 2014) are made of it.
+"""Correlations with large kernels as products of spectra, for GAN-D's generator and ODCNN's (Xu et al. 2014).
 
 On a CPU, backends compute large kernels tap by tap, and the weight gradient of a 16x16 convolution many times slower
-than its forward pass (`benchmarks/gan_d_step.py`). This layer multiplies spectra instead. The transforms are
+than its forward pass (`benchmarks/gan_d_step.py`). Here spectra are multiplied. The transforms are
 products with small constant DFT matrices, not FFT operations: on channels-last images a matrix product needs no
 transposition, runs near the machine's peak, and is differentiated exactly, to any order, by either backend.
 
@@ -14,77 +14,27 @@ Images, and long columns, are cut into overlapping tiles (overlap-save): the spe
 tile's, and a transform by a matrix costs as many products per sample as the tile has samples.
 """
 
-import contextlib
-import contextvars
-from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
-
-from gandeblur.models.layers.hardware import has_accelerator
 
 # Least outputs per side of a tile: with 16 taps, 32 was as fast as 64 and 128, with the smallest spectra.
 TILE_PX = 32
 
-_plain = contextvars.ContextVar("plain_convolution", default=False)
 
+def correlate(x: Any, w: Any, pad: tuple[int, int], out: tuple[int, int]) -> Any:
+    """Correlation of zero-padded images: float32 `[B, H, W, C]`, `[kh, kw, C, M]` -> `[B, *out, M]`, H and W known.
 
-@contextlib.contextmanager
-def plain_convolution() -> Iterator[None]:
-    """Within this context, the layer traces to the backend's convolution (for export, and to compare)."""
-    token = _plain.set(True)
-    try:
-        yield
-    finally:
-        _plain.reset(token)
-
-
-@keras.saving.register_keras_serializable("gandeblur")
-class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` in every respect; on a CPU, computed as a product of spectra.
-
-    Weights, names, config, padding rules and weight files are those of Keras' `Conv2D` (Keras files weights under the
-    class's name, hence this one). The backend's own convolution is used on accelerators, inside
-    `plain_convolution()`, for strides, dilation or groups other than 1, for channels-first data, and where the image
-    size is unknown when the graph is traced.
-
-    Input: float `[B, H, W, C]`. Output: `[B, H, W, filters]` (`same`) or `[B, H-kh+1, W-kw+1, filters]` (`valid`),
-    equal to `Conv2D` within float32 rounding (1e-6 relative).
+    Args:
+        pad: zeros above the image and to its left.
+        out: height and width of the result.
     """
-
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        if not self._by_spectra(inputs):
-            return super().convolution_op(inputs, kernel)
-        pad = [(size - 1) // 2 if self.padding == "same" else 0 for size in self.kernel_size]
-        valid = self.padding == "valid"
-        out = [n - k + 1 if valid else n for n, k in zip(inputs.shape[1:3], self.kernel_size, strict=True)]
-        # Spectra of thousands of pixels do not fit the 8 bits of bfloat16's mantissa.
-        x, w = ops.cast(inputs, "float32"), ops.cast(kernel, "float32")
-        if self.kernel_size[1] == 1:
-            y = _correlate_columns(x, w[:, 0], pad[0], out[0])
-        elif self.kernel_size[0] == 1:
-            y = _correlate_columns(ops.swapaxes(x, 1, 2), w[0], pad[1], out[1])
-            y = ops.swapaxes(y, 1, 2)
-        else:
-            y = _correlate_tiles(x, w, pad, out)
-        return ops.cast(y, self.compute_dtype)
-
-    def _by_spectra(self, inputs):
-        return (
-            not _plain.get()
-            and self.data_format == "channels_last"
-            and self.strides == (1, 1)
-            and self.dilation_rate == (1, 1)
-            and self.groups == 1
-            and None not in inputs.shape[1:3]
-            # Too small for a valid convolution: let Keras raise its own error.
-            and (
-                self.padding == "same" or all(n >= k for n, k in zip(inputs.shape[1:3], self.kernel_size, strict=True))
-            )
-            and not has_accelerator()
-        )
+    if w.shape[1] == 1:
+        return _correlate_columns(x, w[:, 0], pad[0], out[0])
+    if w.shape[0] == 1:
+        return ops.swapaxes(_correlate_columns(ops.swapaxes(x, 1, 2), w[0], pad[1], out[1]), 1, 2)
+    return _correlate_tiles(x, w, pad, out)
 
 
 def _correlate_columns(x, w, pad, out):
