@@ -1,0 +1,297 @@
+"""Films as they are read: which stream is the film, its frames with their times, and what of it is damaged."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gandeblur.errors import InputError
+from gandeblur.inference import film_whole
+
+# A reader may find good packets behind a bad one; a file's cut end gives the same error again and again.
+MOST_ERRORS_IN_A_ROW = 16
+MARKED_WITHIN = ("h264", "hevc", "mpeg1video", "mpeg2video", "vc1", "wmv3")  # their frames say if they are interlaced
+TIMED_AS_A_WHOLE = ("matroska,webm", "flv", "asf")  # the header states the length of the longest stream, not of each
+MPEG_STREAMS = ("mpegts", "mpeg")  # recorded from the middle on, up to the first key frame nothing can be shown
+
+
+@dataclass
+class Picture:
+    """A frame of the film, its time and how long it stays, in seconds."""
+
+    frame: Any
+    time: Fraction
+    stay: Fraction
+
+
+@dataclass
+class Film:
+    """An opened film.
+
+    Args:
+        path: its file.
+        container: `av.InputContainer`.
+        stream: the film's `av.VideoStream`.
+        total: how many frames it should have, about; 0: unknown.
+        notes: what was done to its frames, in words.
+        lost: packets that could not be decoded.
+        concealed: frames that the decoder had to complete.
+        shown: frames given so far.
+    """
+
+    path: Path
+    container: Any
+    stream: Any
+    total: int = 0
+    notes: list[str] = field(default_factory=list)
+    lost: int = 0
+    concealed: int = 0
+    shown: int = 0
+    _ends: dict[int, Fraction] = field(default_factory=dict)  # of each stream
+    _failed: str = ""  # why the file cannot be read on
+    _last_error: str = ""  # of a decoder
+    _begun: bool = False
+    _early: int = 0  # packets before the first frame of a stream that can be recorded from anywhere on
+
+    def contents(self) -> Iterator[Any]:
+        """The film's frames as `Picture`, and the packets of all other streams, as the file has them.
+
+        Raises:
+            InputError: the film has no frame that can be read.
+        """
+        before: tuple[Any, Fraction] | None = None
+        usual = 1 / self.stream.average_rate if self.stream.average_rate else Fraction(1, 25)
+        for one in self._in_order():
+            if not isinstance(one, tuple):
+                yield one
+                continue
+            frame, time = one
+            if before:
+                if time is None or time <= before[1]:  # no time, or that of an earlier frame
+                    time = before[1] + usual
+                usual = time - before[1]
+                self.shown += 1
+                yield Picture(*before, usual)
+            before = (frame, time if time is not None else Fraction(0))
+        if not before:
+            reason = f" ({self._failed or self._last_error})" if self._failed or self._last_error else ""
+            raise InputError(f"{self.path}: holds no frame that can be read{reason}; replace the file or leave it out")
+        self.shown += 1
+        yield Picture(*before, self._last_stay(*before, usual))
+
+    def damage(self) -> str:
+        """What is wrong with a film that was read to its end, in words; empty if nothing is."""
+        said = []
+        if self.lost:
+            said.append(f"{self.lost} {'packet' if self.lost == 1 else 'packets'} could not be decoded")
+        if self.concealed:
+            said.append(f"{self.concealed} {'frame has' if self.concealed == 1 else 'frames have'} damaged parts")
+        missing = film_whole.missing_bytes(self.path)
+        if missing or self._failed:
+            of = f" of {self.stream.frames}" if self.stream.frames > self.shown else ""
+            said.append(f"the file is cut off or unreadable from some point on: {self.shown}{of} frames are there")
+        return "; ".join(said)
+
+    def _packets(self):
+        """All packets; what cannot be read is passed over, at last the empty ones that flush the decoders."""
+        import av
+
+        errors = 0
+        packets = self.container.demux()
+        while errors < MOST_ERRORS_IN_A_ROW:
+            try:
+                for packet in packets:
+                    if errors and packet.size:  # it goes on
+                        self.lost += 1
+                        errors, self._failed = 0, ""
+                    yield packet
+                return
+            except av.FFmpegError as error:  # ends the generator, not the container
+                self._failed = error.strerror or str(error)
+                errors += 1
+                packets = self.container.demux()
+        yield None
+
+    def _in_order(self):
+        """Packets of other streams, and (frame, time or None) of the film, deinterlaced if it is interlaced."""
+        filters = None
+        times: list[Fraction] = []  # of the packets, for containers that tell when a frame is decoded, not shown
+        untimed = self.container.format.name == "avi"
+        for packet in self._packets():
+            if packet is not None and packet.stream is not self.stream:
+                if packet.size:
+                    self._seen(packet)
+                    yield packet
+                continue
+            if packet is not None and packet.size:
+                self._seen(packet)
+                if untimed and packet.dts is not None:
+                    times.append(packet.dts * packet.time_base)
+            lost = self.lost
+            frames = list(self._decoded(packet))
+            if self.lost > lost and times:
+                times.pop()
+            for frame in frames:
+                if untimed and times:
+                    frame.pts, frame.time_base = round(times[0] / self.stream.time_base), self.stream.time_base
+                    times.pop(0)
+                if filters is None and self._is_interlaced(frame):
+                    filters = _Deinterlacer(frame, self.stream)
+                    self.notes.append("interlaced: each frame was deinterlaced (bwdif)")
+                yield from ((one, _time(one)) for one in (filters.frames(frame) if filters else [frame]))
+        if filters:
+            yield from ((one, _time(one)) for one in filters.frames(None))
+
+    def _decoded(self, packet):
+        import av
+
+        try:
+            frames = self.stream.decode(packet)
+        except av.EOFError:
+            return
+        except av.FFmpegError as error:
+            self._last_error = error.strerror or str(error)
+            if self._begun or self.container.format.name not in MPEG_STREAMS:
+                self.lost += 1
+            else:
+                self._early += 1
+            return
+        for frame in frames:
+            if self._early and not self._begun:
+                self.notes.append("begins between two key frames: what comes before the first one was left out")
+            self._begun = True
+            if not frame.time_base:
+                frame.time_base = self.stream.time_base
+            self.concealed += frame.is_corrupt
+            yield frame
+
+    def _is_interlaced(self, frame):
+        order = self.stream.codec_context.field_order  # 2 to 5: which field comes first
+        return frame.interlaced_frame or (order >= 2 and self.stream.codec_context.name not in MARKED_WITHIN)
+
+    def _seen(self, packet):
+        start = packet.pts if packet.pts is not None else packet.dts
+        if start is not None and packet.time_base:
+            end = (start + (packet.duration or 0)) * packet.time_base
+            self._ends[packet.stream.index] = max(self._ends.get(packet.stream.index, end), end)
+
+    def _stated_end(self):
+        """When the container says that the longest stream ends, in seconds."""
+        import av
+
+        if self.container.duration is None:
+            return None
+        return Fraction(self.container.duration + max(self.container.start_time or 0, 0), av.time_base)
+
+    def _last_stay(self, frame, time, usual):
+        """How long the last frame stays: by itself, by its stream, or by a container that nothing else fills."""
+        own = frame.duration * frame.time_base if frame.duration and frame.time_base else Fraction(0)
+        found = own or usual
+        if film_whole.missing_bytes(self.path) or self._failed:
+            return found
+        stream, end = self.stream, None
+        if stream.duration:
+            end = ((stream.start_time or 0) + stream.duration) * stream.time_base
+        elif (stated := self._stated_end()) is not None and self.container.format.name in TIMED_AS_A_WHOLE:
+            others = [one for index, one in self._ends.items() if index != stream.index]
+            if max(others, default=Fraction(0)) + Fraction(1, 20) < stated:
+                end = stated
+        return max(found, end - time) if end is not None else found
+
+
+def opened(path: Path) -> Film:
+    """Opens a film; `film.container` is to be closed.
+
+    Its stream is the default one, or the first, but never a cover or thumbnail.
+
+    Raises:
+        InputError: the file is no film, or holds none.
+    """
+    import av
+
+    try:
+        container = av.open(str(path.absolute()), metadata_errors="replace")  # a relative name may look like a protocol
+    except av.FFmpegError as error:
+        raise InputError(f"{path}: cannot be read as a video ({error.strerror}); leave it out") from error
+    films = [one for one in container.streams.video if not is_cover(one) and one.codec_context is not None]
+    if not films:
+        only = "only a cover picture" if container.streams.video else "no video"
+        container.close()
+        raise InputError(f"{path}: holds {only}; leave it out")
+    default = [one for one in films if one.disposition & av.stream.Disposition.default]
+    stream = (default or films)[0]
+    stream.thread_type = "AUTO"
+    length = container.duration / av.time_base if container.duration else 0
+    total = stream.frames or round(length * float(stream.average_rate or 0))
+    return Film(path, container, stream, total)
+
+
+def is_cover(stream: Any) -> bool:
+    """Whether a video stream is a cover or a thumbnail."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def _time(frame):
+    return frame.pts * frame.time_base if frame.pts is not None and frame.time_base else None
+
+
+class _Deinterlacer:
+    """FFmpeg's bwdif: of each frame one, from its first field; progressive frames pass."""
+
+    def __init__(self, frame, stream):
+        from av.filter import Graph
+
+        self.graph = Graph()
+        time_base = frame.time_base or stream.time_base
+        source = self.graph.add(
+            "buffer",
+            f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base={time_base}"
+            f":colorspace={int(frame.colorspace)}:range={int(frame.color_range)}",
+        )
+        steps = [source]
+        if not frame.interlaced_frame:  # the container alone says so
+            first = "tff" if stream.codec_context.field_order in (2, 4) else "bff"
+            steps.append(self.graph.add("setfield", first))
+        steps += [self.graph.add("bwdif", "mode=send_frame:deint=interlaced"), self.graph.add("buffersink")]
+        self.graph.link_nodes(*steps).configure()
+
+    def frames(self, frame):
+        """The frames that are done once this one is given; None: all."""
+        import av
+
+        self.graph.push(frame)
+        while True:
+            try:
+                yield self.graph.pull()
+            except (av.BlockingIOError, av.EOFError):
+                return
+
+
+def turn(matrix: bytes) -> tuple[bool, bool, bool] | None:
+    """How a display matrix lays out pixels, if it only turns by quarters or mirrors.
+
+    Args:
+        matrix: nine int32, `a b u c d v x y w`: a point (x, y) is shown at (ax + cy, bx + dy).
+
+    Returns:
+        (transposed, then turned left to right, then upside down); None if it does something else.
+    """
+    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).astype(float)
+    straight, across = min(abs(a), abs(d)), min(abs(b), abs(c))
+    if straight > 0.99 * max(abs(a), abs(d)) and max(abs(b), abs(c)) < 0.01 * straight:
+        return False, a < 0, d < 0
+    if across > 0.99 * max(abs(b), abs(c)) and max(abs(a), abs(d)) < 0.01 * across:
+        return True, c < 0, b < 0
+    return None
+
+
+def turned(pixels: np.ndarray, how: tuple[bool, bool, bool]) -> np.ndarray:
+    """Lays out `[H, W, ...]` as a display matrix says, see `turn`."""
+    transposed, sideways, upside_down = how
+    pixels = pixels.swapaxes(0, 1) if transposed else pixels
+    return np.ascontiguousarray(pixels[:: -1 if upside_down else 1, :: -1 if sideways else 1])
