@@ -114,16 +114,17 @@ def choose(container: str, source: str, pixel_format: Any, size: tuple[int, int]
         for wanted in _formats(encoder, [one.name for one in formats], pixel_format, full_range):
             chosen = av.VideoFormat(wanted, *size)
             written = tuple(side // step * step for side, step in zip(size, _steps(encoder, chosen), strict=True))
-            alpha, depth, chroma, colours = _losses(pixel_format, chosen)
-            # Another codec than the source's is worth transparency or bits, not a row of an odd size.
-            key = (alpha, depth, chroma, encoder not in own, colours, written != size, order)
+            alpha, depth, chroma, other_colours, surplus = _losses(pixel_format, chosen)
+            # Another codec than the source's is worth transparency or more than 8 bits, not a row of an odd size.
+            coarse = depth > 0 and bits(chosen) < 10
+            key = (alpha, coarse, chroma, encoder not in own, other_colours, order, depth, surplus, written != size)
             if min(written) > 0 and (best is None or key < best[0]):
                 best = (key, Choice(encoder, wanted, written, dict(OPTIONS.get(encoder, {})), ()))
     if best is None:
         raise InputError(f"frames of {size[0]}x{size[1]} are too small for {container}; leave it out")
-    (alpha, depth, chroma, other, *_), choice = best
+    (alpha, _, chroma, other, _, _, depth, *_), choice = best
     name, notes = NAMES[choice.encoder], []
-    if other and codec.canonical_name not in NAMES.values():
+    if other:
         notes.append(f"{name} in place of {codec.canonical_name}")
     if alpha:
         notes.append("transparency left out, colours as they lie below it")
@@ -164,7 +165,7 @@ def _chroma_steps(pixel_format):
 
 
 def _losses(before, after):
-    """(alpha, bits, chroma, kind of colours) that are lost from one pixel format to another."""
+    """(alpha, bits, chroma, RGB or not) that are lost from one pixel format to another, and what is stored in vain."""
 
     def shape(one):
         parts = one.components
@@ -178,4 +179,4 @@ def _losses(before, after):
     # Less is lost, but much is stored, where the new format holds more than the old one.
     surplus = (new_depth - depth if new_depth > depth else 0) + 4 * (new_alpha and not alpha)
     surplus += 2 * (steps[0] * steps[1] // (new_steps[0] * new_steps[1])) * (not is_grey) + (is_grey and not new_grey)
-    return alpha and not new_alpha, max(0, depth - new_depth), chroma, (is_rgb != new_rgb) * 64 + surplus
+    return alpha and not new_alpha, max(0, depth - new_depth), chroma, is_rgb != new_rgb, surplus

@@ -15,6 +15,7 @@ from gandeblur.inference import film_whole
 MOST_ERRORS_IN_A_ROW = 16
 MARKED_WITHIN = ("h264", "hevc", "mpeg1video", "mpeg2video", "vc1", "wmv3")  # their frames say if they are interlaced
 TIMED_AS_A_WHOLE = ("matroska,webm", "flv", "asf")  # the header states the length of the longest stream, not of each
+MOST_FRAMES_PER_SECOND = 1000  # a raw DV file's mean is said to be 60,000
 MPEG_STREAMS = ("mpegts", "mpeg")  # recorded from the middle on, up to the first key frame nothing can be shown
 
 
@@ -35,6 +36,7 @@ class Film:
         path: its file.
         container: `av.InputContainer`.
         stream: the film's `av.VideoStream`.
+        decoder: what decodes its packets.
         total: how many frames it should have, about; 0: unknown.
         notes: what was done to its frames, in words.
         lost: packets that could not be decoded.
@@ -45,6 +47,7 @@ class Film:
     path: Path
     container: Any
     stream: Any
+    decoder: Any
     total: int = 0
     notes: list[str] = field(default_factory=list)
     lost: int = 0
@@ -54,7 +57,14 @@ class Film:
     _failed: str = ""  # why the file cannot be read on
     _last_error: str = ""  # of a decoder
     _begun: bool = False
+    _interlaced: bool = False
     _early: int = 0  # packets before the first frame of a stream that can be recorded from anywhere on
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second, about: the mean, unless it is no rate of a film."""
+        rates = (self.stream.average_rate, self.stream.guessed_rate)
+        return next((one for one in rates if one and one <= MOST_FRAMES_PER_SECOND), Fraction(25))
 
     def contents(self) -> Iterator[Any]:
         """The film's frames as `Picture`, and the packets of all other streams, as the file has them.
@@ -63,7 +73,7 @@ class Film:
             InputError: the film has no frame that can be read.
         """
         before: tuple[Any, Fraction] | None = None
-        usual = 1 / self.stream.average_rate if self.stream.average_rate else Fraction(1, 25)
+        usual = 1 / self.rate
         for one in self._in_order():
             if not isinstance(one, tuple):
                 yield one
@@ -138,18 +148,30 @@ class Film:
                 if untimed and times:
                     frame.pts, frame.time_base = round(times[0] / self.stream.time_base), self.stream.time_base
                     times.pop(0)
-                if filters is None and self._is_interlaced(frame):
-                    filters = _Deinterlacer(frame, self.stream)
-                    self.notes.append("interlaced: each frame was deinterlaced (bwdif)")
-                yield from ((one, _time(one)) for one in (filters.frames(frame) if filters else [frame]))
-        if filters:
-            yield from ((one, _time(one)) for one in filters.frames(None))
+                filters = yield from self._filtered(filters, frame)
+        yield from self._flushed(filters)
+
+    def _filtered(self, filters, frame):
+        """Yields what is ready of the frames up to this one; returns the filters for the next."""
+        interlaced = self._is_interlaced(frame)
+        shape = frame.width, frame.height, frame.format.name
+        if filters is None or shape != filters.shape or (interlaced and not filters.deinterlaces):
+            yield from self._flushed(filters)
+            filters = _Filters(frame, self.stream, interlaced)
+            if interlaced and not self._interlaced:
+                self._interlaced = True
+                self.notes.append("interlaced: each frame was deinterlaced (bwdif)")
+        yield from ((one, _time(one)) for one in filters.frames(frame))
+        return filters
+
+    def _flushed(self, filters):
+        yield from ((one, _time(one)) for one in filters.frames(None)) if filters else ()
 
     def _decoded(self, packet):
         import av
 
         try:
-            frames = self.stream.decode(packet)
+            frames = self.decoder.decode(packet)
         except av.EOFError:
             return
         except av.FFmpegError as error:
@@ -224,9 +246,20 @@ def opened(path: Path) -> Film:
     default = [one for one in films if one.disposition & av.stream.Disposition.default]
     stream = (default or films)[0]
     stream.thread_type = "AUTO"
+    film = Film(path, container, stream, _decoder(stream))
     length = container.duration / av.time_base if container.duration else 0
-    total = stream.frames or round(length * float(stream.average_rate or 0))
-    return Film(path, container, stream, total)
+    film.total = stream.frames or round(length * float(film.rate))
+    return film
+
+
+def _decoder(stream):
+    """The stream's own decoder; for WebM with transparency the one that does not pass it over."""
+    import av
+
+    other = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if other in av.codecs_available and stream.metadata.get("alpha_mode") == "1":
+        return av.CodecContext.create(other, "r")
+    return stream
 
 
 def is_cover(stream: Any) -> bool:
@@ -240,24 +273,30 @@ def _time(frame):
     return frame.pts * frame.time_base if frame.pts is not None and frame.time_base else None
 
 
-class _Deinterlacer:
-    """FFmpeg's bwdif: of each frame one, from its first field; progressive frames pass."""
+class _Filters:
+    """FFmpeg's filters between decoder and conversion.
 
-    def __init__(self, frame, stream):
+    bwdif makes one frame of each interlaced one, at the time of its first field; progressive frames pass. The place of
+    chroma samples is forgotten: by it swscale would take one's neighbour on the way in, but not on the way out.
+    """
+
+    def __init__(self, frame, stream, interlaced):
         from av.filter import Graph
 
+        self.shape, self.deinterlaces = (frame.width, frame.height, frame.format.name), interlaced
         self.graph = Graph()
         time_base = frame.time_base or stream.time_base
-        source = self.graph.add(
-            "buffer",
+        source = (
             f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base={time_base}"
-            f":colorspace={int(frame.colorspace)}:range={int(frame.color_range)}",
+            f":colorspace={int(frame.colorspace)}:range={int(frame.color_range)}"
         )
-        steps = [source]
-        if not frame.interlaced_frame:  # the container alone says so
-            first = "tff" if stream.codec_context.field_order in (2, 4) else "bff"
-            steps.append(self.graph.add("setfield", first))
-        steps += [self.graph.add("bwdif", "mode=send_frame:deint=interlaced"), self.graph.add("buffersink")]
+        steps = [self.graph.add("buffer", source)]
+        if interlaced:
+            if not frame.interlaced_frame:  # the container alone says so
+                first = "tff" if stream.codec_context.field_order in (2, 4) else "bff"
+                steps.append(self.graph.add("setfield", first))
+            steps.append(self.graph.add("bwdif", "mode=send_frame:deint=interlaced"))
+        steps += [self.graph.add("setparams", "chroma_location=unspecified"), self.graph.add("buffersink")]
         self.graph.link_nodes(*steps).configure()
 
     def frames(self, frame):

@@ -1,21 +1,20 @@
 """Films as they are written: frames encoded, all other streams copied, and what a container does not hold named."""
 
-import io
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gandeblur.inference import film_codecs
+from gandeblur.inference import film_codecs, film_streams
 from gandeblur.inference.film_colour import RGB, Colour, Converter, by_size
 from gandeblur.inference.film_hdr import light, lost_side_data
 from gandeblur.inference.film_read import Film, Picture, is_cover, turn, turned
+from gandeblur.inference.film_streams import kept, named
 
 KEYS_SECONDS = 2  # between two key frames at most
-# Keys of metadata that belong to a container, or describe the old stream; the new ones have their own.
-OWN_KEYS = ("encoder", "major_brand", "minor_version", "compatible_brands", "vendor_id", "creation_date_unknown")
-OLD_KEYS = ("BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_", "SOURCE_ID")
+# Keys of metadata that describe the old stream.
+OLD_KEYS = ("bps", "duration", "number_of_frames", "number_of_bytes", "_statistics_")
 # What FFmpeg writes into MP4 and MOV without `use_metadata_tags`, which would cost the cover its place.
 PLAIN_KEYS = {
     "mp4": "title artist album_artist composer album date creation_time comment genre copyright grouping lyrics "
@@ -37,6 +36,7 @@ class Writer:
         self.film, self.temporary = film, temporary
         self.format = film_codecs.container_of(target.suffix)
         self.suffix = target.suffix.lower()
+        source_only = film.path.suffix.lower() in film_codecs.READ_ONLY
         self.notes: list[str] = []
         self.encoder: Any = None
         self._waiting: list = []  # packets before the first frame: the header states the frames' size
@@ -44,6 +44,9 @@ class Writer:
         self._stays: dict[int, int] = {}
         self._key = Fraction(-(10**9))
         self._refused: dict[int, int] = {}
+        # A film of another kind of container begins at 0, as players of the new one expect.
+        start = film.container.start_time if source_only else 0
+        self.earlier = Fraction(start or 0, 1_000_000)
 
     def pixels(self, picture: Picture) -> tuple[np.ndarray, np.ndarray | None]:
         """A frame as it is shown, upright: what is to be restored, and its alpha."""
@@ -65,7 +68,7 @@ class Writer:
             restored = restored[:height, :width]
             alpha = alpha[:height, :width] if alpha is not None else None
         image = self.converter.frame(restored, alpha, self.choice.size, self.choice.pix_fmt)
-        image.pts, image.time_base = round(picture.time / self.time_base), self.time_base
+        image.pts, image.time_base = round((picture.time - self.earlier) / self.time_base), self.time_base
         stay = round(picture.stay / self.time_base)
         image.duration, self._stays[image.pts] = stay, stay
         if picture.time + picture.stay - self._key > KEYS_SECONDS:
@@ -78,22 +81,23 @@ class Writer:
         """Copies a packet of another stream."""
         if self.encoder is None:
             self._waiting.append(packet)
-        elif packet.stream.index in self._copies and packet.dts is not None:
+        elif copy := self._copies.get(packet.stream.index):
             import av
 
             index = packet.stream.index
-            packet.stream = self._copies[index]
             try:
-                self.new.mux(packet)
+                self.new.mux(copy.packets(packet, self.earlier))
             except av.ValueError:  # its time is not after that of the one before
                 self._refused[index] = self._refused.get(index, 0) + 1
 
     def close(self) -> None:
         """Ends the film, and notes what its container does not hold."""
         self._mux(self.encoder.encode(None))
+        for copy in self._copies.values():
+            self.new.mux(copy.packets(None, self.earlier))
         self.new.close()
         for index, number in self._refused.items():
-            name = _named(self.film.container.streams[index])
+            name = named(self.film.container.streams[index])
             self.notes.append(f"{number} packets of {name} left out: their times go backwards")
         self.notes += self._lost()
 
@@ -137,7 +141,7 @@ class Writer:
         self.alpha = any(part.is_alpha for part in chosen.components)
         self.new = av.open(str(self.temporary.absolute()), "w", self.format, container_options=self._options())
         try:
-            self.new.metadata.update(_kept(old.metadata))
+            self.new.metadata.update(kept(old.metadata))
             if chapters := old.chapters():
                 self.new.set_chapters(chapters)
             for one in old.streams:
@@ -157,7 +161,7 @@ class Writer:
 
     def _options(self):
         if self.format in film_codecs.QUICKTIME:
-            keys = {key.split("-")[0] for key in _kept(self.film.container.metadata)}
+            keys = {key.split("-")[0] for key in kept(self.film.container.metadata)}
             plain = PLAIN_KEYS.get(self.format, PLAIN_KEYS["mp4"]).split()
             tags = "+use_metadata_tags" if keys - set(plain) else ""
             return {"movflags": f"+faststart{tags}"}
@@ -168,15 +172,13 @@ class Writer:
     def _time_base(self):
         stream = self.film.stream
         if self.format == "avi":  # counts frames
-            return 1 / (stream.average_rate or Fraction(25))
+            return 1 / self.film.rate
         return stream.time_base
 
     def _encoder(self, colour, frame):
         """The film's new stream."""
-        import av
-
         stream, choice = self.film.stream, self.choice
-        rate = stream.average_rate or Fraction(25)
+        rate = self.film.rate
         options = choice.options | light(frame, choice.encoder)
         encoder = self.new.add_stream(choice.encoder, rate=rate, time_base=self._time_base(), options=options)
         encoder.width, encoder.height = choice.size
@@ -184,8 +186,7 @@ class Writer:
         context = encoder.codec_context
         context.gop_size = max(1, int(KEYS_SECONDS * min(rate, 1000)))
         context.color_range = colour.range
-        if not av.VideoFormat(choice.pix_fmt).is_rgb:
-            context.colorspace = colour.matrix
+        context.colorspace = colour.matrix
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer
         if aspect := stream.sample_aspect_ratio:
             context.sample_aspect_ratio = 1 / aspect if self.how[0] else aspect
@@ -197,34 +198,26 @@ class Writer:
             context.max_b_frames = 0
         if self.matrix:
             encoder.set_display_matrix(np.frombuffer(self.matrix, np.int32))
-        encoder.metadata.update(_kept(stream.metadata, OLD_KEYS))
+        encoder.metadata.update(kept(stream.metadata, OLD_KEYS))
         encoder.disposition = stream.disposition
         return encoder
 
     def _copied(self, stream):
-        """A copy of another stream; None if the container does not hold it, or writes it by itself."""
-        codec = stream.codec_context.name if stream.codec_context is not None else stream.name
+        """How another stream is copied; None if the container does not hold it, or writes it by itself."""
         if is_cover(stream) and self.format == "matroska":
-            self._attach(stream)
+            film_streams.attach(self.new, stream, self._waiting)
             return None
-        if self.format in film_codecs.QUICKTIME and _written_anew(stream):
+        if self.format in film_codecs.QUICKTIME and film_streams.written_anew(stream):
             return None
-        if not _holds(self.format, stream):
-            self.notes.append(f"{_named(stream)} left out: {self.suffix} does not hold {codec or 'it'}")
-            return None
-        copy = self.new.add_stream_from_template(stream, opaque=True)
-        copy.metadata.update(_kept(stream.metadata))
-        copy.disposition = stream.disposition
-        if stream.type == "video" and not is_cover(stream):
-            self.notes.append(f"{_named(stream)} copied as it is, not restored")
+        copy = film_streams.copy(self.new, self.format, stream)
+        codec = stream.codec_context.name if stream.codec_context is not None else stream.name
+        if copy is None:
+            self.notes.append(f"{named(stream)} left out: {self.suffix} does not hold {codec or 'it'}")
+        elif isinstance(copy, film_streams.Flac):
+            self.notes.append(f"{named(stream)}: FLAC in place of {codec}")
+        elif stream.type == "video" and not is_cover(stream):
+            self.notes.append(f"{named(stream)} copied as it is, not restored")
         return copy
-
-    def _attach(self, cover):
-        data = next((bytes(packet) for packet in self._waiting if packet.stream is cover), None)
-        if data is not None:
-            kind = {"mjpeg": "jpeg"}.get(cover.codec_context.name, cover.codec_context.name)
-            name = cover.metadata.get("filename") or f"cover.{kind.replace('jpeg', 'jpg')}"
-            self.new.add_attachment(name, f"image/{kind}", data)
 
     def _mux(self, packets):
         for packet in packets:
@@ -243,7 +236,7 @@ class Writer:
 
         old = self.film.container
         with av.open(str(self.temporary.absolute()), metadata_errors="replace") as new:
-            lost = [key for key in _kept(old.metadata) if key.lower() not in {one.lower() for one in new.metadata}]
+            lost = [key for key in kept(old.metadata) if key.lower() not in {one.lower() for one in new.metadata}]
             said = [f"{self.suffix} does not hold: {', '.join(lost)}"] if lost else []
             if len(new.chapters()) < len(old.chapters()):
                 said.append(f"{self.suffix} does not hold chapters")
@@ -251,7 +244,7 @@ class Writer:
             for place, copy in zip(places, new.streams, strict=False):
                 language = old.streams[place].metadata.get("language", "und")
                 if language != copy.metadata.get("language", "und"):
-                    said.append(f"{self.suffix} does not hold the language of {_named(old.streams[place])}")
+                    said.append(f"{self.suffix} does not hold the language of {named(old.streams[place])}")
         return said
 
     @property
@@ -261,34 +254,3 @@ class Writer:
 
 def _kinds(frame):
     return {one.type.name for one in frame.side_data}
-
-
-def _kept(metadata, more=()):
-    return {key: value for key, value in metadata.items() if not key.startswith((*OWN_KEYS, *more))}
-
-
-def _written_anew(stream):
-    """Whether a QuickTime stream is one that FFmpeg writes by itself: chapters' names, timecode."""
-    return stream.type == "data" and (stream.name == "bin_data" or "timecode" in stream.metadata)
-
-
-def _holds(container, stream):
-    """Whether a container takes a stream, tried with an empty file."""
-    import av
-
-    try:
-        with av.open(io.BytesIO(), "w", container) as trial:
-            trial.add_stream_from_template(stream, opaque=True)
-            trial.start_encoding()
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
-
-
-def _named(stream):
-    """A stream in words: its kind, its number of that kind, its language."""
-    kinds = {"audio": "sound track", "subtitle": "subtitle track", "video": "picture track"}
-    same = [one for one in stream.container.streams if one.type == stream.type]
-    language = stream.metadata.get("language")
-    name = f"{kinds.get(stream.type, f'{stream.type} track')} {same.index(stream) + 1}"
-    return f"{name} ({language})" if language and language != "und" else name
