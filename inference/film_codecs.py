@@ -110,7 +110,7 @@ def choose(container: str, source: str, pixel_format: Any, size: tuple[int, int]
     for order, encoder in enumerate(ENCODERS[container]):
         if encoder not in av.codecs_available:
             continue
-        formats = av.Codec(encoder, "w").video_formats
+        formats = av.Codec(encoder, "w").video_formats or []
         for wanted in _formats(encoder, [one.name for one in formats], pixel_format, full_range):
             chosen = av.VideoFormat(wanted, *size)
             written = tuple(side // step * step for side, step in zip(size, _steps(encoder, chosen), strict=True))

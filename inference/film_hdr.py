@@ -54,12 +54,14 @@ def _display(data, in_units):
     numbers = struct.unpack_from("=20i", data)
     values = [above / below if below else 0.0 for above, below in zip(numbers[::2], numbers[1::2], strict=True)]
     scales = [1 if in_units else 50000] * 8 + [1 if in_units else 10000] * 2
-    texts = [f"{value:.5f}" if in_units else str(round(value * scale)) for value, scale in zip(values, scales, strict=True)]
+    texts = [
+        f"{value:.5f}" if in_units else str(round(value * scale)) for value, scale in zip(values, scales, strict=True)
+    ]
     red, green, blue, white = (f"({texts[k]},{texts[k + 1]})" for k in range(0, 8, 2))
     return f"G{green}B{blue}R{red}WP{white}L({texts[9]},{texts[8]})"
 
 
-def lost_side_data(frame: Any, stream: Any, colour: Colour) -> list[str]:
+def lost_side_data(frame: Any, colour: Colour) -> list[str]:
     """In words, what the frames lose beside their pixels, and how HDR was treated."""
     kinds = [LOST[one.type.name] for one in frame.side_data if one.type.name in LOST]
     said = [f"left out: {', '.join(dict.fromkeys(kinds))}"] if kinds else []

@@ -6,10 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gandeblur.errors import InputError
 from gandeblur.inference import film_whole
+from gandeblur.inference.film_frames import Filters
 
 # A reader may find good packets behind a bad one; a file's cut end gives the same error again and again.
 MOST_ERRORS_IN_A_ROW = 16
@@ -157,7 +156,7 @@ class Film:
         shape = frame.width, frame.height, frame.format.name
         if filters is None or shape != filters.shape or (interlaced and not filters.deinterlaces):
             yield from self._flushed(filters)
-            filters = _Filters(frame, self.stream, interlaced)
+            filters = Filters(frame, self.stream, interlaced)
             if interlaced and not self._interlaced:
                 self._interlaced = True
                 self.notes.append("interlaced: each frame was deinterlaced (bwdif)")
@@ -245,7 +244,7 @@ def opened(path: Path) -> Film:
         raise InputError(f"{path}: holds {only}; leave it out")
     default = [one for one in films if one.disposition & av.stream.Disposition.default]
     stream = (default or films)[0]
-    stream.thread_type = "AUTO"
+    # Not `thread_type = "AUTO"`: where one packet cannot be decoded, threads lose the frames before it as well.
     film = Film(path, container, stream, _decoder(stream))
     length = container.duration / av.time_base if container.duration else 0
     film.total = stream.frames or round(length * float(film.rate))
@@ -271,66 +270,3 @@ def is_cover(stream: Any) -> bool:
 
 def _time(frame):
     return frame.pts * frame.time_base if frame.pts is not None and frame.time_base else None
-
-
-class _Filters:
-    """FFmpeg's filters between decoder and conversion.
-
-    bwdif makes one frame of each interlaced one, at the time of its first field; progressive frames pass. The place of
-    chroma samples is forgotten: by it swscale would take one's neighbour on the way in, but not on the way out.
-    """
-
-    def __init__(self, frame, stream, interlaced):
-        from av.filter import Graph
-
-        self.shape, self.deinterlaces = (frame.width, frame.height, frame.format.name), interlaced
-        self.graph = Graph()
-        time_base = frame.time_base or stream.time_base
-        source = (
-            f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base={time_base}"
-            f":colorspace={int(frame.colorspace)}:range={int(frame.color_range)}"
-        )
-        steps = [self.graph.add("buffer", source)]
-        if interlaced:
-            if not frame.interlaced_frame:  # the container alone says so
-                first = "tff" if stream.codec_context.field_order in (2, 4) else "bff"
-                steps.append(self.graph.add("setfield", first))
-            steps.append(self.graph.add("bwdif", "mode=send_frame:deint=interlaced"))
-        steps += [self.graph.add("setparams", "chroma_location=unspecified"), self.graph.add("buffersink")]
-        self.graph.link_nodes(*steps).configure()
-
-    def frames(self, frame):
-        """The frames that are done once this one is given; None: all."""
-        import av
-
-        self.graph.push(frame)
-        while True:
-            try:
-                yield self.graph.pull()
-            except (av.BlockingIOError, av.EOFError):
-                return
-
-
-def turn(matrix: bytes) -> tuple[bool, bool, bool] | None:
-    """How a display matrix lays out pixels, if it only turns by quarters or mirrors.
-
-    Args:
-        matrix: nine int32, `a b u c d v x y w`: a point (x, y) is shown at (ax + cy, bx + dy).
-
-    Returns:
-        (transposed, then turned left to right, then upside down); None if it does something else.
-    """
-    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).astype(float)
-    straight, across = min(abs(a), abs(d)), min(abs(b), abs(c))
-    if straight > 0.99 * max(abs(a), abs(d)) and max(abs(b), abs(c)) < 0.01 * straight:
-        return False, a < 0, d < 0
-    if across > 0.99 * max(abs(b), abs(c)) and max(abs(a), abs(d)) < 0.01 * across:
-        return True, c < 0, b < 0
-    return None
-
-
-def turned(pixels: np.ndarray, how: tuple[bool, bool, bool]) -> np.ndarray:
-    """Lays out `[H, W, ...]` as a display matrix says, see `turn`."""
-    transposed, sideways, upside_down = how
-    pixels = pixels.swapaxes(0, 1) if transposed else pixels
-    return np.ascontiguousarray(pixels[:: -1 if upside_down else 1, :: -1 if sideways else 1])

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 OWN_KEYS = ("encoder", "major_brand", "minor_version", "compatible_brands", "vendor_id")  # a container writes its own
+GAP_SECONDS = Fraction(1, 10)
 KINDS = {"audio": "sound track", "subtitle": "subtitle track", "video": "picture track"}
 
 
@@ -83,7 +84,8 @@ class Flac:
         context = source.codec_context
         stream.format = "s32" if context.format.bits == 32 and not context.format.name.startswith("flt") else "s16"
         stream.layout = context.layout
-        self.stream = stream
+        self.stream, self.source = stream, source
+        self.next: Fraction | None = None  # when the next sample is heard, in seconds
         self.resampler = av.AudioResampler(stream.format, stream.layout, context.sample_rate, frame_size=4096)
 
     def packets(self, packet: Any, earlier: Fraction) -> list[Any]:
@@ -91,16 +93,24 @@ class Flac:
         import av
 
         try:
-            frames = packet.decode() if packet is not None else [None]
+            frames = self.source.decode(packet) + ([] if packet else [None])
         except av.FFmpegError:  # a gap is what players make of it, too
-            return []
+            frames = [] if packet else [None]
         packets = []
         for frame in frames:
-            if frame is not None and frame.pts is not None:
-                frame.pts -= round(earlier / frame.time_base)
+            if frame is not None:
+                self._time(frame, earlier)
             for part in self.resampler.resample(frame):
                 packets += self.stream.encode(part)
-        return packets + (self.stream.encode(None) if packet is None else [])
+        return packets if packet else packets + self.stream.encode(None)
+
+    def _time(self, frame, earlier):
+        """Times a frame by the samples before it, unless there is a gap: containers' times are rounded."""
+        told = frame.pts * frame.time_base - earlier if frame.pts is not None else self.next or Fraction(0)
+        start = told if self.next is None or abs(told - self.next) > GAP_SECONDS else self.next
+        frame.time_base = Fraction(1, frame.sample_rate)
+        frame.pts = round(start * frame.sample_rate)
+        self.next = start + Fraction(frame.samples, frame.sample_rate)
 
 
 def copy(new: Any, container: str, stream: Any) -> Copy | Flac | None:

@@ -7,19 +7,23 @@ from typing import Any
 import numpy as np
 
 from gandeblur.inference import film_codecs, film_streams
-from gandeblur.inference.film_colour import RGB, Colour, Converter, by_size
+from gandeblur.inference.film_codecs import NAMES
+from gandeblur.inference.film_colour import RGB, Colour, Converter, by_size, has_alpha, told
+from gandeblur.inference.film_frames import turn, turned
 from gandeblur.inference.film_hdr import light, lost_side_data
-from gandeblur.inference.film_read import Film, Picture, is_cover, turn, turned
+from gandeblur.inference.film_read import Film, Picture, is_cover
 from gandeblur.inference.film_streams import kept, named
 
 KEYS_SECONDS = 2  # between two key frames at most
 # Keys of metadata that describe the old stream.
 OLD_KEYS = ("bps", "duration", "number_of_frames", "number_of_bytes", "_statistics_")
-# What FFmpeg writes into MP4 and MOV without `use_metadata_tags`, which would cost the cover its place.
+# What FFmpeg writes into MP4 and MOV where players look for it. Other keys need `use_metadata_tags`, which writes all
+# of them as Apple's keys, and no cover.
 PLAIN_KEYS = {
     "mp4": "title artist album_artist composer album date creation_time comment genre copyright grouping lyrics "
-    "description synopsis show episode_id network keywords track disc compilation location rating",
-    "mov": "title artist album composer date creation_time comment genre copyright make model location",
+    "description synopsis show episode_id network keywords track disc compilation location season_number episode_sort "
+    "hd_video gapless_playback media_type",
+    "mov": "title artist album date creation_time comment genre copyright location make model",
 }
 
 
@@ -38,11 +42,13 @@ class Writer:
         self.suffix = target.suffix.lower()
         source_only = film.path.suffix.lower() in film_codecs.READ_ONLY
         self.notes: list[str] = []
+        self.new: Any = None  # `av.OutputContainer`
         self.encoder: Any = None
         self._waiting: list = []  # packets before the first frame: the header states the frames' size
         self._copies: dict[int, Any] = {}
         self._stays: dict[int, int] = {}
-        self._key = Fraction(-(10**9))
+        self._key = Fraction(-(10**9))  # time of the last frame that was made a key frame, in seconds
+        self._last = -(10**18)  # in units of `time_base`
         self._refused: dict[int, int] = {}
         # A film of another kind of container begins at 0, as players of the new one expect.
         start = film.container.start_time if source_only else 0
@@ -53,22 +59,22 @@ class Writer:
         frame = picture.frame
         if self.encoder is None:
             self._look(frame)
-        return tuple(None if one is None else turned(one, self.how) for one in self.converter.pixels(frame))
+        pixels, alpha = self.converter.pixels(frame)
+        return turned(pixels, self.how), None if alpha is None else turned(alpha, self.how)
 
     def picture(self, picture: Picture, restored: np.ndarray, alpha: np.ndarray | None) -> None:
         """Encodes a restored frame."""
         if self.encoder is None:
             self._begin(restored.shape[1], restored.shape[0], picture)
-        if alpha is not None and not self.alpha:
-            alpha = None
+        alpha = alpha if self.alpha else None
         if restored.shape[:2] != self.first_shape:
             self._note("frames of another size than the first were fitted to it")
         else:
             width, height = self.choice.size
-            restored = restored[:height, :width]
-            alpha = alpha[:height, :width] if alpha is not None else None
+            restored, alpha = restored[:height, :width], None if alpha is None else alpha[:height, :width]
         image = self.converter.frame(restored, alpha, self.choice.size, self.choice.pix_fmt)
-        image.pts, image.time_base = round((picture.time - self.earlier) / self.time_base), self.time_base
+        self._last = max(round((picture.time - self.earlier) / self.time_base), self._last + 1)
+        image.pts, image.time_base = self._last, self.time_base
         stay = round(picture.stay / self.time_base)
         image.duration, self._stays[image.pts] = stay, stay
         if picture.time + picture.stay - self._key > KEYS_SECONDS:
@@ -87,7 +93,7 @@ class Writer:
             index = packet.stream.index
             try:
                 self.new.mux(copy.packets(packet, self.earlier))
-            except av.ValueError:  # its time is not after that of the one before
+            except av.ArgumentError:  # its time is not after that of the one before
                 self._refused[index] = self._refused.get(index, 0) + 1
 
     def close(self) -> None:
@@ -103,22 +109,18 @@ class Writer:
 
     def abandon(self) -> None:
         """Lets go of the file."""
-        if self.encoder is not None:
+        if self.new is not None:
             self.new.close()
 
     def _look(self, frame):
         """What the first frame says of the film."""
-        from gandeblur.inference.film_colour import told
-
-        context = self.film.stream.codec_context
-        colour = told(frame, context)
-        matrix = next((one.side_data["DISPLAYMATRIX"] for one in [frame] if "DISPLAYMATRIX" in _kinds(one)), None)
-        self.matrix = bytes(matrix) if matrix is not None else None
+        self._colour = told(frame, self.film.stream.codec_context)
+        self.converter = Converter(self._colour, self._colour)
+        self.matrix = next((bytes(one) for one in frame.side_data if one.type.name == "DISPLAYMATRIX"), None)
         how = turn(self.matrix) if self.matrix else (False, False, False)
         self.how = how or (False, False, False)
-        self.matrix = None if how else self.matrix
-        self._colour = colour
-        self.converter = Converter(colour, colour)
+        if how:  # else it stays beside the pixels: by an angle between, players leave corners black
+            self.matrix = None
 
     def _begin(self, width, height, picture):
         """Opens the container and the encoder."""
@@ -138,23 +140,19 @@ class Writer:
         if self.choice.pix_fmt.startswith("yuvj"):
             written = Colour(written.matrix, written.primaries, written.transfer, 2)
         self.converter = Converter(colour, written)
-        self.alpha = any(part.is_alpha for part in chosen.components)
+        self.alpha = has_alpha(chosen)
         self.new = av.open(str(self.temporary.absolute()), "w", self.format, container_options=self._options())
-        try:
-            self.new.metadata.update(kept(old.metadata))
-            if chapters := old.chapters():
-                self.new.set_chapters(chapters)
-            for one in old.streams:
-                if one is stream:
-                    self.encoder = self._encoder(written, frame)
-                elif copied := self._copied(one):
-                    self._copies[one.index] = copied
-            self.new.start_encoding()
-        except BaseException:
-            self.encoder = None
-            raise
+        self.new.metadata.update(kept(old.metadata))
+        if chapters := old.chapters():
+            self.new.set_chapters(chapters)
+        for one in old.streams:
+            if one is stream:
+                self.encoder = self._encoder(written, frame)
+            elif copied := self._copied(one):
+                self._copies[one.index] = copied
+        self.new.start_encoding()
         self.time_base = self._time_base()
-        self.notes += [*colour.notes, *film.notes, *self.choice.notes, *lost_side_data(frame, stream, colour)]
+        self.notes += [*colour.notes, *self.choice.notes, *lost_side_data(frame, colour)]
         waiting, self._waiting = self._waiting, []
         for packet in waiting:
             self.copy(packet)
@@ -163,7 +161,8 @@ class Writer:
         if self.format in film_codecs.QUICKTIME:
             keys = {key.split("-")[0] for key in kept(self.film.container.metadata)}
             plain = PLAIN_KEYS.get(self.format, PLAIN_KEYS["mp4"]).split()
-            tags = "+use_metadata_tags" if keys - set(plain) else ""
+            covers = any(is_cover(one) for one in self.film.container.streams.video)
+            tags = "+use_metadata_tags" if keys - set(plain) and not covers else ""
             return {"movflags": f"+faststart{tags}"}
         if self.format == "mpegts":
             return {"mpegts_m2ts_mode": "1" if self.suffix in (".mts", ".m2ts") else "0", "mpegts_copyts": "1"}
@@ -184,7 +183,7 @@ class Writer:
         encoder.width, encoder.height = choice.size
         encoder.pix_fmt = choice.pix_fmt
         context = encoder.codec_context
-        context.gop_size = max(1, int(KEYS_SECONDS * min(rate, 1000)))
+        context.gop_size = max(1, int(KEYS_SECONDS * rate))
         context.color_range = colour.range
         context.colorspace = colour.matrix
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer
@@ -234,23 +233,24 @@ class Writer:
         """What the new file, read again, lacks of what the old one says."""
         import av
 
-        old = self.film.container
+        old, film = self.film.container, self.film.stream
         with av.open(str(self.temporary.absolute()), metadata_errors="replace") as new:
-            lost = [key for key in kept(old.metadata) if key.lower() not in {one.lower() for one in new.metadata}]
-            said = [f"{self.suffix} does not hold: {', '.join(lost)}"] if lost else []
+            keys = {key.lower() for key in new.metadata}
+            lost = [f"metadata {key}" for key in kept(old.metadata) if key.lower() not in keys]
             if len(new.chapters()) < len(old.chapters()):
-                said.append(f"{self.suffix} does not hold chapters")
-            places = [index for index in range(len(old.streams)) if index in self._copies or index == self._place]
-            for place, copy in zip(places, new.streams, strict=False):
-                language = old.streams[place].metadata.get("language", "und")
+                lost.append("chapters")
+            if sum(map(is_cover, new.streams.video)) < sum(map(is_cover, old.streams.video)):
+                lost.append("covers")
+            new_film = next(one for one in new.streams.video if not is_cover(one))
+            if _aspect(film) != (1 / _aspect(new_film) if self.how[0] else _aspect(new_film)):
+                lost.append(f"pixels of {_aspect(film)} to 1 for {NAMES[self.choice.encoder]}")
+            places = [one for one in old.streams if one is film or one.index in self._copies]
+            for one, copy in zip(places, new.streams, strict=False):
+                language = one.metadata.get("language", "und")
                 if language != copy.metadata.get("language", "und"):
-                    said.append(f"{self.suffix} does not hold the language of {named(old.streams[place])}")
-        return said
-
-    @property
-    def _place(self):
-        return self.film.stream.index
+                    lost.append(f"the language of {named(one)}")
+        return [f"{self.suffix} does not hold {', '.join(lost)}"] if lost else []
 
 
-def _kinds(frame):
-    return {one.type.name for one in frame.side_data}
+def _aspect(stream):
+    return stream.sample_aspect_ratio or Fraction(1)

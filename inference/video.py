@@ -75,7 +75,7 @@ def restore_video(
                     share = min(1.0, film.shown / film.total) if film.total else 0.0
                     progress(share, f"frame {film.shown}{of}, {speed:.3g} frames/s")
                 writer.close()
-                report = Report(tuple(dict.fromkeys(writer.notes)), film.damage())
+                report = Report((*film.notes, *writer.notes), film.damage())
             finally:
                 writer.abandon()
     except av.FFmpegError as error:
