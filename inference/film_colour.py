@@ -90,7 +90,8 @@ class Converter:
         exact = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
         self._repeat, self._average = exact | Interpolation.POINT, exact | Interpolation.AREA
         self._resize = exact | Interpolation.BICUBIC
-        self._reader, self._writer, self._sizer = (VideoReformatter() for _ in range(3))
+        self._reader, self._sizer = VideoReformatter(), VideoReformatter()
+        self._writer, self._finer, self._coarser = (VideoReformatter() for _ in range(3))
 
     def pixels(self, frame: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """What a viewer sees of a frame.
@@ -138,8 +139,18 @@ class Converter:
         image = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), name)
         if (image.width, image.height) != size:
             image = self._sizer.reformat(image, width=size[0], height=size[1], interpolation=self._resize)
+        made = self._encoded(self._writer, image, pix_fmt)
+        if self.written.range == FULL and not made.format.is_rgb and bits(made.format) == 8:
+            # swscale's chroma of full range is half a level low, but not from 12 bits, where its luma is half too high.
+            fine = self._encoded(self._finer, image, "yuva444p12le" if alpha is not None else "yuv444p12le")
+            better = self._encoded(self._coarser, fine, pix_fmt)
+            for plane, chroma in zip(made.planes[1:3], better.planes[1:3], strict=True):
+                plane.update(bytes(chroma))
+        return made
+
+    def _encoded(self, converter, image, pix_fmt):
         code = SWSCALE.get(self.written.matrix, SWSCALE[SMPTE170M])
-        return self._writer.reformat(
+        return converter.reformat(
             image,
             format=pix_fmt,
             src_colorspace=code,

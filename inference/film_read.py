@@ -57,7 +57,6 @@ class Film:
     _last_error: str = ""  # of a decoder
     _begun: bool = False
     _interlaced: bool = False
-    _early: int = 0  # packets before the first frame of a stream that can be recorded from anywhere on
 
     @property
     def rate(self) -> Fraction:
@@ -136,6 +135,8 @@ class Film:
                     yield packet
                 continue
             if packet is not None and packet.size:
+                if not self._ends.get(self.stream.index):
+                    self._starts_with(packet)
                 self._seen(packet)
                 if untimed and packet.dts is not None:
                     times.append(packet.dts * packet.time_base)
@@ -177,17 +178,17 @@ class Film:
             self._last_error = error.strerror or str(error)
             if self._begun or self.container.format.name not in MPEG_STREAMS:
                 self.lost += 1
-            else:
-                self._early += 1
             return
         for frame in frames:
-            if self._early and not self._begun:
-                self.notes.append("begins between two key frames: what comes before the first one was left out")
             self._begun = True
             if not frame.time_base:
                 frame.time_base = self.stream.time_base
             self.concealed += frame.is_corrupt
             yield frame
+
+    def _starts_with(self, packet):
+        if self.container.format.name in MPEG_STREAMS and not packet.is_keyframe:
+            self.notes.append("begins between two key frames: what comes before the first one was left out")
 
     def _is_interlaced(self, frame):
         order = self.stream.codec_context.field_order  # 2 to 5: which field comes first

@@ -49,6 +49,9 @@ class Writer:
         self._stays: dict[int, int] = {}
         self._key = Fraction(-(10**9))  # time of the last frame that was made a key frame, in seconds
         self._last = -(10**18)  # in units of `time_base`
+        self._held: Any = None  # the packet that was encoded last
+        self._first = (0, 0)  # time of the first packet, in units of `time_base`, and its decoding time, in its own
+        self._end = -(10**18)
         self._refused: dict[int, int] = {}
         # A film of another kind of container begins at 0, as players of the new one expect.
         start = film.container.start_time if source_only else 0
@@ -99,6 +102,7 @@ class Writer:
     def close(self) -> None:
         """Ends the film, and notes what its container does not hold."""
         self._mux(self.encoder.encode(None))
+        self._mux_last()
         for copy in self._copies.values():
             self.new.mux(copy.packets(None, self.earlier))
         self.new.close()
@@ -220,10 +224,26 @@ class Writer:
 
     def _mux(self, packets):
         for packet in packets:
-            stay = self._stays.pop(round(packet.pts * packet.time_base / self.time_base), 0)
+            place = round(packet.pts * packet.time_base / self.time_base)
+            stay = self._stays.pop(place, 0)
+            self._end = max(self._end, place + stay)
             if stay:
                 packet.duration = round(stay * self.time_base / packet.time_base)
-            self.new.mux(packet)
+            if abs(packet.pts - packet.dts) * packet.time_base > 60:  # x265's of a film of one or two frames
+                packet.dts = packet.pts
+            if self._held is None:
+                self._first = place, packet.dts
+            else:
+                self.new.mux(self._held)
+            self._held = packet
+
+    def _mux_last(self):
+        """Writes the last packet. QuickTime's length is the sum of the decoding times' steps and this one's stay."""
+        packet = self._held
+        if self.format in film_codecs.QUICKTIME:
+            length = (self._end - self._first[0]) * self.time_base / packet.time_base
+            packet.duration = round(length) - (packet.dts - self._first[1])
+        self.new.mux(packet)
 
     def _note(self, text):
         if text not in self.notes:
