@@ -111,7 +111,11 @@ def choose(container: str, source: str, pixel_format: Any, size: tuple[int, int]
         if encoder not in av.codecs_available:
             continue
         formats = av.Codec(encoder, "w").video_formats or []
-        for wanted in _formats(encoder, [one.name for one in formats], pixel_format, full_range):
+        if encoder == H265 or (
+            encoder == VP9 and container == "mp4"
+        ):  # which hold transparency for few players, or none
+            formats = [one for one in formats if not has_alpha(one)]
+        for wanted in _formats(encoder, [one.name for one in formats], full_range):
             chosen = av.VideoFormat(wanted, *size)
             written = tuple(side // step * step for side, step in zip(size, _steps(encoder, chosen), strict=True))
             alpha, depth, chroma, other_colours, surplus = _losses(pixel_format, chosen)
@@ -135,12 +139,14 @@ def choose(container: str, source: str, pixel_format: Any, size: tuple[int, int]
     if choice.size != size:
         notes.append(f"{size[0]}x{size[1]} became {choice.size[0]}x{choice.size[1]}: {name} has even sides here")
     options = choice.options
+    if has_alpha(av.VideoFormat(choice.pix_fmt)) and choice.encoder == VP9:
+        options["auto-alt-ref"] = "0"  # libvpx encodes transparency only so
     if choice.encoder == "prores_ks":
         options["profile"] = "4444" if "444" in choice.pix_fmt else "hq"
     return Choice(choice.encoder, choice.pix_fmt, choice.size, options, tuple(notes))
 
 
-def _formats(encoder, names, pixel_format, full_range):
+def _formats(encoder, names, full_range):
     """The pixel formats of an encoder that come into question."""
     if encoder == "mjpeg":  # the others say limited range, which few readers of JPEG know
         names = [name for name in names if name.startswith("yuvj")] if full_range else names

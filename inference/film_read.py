@@ -257,7 +257,8 @@ def _decoder(stream):
     import av
 
     other = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
-    if other in av.codecs_available and stream.metadata.get("alpha_mode") == "1":
+    marks = {key.lower(): value for key, value in stream.metadata.items()}
+    if other in av.codecs_available and marks.get("alpha_mode") == "1":
         return av.CodecContext.create(other, "r")
     return stream
 

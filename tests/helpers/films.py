@@ -130,7 +130,7 @@ def write(path, frames, codec="libx264", pix_fmt="yuv420p", options=None, tags=N
         sounds = []
         for language in more.get("sounds", ()):
             sound = container.add_stream(more.get("sound_codec", "aac"), rate=48000, layout="mono")
-            sound.metadata["language"] = language
+            sound.metadata["language"], sound.bit_rate = language, 96000
             sounds.append(sound)
         if "prepare" in more:
             more["prepare"](container, stream)
