@@ -105,7 +105,7 @@ def choose(container: str, source: str, pixel_format: Any, size: tuple[int, int]
     codec = av.Codec(source)
     own = SAME.get(codec.canonical_name, (codec.canonical_name,))
     if codec.lossless and not codec.lossy and not set(own) & set(ENCODERS[container]):
-        own = ("ffv1", "png")
+        own = ("ffv1", "png" if pixel_format.is_rgb or pixel_format.has_palette else "prores_ks")
     best = None
     for order, encoder in enumerate(ENCODERS[container]):
         if encoder not in av.codecs_available:

@@ -87,6 +87,7 @@ class Converter:
         from av.video.reformatter import Interpolation, VideoReformatter
 
         self.colour, self.written = colour, written
+        self._carrier: Any = None  # the frame that was read last, in RGB
         exact = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
         self._repeat, self._average = exact | Interpolation.POINT, exact | Interpolation.AREA
         self._resize = exact | Interpolation.BICUBIC
@@ -105,7 +106,7 @@ class Converter:
         clear, deep = has_alpha(frame.format), bits(frame.format) > 8
         name = ("rgba64le" if deep else "rgba") if clear else ("rgb48le" if deep else "rgb24")
         code = SWSCALE.get(self.colour.matrix, SWSCALE[SMPTE170M])
-        image = self._reader.reformat(
+        self._carrier = self._reader.reformat(
             frame,
             format=name,
             src_colorspace=code,
@@ -113,7 +114,8 @@ class Converter:
             src_color_range=self.colour.range,
             dst_color_range=FULL,
             interpolation=self._repeat,
-        ).to_ndarray()
+        )
+        image = self._carrier.to_ndarray()
         alpha = np.ascontiguousarray(image[..., 3]) if clear else None
         seen = np.ascontiguousarray(image[..., :3])
         return (_curves(self.colour.transfer == PQ)[0][seen] if deep else seen), alpha
@@ -128,6 +130,7 @@ class Converter:
             pix_fmt: FFmpeg's name of the pixel format to write.
         """
         import av
+        from av.video.frame import PictureType
 
         name = "rgb24"
         if pixels.dtype == np.uint16:
@@ -136,7 +139,7 @@ class Converter:
         if alpha is not None:
             pixels = np.dstack([pixels, alpha])
             name = {"rgb24": "rgba", "rgb48le": "rgba64le"}[name]
-        image = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), name)
+        image = self._carried(pixels, name) or av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), name)
         if (image.width, image.height) != size:
             image = self._sizer.reformat(image, width=size[0], height=size[1], interpolation=self._resize)
         made = self._encoded(self._writer, image, pix_fmt)
@@ -146,7 +149,17 @@ class Converter:
             better = self._encoded(self._coarser, fine, pix_fmt)
             for plane, chroma in zip(made.planes[1:3], better.planes[1:3], strict=True):
                 plane.update(bytes(chroma))
+        made.pict_type, made.key_frame = PictureType.NONE, False  # the source's would bind the encoder
         return made
+
+    def _carried(self, pixels, name):
+        """The frame that was read last, with new pixels: captions beside them stay. None if its shape differs."""
+        carrier, (height, width, channels) = self._carrier, pixels.shape
+        if carrier is None or (carrier.format.name, carrier.width, carrier.height) != (name, width, height):
+            return None
+        rows = np.frombuffer(carrier.planes[0], pixels.dtype).reshape(height, -1)
+        rows[:, : width * channels] = pixels.reshape(height, -1)
+        return carrier
 
     def _encoded(self, converter, image, pix_fmt):
         code = SWSCALE.get(self.written.matrix, SWSCALE[SMPTE170M])

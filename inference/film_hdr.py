@@ -1,9 +1,11 @@
 """What frames carry beside their pixels: the light of HDR films, and what no encoder here writes again."""
 
 import struct
+from pathlib import Path
 from typing import Any
 
-from gandeblur.inference.film_colour import HLG, PQ, Colour
+from gandeblur.errors import InputError
+from gandeblur.inference.film_colour import HLG, PQ, UNTOLD, Colour
 
 LOST = {
     "A53_CC": "captions within the pictures",
@@ -16,6 +18,19 @@ LOST = {
     "SPHERICAL": "the mark of a 360-degree film",
     "ICC_PROFILE": "the colour profile",
 }
+
+
+def refuse_hidden(path: Path, frame: Any, colour: Colour) -> None:
+    """Refuses Dolby Vision of profile 5: without its data, which are not applied here, its frames are green and purple.
+
+    Raises:
+        InputError: the frames have such data, and no transfer by which others could show them.
+    """
+    kinds = {one.type.name for one in frame.side_data}
+    if kinds & {"DOVI_RPU_BUFFER", "DOVI_METADATA"} and colour.transfer == UNTOLD:
+        raise InputError(
+            f"{path}: is Dolby Vision that other players cannot show (profile 5); convert it to HDR10 first"
+        )
 
 
 def light(frame: Any, encoder: str) -> dict[str, str]:
@@ -61,9 +76,16 @@ def _display(data, in_units):
     return f"G{green}B{blue}R{red}WP{white}L({texts[9]},{texts[8]})"
 
 
-def lost_side_data(frame: Any, colour: Colour) -> list[str]:
-    """In words, what the frames lose beside their pixels, and how HDR was treated."""
-    kinds = [LOST[one.type.name] for one in frame.side_data if one.type.name in LOST]
+def lost_side_data(frame: Any, colour: Colour, captions: bool) -> list[str]:
+    """In words, what the frames lose beside their pixels, and how HDR was treated.
+
+    Args:
+        frame: `av.VideoFrame`.
+        colour: of the film.
+        captions: whether captions within the pictures are written again.
+    """
+    kinds = [one.type.name for one in frame.side_data]
+    kinds = [LOST[kind] for kind in kinds if kind in LOST and not (captions and kind == "A53_CC")]
     said = [f"left out: {', '.join(dict.fromkeys(kinds))}"] if kinds else []
     if colour.transfer == PQ:
         said.insert(0, "HDR (PQ) kept; the network saw it as an ordinary screen would show it")

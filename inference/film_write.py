@@ -1,5 +1,6 @@
 """Films as they are written: frames encoded, all other streams copied, and what a container does not hold named."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from gandeblur.inference import film_codecs, film_streams
 from gandeblur.inference.film_codecs import NAMES
 from gandeblur.inference.film_colour import RGB, Colour, Converter, by_size, has_alpha, told
 from gandeblur.inference.film_frames import turn, turned
-from gandeblur.inference.film_hdr import light, lost_side_data
+from gandeblur.inference.film_hdr import light, lost_side_data, refuse_hidden
 from gandeblur.inference.film_read import Film, Picture, is_cover
 from gandeblur.inference.film_streams import kept, named
 
@@ -119,6 +120,7 @@ class Writer:
     def _look(self, frame):
         """What the first frame says of the film."""
         self._colour = told(frame, self.film.stream.codec_context)
+        refuse_hidden(self.film.path, frame, self._colour)
         self.converter = Converter(self._colour, self._colour)
         self.matrix = next((bytes(one) for one in frame.side_data if one.type.name == "DISPLAYMATRIX"), None)
         how = turn(self.matrix) if self.matrix else (False, False, False)
@@ -143,7 +145,7 @@ class Writer:
             written = Colour(by_size(frame), colour.primaries, colour.transfer, 1)
         if self.choice.pix_fmt.startswith("yuvj"):
             written = Colour(written.matrix, written.primaries, written.transfer, 2)
-        self.converter = Converter(colour, written)
+        self.converter.written = written
         self.alpha = has_alpha(chosen)
         self.new = av.open(str(self.temporary.absolute()), "w", self.format, container_options=self._options())
         self.new.metadata.update(kept(old.metadata))
@@ -156,10 +158,14 @@ class Writer:
                 self._copies[one.index] = copied
         self.new.start_encoding()
         self.time_base = self._time_base()
-        self.notes += [*colour.notes, *self.choice.notes, *lost_side_data(frame, colour)]
+        self.notes += [*colour.notes, *self.choice.notes, *lost_side_data(frame, colour, self._holds_captions())]
         waiting, self._waiting = self._waiting, []
         for packet in waiting:
             self.copy(packet)
+
+    def _holds_captions(self):
+        """Whether frames take their captions along: only as they lie, and to x264."""
+        return self.choice.encoder == film_codecs.H264 and self.how == (False, False, False)
 
     def _options(self):
         if self.format in film_codecs.QUICKTIME:
@@ -182,6 +188,7 @@ class Writer:
         """The film's new stream."""
         stream, choice = self.film.stream, self.choice
         rate = self.film.rate
+        os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder would tell its settings on stderr
         options = choice.options | light(frame, choice.encoder)
         encoder = self.new.add_stream(choice.encoder, rate=rate, time_base=self._time_base(), options=options)
         encoder.width, encoder.height = choice.size

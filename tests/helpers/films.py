@@ -1,11 +1,13 @@
 """Small films, and an independent player: planes as they are stored, matrix and range applied in floating point."""
 
+import os
 import struct
 from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
 
+os.environ.setdefault("SVT_LOG", "1")  # else the AV1 encoder tells its settings on stderr
 WEIGHTS = {
     1: (0.2126, 0.0722),
     4: (0.30, 0.11),

@@ -112,7 +112,9 @@ def test_bits_and_chroma_stay(codec, pix_fmt, steps, bits, suffix, tmp_path):
     assert films.psnr_db(films.shown(tmp_path / f"a.{suffix}"), films.shown(target)) > 42
 
 
-@pytest.mark.parametrize("codec, suffix", [("libx265", "mov"), ("libx265", "mkv"), ("libx264", "mp4")])
+@pytest.mark.parametrize(
+    "codec, suffix", [("libx265", "mov"), ("libx265", "mkv"), ("libx264", "mp4"), ("libsvtav1", "webm")]
+)
 @pytest.mark.parametrize("transfer, kind", [(18, "HLG"), (16, "PQ")])
 def test_hdr_stays_hdr(transfer, kind, codec, suffix, tmp_path):
     tags = (9, 9, transfer, 1)
@@ -120,6 +122,10 @@ def test_hdr_stays_hdr(transfer, kind, codec, suffix, tmp_path):
     options = {
         "libx265": {"x265-params": f"crf=4:bframes=0:log-level=error:master-display={display}:max-cll=1000,400"},
         "libx264": {"x264-params": f"mastering-display={display}:cll=1000,400"},
+        "libsvtav1": {
+            "svtav1-params": "mastering-display=G(0.265,0.69)B(0.15,0.06)R(0.68,0.32)WP(0.3127,0.329)L(1000,0.005)"
+            ":content-light=1000,400"
+        },
     }[codec]
     levels = np.linspace(64, 940, 256).astype(np.uint16)[None].repeat(48, 0)
     parts = [levels, *[np.full((24, 128), 512, np.uint16)] * 2]

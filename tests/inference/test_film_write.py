@@ -435,6 +435,8 @@ def test_suffixes_and_choices(tmp_path):
     )
     assert choice("matroska", "dvvideo", "yuv411p").pix_fmt == "yuv422p"
     assert choice("avi", "huffyuv", "yuv422p").encoder == "ffv1"
+    assert choice("mov", "v210", "yuv422p10le").encoder == "prores_ks"
+    assert choice("mov", "rawvideo", "rgb24").encoder == "png"
     assert choice("3gp", "hevc", "yuv420p10le").pix_fmt == "yuv420p10le"
     assert "chroma became yuv420p10le" in choice("webm", "av1", "yuv422p10le").notes
     with pytest.raises(InputError, match="0x0 are too small"):
@@ -451,3 +453,30 @@ def test_streams_are_named_in_words(tmp_path):
             "sound track 1 (deu)",
             "sound track 2",
         ]
+
+
+def write_captions(path):
+    """H.264 in MPEG-TS with captions (CTA-708 in ATSC A/53's SEI message) before each frame."""
+    pair = b"\xfc\x94\x20"
+    message = b"\xb5\x00\x31GA94\x03\xc1\xff" + pair + b"\xff"
+    unit = b"\0\0\0\1\x06\x04" + bytes([len(message)]) + message + b"\x80"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        coded = [one for image in films.moving(12) for one in stream.encode(av.VideoFrame.from_ndarray(image, "rgb24"))]
+        for old in coded + stream.encode(None):
+            packet = av.Packet(unit + bytes(old))
+            packet.stream, packet.time_base, packet.is_keyframe = stream, old.time_base, old.is_keyframe
+            packet.pts, packet.dts, packet.duration = old.pts, old.dts, old.duration
+            container.mux(packet)
+    return pair
+
+
+def test_captions_within_h264_are_kept_and_else_named(tmp_path):
+    pair = write_captions(tmp_path / "a.ts")
+    assert films.read(tmp_path / "a.ts").side_data["A53_CC"] == pair
+    report, target = restored(tmp_path / "a.ts")
+    assert films.read(target).side_data["A53_CC"] == pair
+    assert not any("captions" in note for note in report.notes)
+    report = video.restore_video(films.same, tmp_path / "a.ts", tmp_path / "a.webm")
+    assert "left out: captions within the pictures" in report.notes
