@@ -111,9 +111,7 @@ def choose(container: str, source: str, pixel_format: Any, size: tuple[int, int]
         if encoder not in av.codecs_available:
             continue
         formats = av.Codec(encoder, "w").video_formats or []
-        if encoder == H265 or (
-            encoder == VP9 and container == "mp4"
-        ):  # which hold transparency for few players, or none
+        if encoder == H265 or container == "mp4":  # they hold transparency for few players, or none
             formats = [one for one in formats if not has_alpha(one)]
         for wanted in _formats(encoder, [one.name for one in formats], full_range):
             chosen = av.VideoFormat(wanted, *size)

@@ -15,6 +15,7 @@ MOST_ERRORS_IN_A_ROW = 16
 MARKED_WITHIN = ("h264", "hevc", "mpeg1video", "mpeg2video", "vc1", "wmv3")  # their frames say if they are interlaced
 TIMED_AS_A_WHOLE = ("matroska,webm", "flv", "asf")  # the header states the length of the longest stream, not of each
 MOST_FRAMES_PER_SECOND = 1000  # a raw DV file's mean is said to be 60,000
+JOINED_SECONDS = Fraction(1, 10)  # decoding times that go back by more are those of another recording
 MPEG_STREAMS = ("mpegts", "mpeg")  # recorded from the middle on, up to the first key frame nothing can be shown
 
 
@@ -53,6 +54,9 @@ class Film:
     concealed: int = 0
     shown: int = 0
     _ends: dict[int, Fraction] = field(default_factory=dict)  # of each stream
+    _shifts: list[Fraction] = field(default_factory=lambda: [Fraction(0)])  # of the times of each part, see `_join`
+    _parts: dict[int, int] = field(default_factory=dict)  # at which part each stream is
+    _decoding: dict[int, Fraction] = field(default_factory=dict)  # its last decoding time
     _failed: str = ""  # why the file cannot be read on
     _last_error: str = ""  # of a decoder
     _begun: bool = False
@@ -115,6 +119,8 @@ class Film:
                     if errors and packet.size:  # it goes on
                         self.lost += 1
                         errors, self._failed = 0, ""
+                    if self.container.format.name in MPEG_STREAMS and packet.dts is not None:
+                        self._join(packet)
                     yield packet
                 return
             except av.FFmpegError as error:  # ends the generator, not the container
@@ -122,6 +128,19 @@ class Film:
                 errors += 1
                 packets = self.container.demux()
         yield None
+
+    def _join(self, packet):
+        """Moves the times of a recording that another one was put before: in each stream they begin anew there."""
+        index, time = packet.stream.index, packet.dts * packet.time_base
+        part = self._parts.get(index, 0)
+        if time < self._decoding.get(index, time) - JOINED_SECONDS:
+            part += 1
+            if part == len(self._shifts):  # the first stream that comes there
+                self._shifts.append(max(self._ends.values()) - time)
+        self._parts[index], self._decoding[index] = part, time
+        if shift := round(self._shifts[part] / packet.time_base):
+            packet.dts += shift
+            packet.pts = packet.pts + shift if packet.pts is not None else None
 
     def _in_order(self):
         """Packets of other streams, and (frame, time or None) of the film, deinterlaced if it is interlaced."""
@@ -135,7 +154,7 @@ class Film:
                     yield packet
                 continue
             if packet is not None and packet.size:
-                if not self._ends.get(self.stream.index):
+                if self.stream.index not in self._ends:
                     self._starts_with(packet)
                 self._seen(packet)
                 if untimed and packet.dts is not None:
@@ -240,7 +259,7 @@ def opened(path: Path) -> Film:
         raise InputError(f"{path}: cannot be read as a video ({error.strerror}); leave it out") from error
     films = [one for one in container.streams.video if not is_cover(one) and one.codec_context is not None]
     if not films:
-        only = "only a cover picture" if container.streams.video else "no video"
+        only = "only a cover picture" if any(map(is_cover, container.streams.video)) else "no video that can be decoded"
         container.close()
         raise InputError(f"{path}: holds {only}; leave it out")
     default = [one for one in films if one.disposition & av.stream.Disposition.default]

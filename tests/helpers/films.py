@@ -117,7 +117,7 @@ def write(path, frames, codec="libx264", pix_fmt="yuv420p", options=None, tags=N
     """
     import av
 
-    lossless = {"libx264": {"qp": "0"}, "libx265": {"x265-params": "lossless=1:log-level=error"}}
+    lossless = {"libx264": {"qp": "0"}, "libx265": {"x265-params": "lossless=1:bframes=0:log-level=error"}}
     with av.open(str(path), "w", more.get("format"), container_options=more.get("container_options")) as container:
         container.metadata.update(more.get("metadata", {}))
         base = Fraction(1, 1000) if times is not None else Fraction(1, 25)

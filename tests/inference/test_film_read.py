@@ -242,7 +242,7 @@ def test_what_holds_no_film_is_named(tmp_path):
         frame.sample_rate = 48000
         container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
-    with pytest.raises(InputError, match=r"song\.mp4: holds no video"):
+    with pytest.raises(InputError, match=r"song\.mp4: holds no video that can be decoded"):
         film_read.opened(tmp_path / "song.mp4")
     films.write(
         tmp_path / "cover.mp4",
@@ -254,3 +254,20 @@ def test_what_holds_no_film_is_named(tmp_path):
     )
     with pytest.raises(InputError, match=r"cover\.mp4: holds only a cover picture"):
         film_read.opened(tmp_path / "cover.mp4")
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mts"])
+def test_recordings_that_were_joined_go_on_in_step(suffix, tmp_path):
+    sound = {"sounds": ["deu"], "sound_codec": "ac3"}
+    part = films.write(tmp_path / f"part.{suffix}", films.moving(60), tags=(1, 1, 1, 1), options={"bf": "0"}, **sound)
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(part.read_bytes() * 2)
+    report, target = restored(path)
+    assert report == ((), "")
+    new = films.read(target)
+    assert len(new.frames) == 120 and np.diff(new.times).min() > 0 and np.diff(new.times).max() < 400
+    counts = []
+    for file in (part, target):
+        with av.open(str(file)) as container:
+            counts.append(sum(1 for packet in container.demux(audio=0) if packet.size))
+    assert counts[1] == 2 * counts[0]
