@@ -223,9 +223,7 @@ class Film:
         """When the container says that the longest stream ends, in seconds."""
         import av
 
-        if self.container.duration is None:
-            return None
-        return Fraction(self.container.duration + max(self.container.start_time or 0, 0), av.time_base)
+        return Fraction(self.container.duration, av.time_base) if self.container.duration else None
 
     def _last_stay(self, frame, time, usual):
         """How long the last frame stays: by itself, by its stream, or by a container that nothing else fills."""

@@ -124,6 +124,14 @@ def test_a_matroska_films_last_frame_stays_though_sound_ends_before(tmp_path):
     assert films.read(target).seconds == pytest.approx(4.2, abs=0.03)
 
 
+def test_a_matroska_film_that_begins_late_does_not_stay_for_longer(tmp_path):
+    times = [10_000, 10_040, 10_080]
+    path = films.write(tmp_path / "a.mkv", films.moving(3), times=times, last=40, options={"bf": "0"})
+    _, target = restored(path)
+    old, new = films.read(path), films.read(target)
+    assert new.times == old.times == times and new.seconds == old.seconds == pytest.approx(10.12)
+
+
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 def test_avi_with_b_frames_comes_in_order_and_can_be_read_again(codec, tmp_path):
     def b_frames(container, stream):
