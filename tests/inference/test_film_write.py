@@ -95,6 +95,26 @@ def test_chapters_are_kept_and_named_where_they_cannot_be(suffix, tmp_path):
     assert any("does not hold" in note and "chapters" in note for note in report.notes)
 
 
+def test_data_are_copied_and_named_where_they_cannot_be(tmp_path):
+    path = tmp_path / "a.ts"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        data = container.add_data_stream("klv")
+        for image in films.moving(12):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        container.mux(stream.encode(None))
+        for number in range(3):
+            packet = av.Packet(b"position %d" % number)
+            packet.stream, packet.time_base = data, Fraction(1, 25)
+            packet.pts = packet.dts = 4 * number
+            container.mux(packet)
+    _, target = restored(path)
+    assert packets(target, "data") == [b"position 0", b"position 1", b"position 2"]
+    report = video.restore_video(films.same, path, tmp_path / "a.mp4")
+    assert "data track 1 left out: .mp4 does not hold klv" in report.notes
+
+
 def add_subtitles(source, target, codec, text):
     """Copies a film and adds a subtitle track, deu, of one packet."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
