@@ -87,7 +87,7 @@ def restore_files(
         options: of `restore`.
 
     Returns:
-        The files that failed, each with a line that says why.
+        The files that failed, each with a line that says why; a damaged film as well, of which the rest is restored.
     """
     todo = list(todo)
     failed: list[tuple[Job, str]] = []
@@ -110,14 +110,15 @@ def restore_files(
         for number, (source, target) in enumerate(todo):
             bar.update(task, description=source.name, completed=number)
 
-            def part_done(share: float, number: int = number) -> None:
-                bar.update(task, completed=number + share)
+            def part_done(share: float, text: str = "", number: int = number, name: str = source.name) -> None:
+                bar.update(task, completed=number + share, description=f"{name} {text}".rstrip())
 
             notes: tuple[str, ...] = ()
+            damage = ""
             try:
                 if source.suffix.lower() in video.SUFFIXES:
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    video.restore_video(restore, source, target, part_done, **options)
+                    notes, damage = video.restore_video(restore, source, target, part_done, **options)
                 else:
                     notes = restore_photograph(restore, source, target, remark, progress=part_done, **options)
             except Exception as error:
@@ -128,6 +129,9 @@ def restore_files(
                 console.print(f"failed: {line}", style="red", highlight=False, soft_wrap=True, markup=False)
                 continue
             print(f"{target} ({'; '.join(notes)})" if notes else target, flush=True)
+            if damage:  # the rest is there, but the exit status says that something is missing
+                failed.append((Job(source, target), f"{source}: {damage}; the rest is restored in {target}"))
+                console.print(failed[-1][1], style="red", highlight=False, soft_wrap=True, markup=False)
     return failed
 
 
@@ -200,5 +204,7 @@ def _walk(folder):
 
 
 def _target(job: Job) -> Path:
-    """A GIF file's picture becomes a PNG file."""
-    return job.target.with_suffix(".png") if job.source.suffix.lower() == ".gif" else job.target
+    """A GIF file's picture becomes a PNG file; a film of a kind that is not written another film."""
+    if job.source.suffix.lower() == ".gif":
+        return job.target.with_suffix(".png")
+    return video.target(job.target) if job.source.suffix.lower() in video.SUFFIXES else job.target
