@@ -57,7 +57,7 @@ def jobs(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: b
             if not matches:
                 raise InputError(f"{text}: no such file or folder; check its name")
             found += [Job(match, out / match.name) for match in matches]
-    found = list(dict.fromkeys(job._replace(target=_target(job)) for job in found))
+    found = list(dict.fromkeys(job._replace(target=photographs.target(job.target)) for job in found))
     closed = {job for job in found if job.source.is_dir()}
     taken: dict[Path, Path] = {}
     for source, target in (job for job in found if job not in closed):
@@ -76,7 +76,7 @@ def _no_remark(blurred, restored):
 
 
 def restore_files(
-    restore: Restore, todo: Iterable[Job], remark: Remark = _no_remark, **options: Any
+    restore: Restore, todo: Iterable[Job], remark: Remark = _no_remark, *, strict: bool = False, **options: Any
 ) -> list[tuple[Job, str]]:
     """Restores files one after the other, with a progress bar; a bad one does not stop the rest.
 
@@ -84,6 +84,7 @@ def restore_files(
         restore: array -> array, see `Deblurrer.restore`.
         todo: see `jobs`.
         remark: (blurred, restored) -> what to say of a photograph, see `Deblurrer.remark`.
+        strict: whether damaged photographs fail, see `photographs.read`.
         options: of `restore`.
 
     Returns:
@@ -119,7 +120,9 @@ def restore_files(
                     target.parent.mkdir(parents=True, exist_ok=True)
                     video.restore_video(restore, source, target, part_done, **options)
                 else:
-                    notes = restore_photograph(restore, source, target, remark, progress=part_done, **options)
+                    notes = restore_photograph(
+                        restore, source, target, remark, strict=strict, progress=part_done, **options
+                    )
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in LASTING:
                     raise
@@ -132,7 +135,7 @@ def restore_files(
 
 
 def restore_photograph(
-    restore: Restore, source: Path, target: Path, remark: Remark = _no_remark, **options: Any
+    restore: Restore, source: Path, target: Path, remark: Remark = _no_remark, *, strict: bool = False, **options: Any
 ) -> tuple[str, ...]:
     """Restores one image file into another, which appears whole or not at all.
 
@@ -141,6 +144,7 @@ def restore_photograph(
         source: file to read.
         target: file to write or replace; its folder is made.
         remark: as of `restore_files`.
+        strict: as of `restore_files`.
         options: of `restore`.
 
     Returns:
@@ -149,7 +153,7 @@ def restore_photograph(
     Raises:
         InputError: the source cannot be read, or does not fit into the memory.
     """
-    photograph = photographs.read(source)
+    photograph = photographs.read(source, strict)
     restored = restore(photograph.pixels, **options)
     target.parent.mkdir(parents=True, exist_ok=True)
     photographs.write(target, restored, photograph)
@@ -197,8 +201,3 @@ def _walk(folder):
     closed: list[str] = []
     below = os.walk(folder, onerror=lambda error: closed.append(error.filename))
     return sorted([Path(place) / name for place, _, names in below for name in names] + [Path(one) for one in closed])
-
-
-def _target(job: Job) -> Path:
-    """A GIF file's picture becomes a PNG file."""
-    return job.target.with_suffix(".png") if job.source.suffix.lower() == ".gif" else job.target
