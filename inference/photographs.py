@@ -20,8 +20,8 @@ from gandeblur.inference.formats.photograph import Photograph
 
 __all__ = ["FORMATS", "MOST_MEGAPIXELS", "SUFFIXES", "Photograph", "read", "shown", "target", "write"]
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".gif")
-SUFFIXES += (".heic", ".heif", ".hif", ".avif", *raw.SUFFIXES)
+SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".tif", ".tiff", ".webp")
+SUFFIXES += (".bmp", ".dib", ".gif", ".heic", ".heif", ".hif", ".avif", *raw.SUFFIXES)
 MOST_MEGAPIXELS = 178  # of a picture that is read, unless more are allowed: Pillow's own limit
 
 

@@ -9,7 +9,7 @@ from PIL import Image, features
 
 from gandeblur.errors import InputError
 from gandeblur.inference.formats import boxes, exif
-from gandeblur.inference.formats.photograph import Photograph, from_channels, without
+from gandeblur.inference.formats.photograph import Photograph, from_channels, opened, without
 from gandeblur.inference.formats.webp import described
 
 _QUALITY = 90  # the file does not tell its own
@@ -29,7 +29,7 @@ def read(path: Path) -> Photograph:
     if not features.check("avif"):
         raise InputError(f"{path}: an AVIF file, which this Pillow does not read; save it as JPEG or PNG first")
     data = path.read_bytes()
-    with Image.open(io.BytesIO(data), formats=["AVIF"]) as image:
+    with opened(data, "AVIF") as image:
         if image.n_frames > 1:
             raise InputError(f"{path}: holds {image.n_frames} pictures; restore them one by one, or as a video")
         profile = image.info.get("icc_profile")

@@ -1,6 +1,5 @@
 """BMP files: 8 bits, with the transparency and the colour profile that headers of version 4 and 5 have."""
 
-import io
 import struct
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from gandeblur.inference.formats.photograph import Photograph, from_channels
+from gandeblur.inference.formats.photograph import Photograph, from_channels, opened
 
 _FILE, _INFO, _V4, _V5 = 14, 40, 108, 124
 _PROFILE_LINKED, _PROFILE_EMBEDDED = b"KNIL", b"DEBM"  # as little-endian numbers are written
@@ -78,14 +77,14 @@ def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
 
 def _opened(data: bytes) -> tuple[Image.Image, list[str]]:
     try:
-        with Image.open(io.BytesIO(data), formats=["BMP"]) as image:
+        with opened(data, "BMP") as image:
             image.load()
             return image, []
     except OSError as error:
         if "truncated" not in str(error):
             raise
-    with Image.open(io.BytesIO(data), formats=["BMP"]) as image:
+    with opened(data, "BMP") as image:
         size = image.width * image.height * 4  # more than any file of these sizes needs
-    with Image.open(io.BytesIO(data + bytes(size)), formats=["BMP"]) as image:
+    with opened(data + bytes(size), "BMP") as image:
         image.load()
         return image, ["the file ends too early: what is missing of the picture stays black"]

@@ -13,12 +13,12 @@ def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def to_rgb(image: Image.Image, profile: bytes | None) -> tuple[np.ndarray, str]:
+def to_rgb(image: Image.Image, profile: bytes) -> tuple[np.ndarray, str]:
     """CMYK by its profile, Lab by definition, as sRGB.
 
     Args:
         image: of mode CMYK or LAB.
-        profile: the ICC profile of the file; None or empty: CMYK is taken as the complement of RGB.
+        profile: the ICC profile of the file; empty: CMYK is taken as the complement of RGB.
 
     Returns:
         uint8 `[H, W, 3]`, and what was done, in words.

@@ -80,7 +80,7 @@ def renamed(data: bytes, old: int, new: int) -> bytes:
 class _Entry(NamedTuple):
     tag: int
     kind: int
-    count: int
+    numbers: int
     position: int  # of its 12 bytes
     value: int  # where its values lie
 
@@ -96,7 +96,7 @@ class _Block:
             raise ValueError
         found = 0
         for entry in self.entries():
-            if entry.tag == ORIENTATION and entry.kind in (1, 3, 4) and entry.count:
+            if entry.tag == ORIENTATION and entry.kind in (1, 3, 4) and entry.numbers:
                 code = {1: "B", 3: "H", 4: "I"}[entry.kind]
                 (found,) = struct.unpack_from(self.order + code, self.data, entry.value)
                 struct.pack_into(self.order + code, self.data, entry.value, 1)
@@ -126,7 +126,7 @@ class _Block:
                         )
                         self.data[a], self.data[b] = self.data[b], self.data[a]
         for directory in directories:
-            if any(e.value + SIZES.get(e.kind, 1) * e.count > len(self.data) for e in directory.values()):
+            if any(e.value + SIZES.get(e.kind, 1) * e.numbers > len(self.data) for e in directory.values()):
                 raise ValueError
 
     def _number(self, position: int) -> int:
@@ -162,9 +162,9 @@ class _Block:
         for directory in directories:
             for tag in (_SUBJECT_AREA, _SUBJECT_LOCATION):
                 entry = directory.get(tag)
-                if entry is None or entry.kind != 3 or not 2 <= entry.count <= 4:
+                if entry is None or entry.kind != 3 or not 2 <= entry.numbers <= 4:
                     continue
-                code = f"{self.order}{entry.count}H"
+                code = f"{self.order}{entry.numbers}H"
                 x, y, *extent = struct.unpack_from(code, self.data, entry.value)
                 place = moved(orientation, x, y, max(width - 1, x), max(height - 1, y))
                 extent = extent[::-1] if orientation > 4 else extent

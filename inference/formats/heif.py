@@ -4,16 +4,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from gandeblur.errors import InputError
 from gandeblur.inference.formats import boxes, xmp
-from gandeblur.inference.formats.photograph import Photograph, from_channels, sixteen, without
+from gandeblur.inference.formats.photograph import Photograph, from_channels, limit, sixteen, without
 from gandeblur.inference.formats.webp import described
 
 _QUALITY = 90  # the file does not tell its own
-_INFO = ("icc_profile", "icc_profile_type", "nclx_profile", "pixel_aspect_ratio", "content_light_level")
-_INFO += ("mastering_display_colour_volume", "ambient_viewing_environment", "nominal_diffuse_white_luminance")
+_INFO: tuple[str, ...] = ("icc_profile", "icc_profile_type", "nclx_profile", "pixel_aspect_ratio")
+_INFO += (
+    "content_light_level",
+    "mastering_display_colour_volume",
+    "ambient_viewing_environment",
+    "nominal_diffuse_white_luminance",
+)
 _CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -38,9 +42,7 @@ def read(path: Path) -> Photograph:
         raise InputError(f"{path}: a HEIC file, which needs pillow-heif; {remedy}") from None
     file = pillow_heif.open_heif(path, convert_hdr_to_8bit=False, hdr_to_16bit=False)
     image, info = file[file.primary_index], file.info
-    most = Image.MAX_IMAGE_PIXELS
-    if most and image.size[0] * image.size[1] > 2 * most:
-        raise Image.DecompressionBombError
+    limit(*image.size)
     array, bits = np.asarray(image), int(info["bit_depth"])
     height, width = image.size[::-1]
     array = array.reshape(height, -1, array.shape[2] if array.ndim == 3 else 1)[:, :width]

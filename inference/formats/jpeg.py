@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 
 from gandeblur.inference.formats import colour, jpeg_planes, jpeg_segments
 from gandeblur.inference.formats.jpeg_segments import APP0, ICC, Segment
-from gandeblur.inference.formats.photograph import Photograph, from_channels, refusal, without
+from gandeblur.inference.formats.photograph import Photograph, from_channels, opened, refusal, without
 
 _FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # baseline, extended, progressive; the last two in arithmetic coding
 _PROGRESSIVE = (0xC2, 0xCA)
@@ -57,14 +57,14 @@ def read(path: Path) -> Photograph:
     components = [Component(n, s >> 4, s & 15, t) for n, s, t in zip(*[iter(frame.data[6:])] * 3, strict=False)]
     whole = data[end - 2 : end] == b"\xff\xd9"
     bare = jpeg_segments.bare(data[:end] if whole else data + b"\xff\xd9")
-    with Image.open(io.BytesIO(bare), formats=["JPEG"]) as image:
+    with opened(bare, "JPEG") as image:
         image.load()
     damage = [] if whole else [_missing(bare[:-2], frame.marker in _PROGRESSIVE)]
     segments, orientation, gone, bad = jpeg_segments.edited(head)
     gone += jpeg_segments.behind(data[end:], gone)
-    tables = [tuple(image.quantization[c.table]) for c in components]
-    ratio = _ratio(components)[:: -1 if orientation > 4 else 1]
-    kept = Kept(tuple(segments), tuple(tables[:3]), ratio, frame.marker in _PROGRESSIVE, False)
+    across, down = _ratio(components)
+    ratio = (down, across) if orientation > 4 else (across, down)
+    kept = Kept(tuple(segments), _tables(components, image), ratio, frame.marker in _PROGRESSIVE, False)
     notes = [without(gone)]
     profile = b"".join(one.data[14:] for one in sorted(one for one in head if one.starts(2, ICC)))
     if image.mode == "CMYK":
@@ -86,15 +86,24 @@ def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
     array = photograph.array(restored)
     image = Image.fromarray(array[..., 0] if photograph.grey else array)
     sampling = {(1, 1): 0, (2, 1): 1, (2, 2): 2}.get(kept.ratio)
-    options = {"qtables": [list(table) for table in kept.tables], "progressive": kept.progressive}
+    tables = [list(table) for table in kept.tables]
     if photograph.grey or sampling is not None:
         buffer = io.BytesIO()
-        image.save(buffer, "JPEG", subsampling=sampling or 0, keep_rgb=kept.rgb, **options)
+        options = {"subsampling": sampling or 0, "keep_rgb": kept.rgb, "progressive": kept.progressive}
+        image.save(buffer, "JPEG", qtables=tables, **options)
         coded = buffer.getvalue()
     else:
-        coded = jpeg_planes.encoded(image, kept.ratio, **options)
+        coded = jpeg_planes.encoded(image, kept.ratio, tables, kept.progressive)
     start = jpeg_segments.bare(coded, adobe=kept.rgb)
     path.write_bytes(start[:2] + b"".join(segment.coded() for segment in kept.segments) + start[2:])
+
+
+def _tables(components, image):
+    """The luma's, the chroma's, and that of the second chroma, as far as they have numbers of their own."""
+    numbers = [component.table for component in components[:3]]
+    while len(numbers) > 1 and numbers[-1] == numbers[-2]:
+        numbers.pop()
+    return tuple(tuple(image.quantization[number]) for number in numbers)
 
 
 def _ratio(components: list[Component]) -> tuple[int, int]:

@@ -1,10 +1,13 @@
 """What all kinds of files are read into, and the words for what a new file cannot keep."""
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from gandeblur.errors import InputError
 
@@ -86,6 +89,25 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
     return array[::-1] if orientation in (3, 4, 7, 8) else array
+
+
+def opened(file: bytes | Path, kind: str) -> Any:
+    """An image that Pillow opens, of that kind alone.
+
+    Raises:
+        Image.DecompressionBombError: it has too many pixels.
+    """
+    return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=[kind])
+
+
+def limit(width: int, height: int) -> None:
+    """As Pillow does for what it opens.
+
+    Raises:
+        Image.DecompressionBombError: a picture of that size has too many pixels.
+    """
+    if Image.MAX_IMAGE_PIXELS and width * height > 2 * Image.MAX_IMAGE_PIXELS:
+        raise Image.DecompressionBombError
 
 
 def without(names: Iterable[str]) -> str:

@@ -8,7 +8,8 @@ _THUMBNAILS = (1033, 1036)
 
 def without_thumbnail(data: bytes) -> bytes:
     """The resources but the thumbnail; the same bytes, where there is none or where they cannot be read."""
-    kept, position = [], 0
+    kept: list[bytes] = []
+    position = 0
     while position < len(data):
         if data[position : position + 4] not in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR"):
             return data if any(data[position:]) else b"".join(kept) + data[position:]

@@ -23,12 +23,12 @@ def from_image(image: Image.Image) -> Photograph:
     except Exception:  # damaged EXIF data make Pillow raise almost anything
         orientation = 1
         notes.append("its EXIF data cannot be read")
-    profile = image.info.get("icc_profile")
+    profile = image.info.get("icc_profile", b"")
     if image.mode in ("CMYK", "LAB"):
         array, said = colour.to_rgb(image, profile)
         notes.append(said)
         profile = colour.srgb()
-    elif image.mode == "F" or (image.mode == "I" and not 0 <= image.getextrema()[0] <= image.getextrema()[1] <= 65535):
+    elif image.mode == "F" or (image.mode == "I" and not _fits(np.asarray(image))):
         raise ValueError(f"the image is of mode {image.mode}; give one of 8 bits, or of mode I;16, or an array")
     elif image.mode.startswith("I"):
         array = np.asarray(image).astype(np.uint16)
@@ -49,7 +49,8 @@ def to_image(photograph: Photograph, restored: np.ndarray) -> tuple[Image.Image,
     Returns:
         The image, and what it could not keep, in words.
     """
-    array, notes = photograph.array(restored), ()
+    array = photograph.array(restored)
+    notes: tuple[str, ...] = ()
     if array.dtype == np.uint16 and array.shape[2] > 1:
         array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
         notes = ("16 bits became 8, as a Pillow image of colours or transparency has no more",)
@@ -57,3 +58,8 @@ def to_image(photograph: Photograph, restored: np.ndarray) -> tuple[Image.Image,
     if photograph.profile:
         image.info["icc_profile"] = photograph.profile
     return image, notes
+
+
+def _fits(array):
+    """Into 16 bits."""
+    return array.min() >= 0 and array.max() <= 65535

@@ -11,7 +11,7 @@ from PIL import Image
 
 from gandeblur.errors import InputError
 from gandeblur.inference.formats import png_chunks
-from gandeblur.inference.formats.photograph import Photograph, from_channels, without
+from gandeblur.inference.formats.photograph import Photograph, from_channels, limit, opened, without
 from gandeblur.inference.formats.png_chunks import SIGNATURE, Chunk
 
 # Interlaced pictures lie in seven passes: first column and row, and steps between them.
@@ -43,9 +43,10 @@ def read(path: Path) -> Photograph:
     data = path.read_bytes()
     chunks, end, sound = png_chunks.parsed(data)
     named = {chunk.name: chunk.data for chunk in reversed(chunks)}  # of several the first
-    if b"IHDR" not in named or b"IDAT" not in named:
-        raise ValueError("truncated before its picture")
     header = Header(*struct.unpack(">IIBBBBB", named[b"IHDR"]))
+    limit(header.width, header.height)
+    if b"IDAT" not in named:
+        raise ValueError("truncated before its picture")
     if b"acTL" in named and struct.unpack(">I", named[b"acTL"][:4])[0] > 1:
         (frames,) = struct.unpack(">I", named[b"acTL"][:4])
         raise InputError(f"{path}: holds {frames} pictures; restore them one by one, or as a video")
@@ -92,7 +93,7 @@ def _decoded(coded: bytes, header: Header, named: dict[bytes, bytes]) -> np.ndar
         chunks += [Chunk(name, named[name]) for name in (b"PLTE", b"tRNS") if name in named]
     chunks += [Chunk(b"IDAT", coded), Chunk(b"IEND", b"")]
     data = SIGNATURE + b"".join(chunk.coded() for chunk in chunks)
-    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+    with opened(data, "PNG") as image:
         if header.bits == 16:
             import tensorflow as tf
 

@@ -15,7 +15,7 @@ _XMP = b"XML:com.adobe.xmp"
 _CODING = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"hIST", b"iDOT", b"acTL", b"fcTL", b"fdAT")
 _GONE = {b"caBX": xmp.CREDENTIALS, b"gmAP": xmp.GAIN_MAP, b"gdAT": xmp.GAIN_MAP}
 # Known, and true of any picture of the same scene, though an editor that does not know them may not copy them.
-_TRUE = (b"cICP", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"mDCV", b"cLLI", b"mDCv", b"cLLi")
+_TRUE: tuple[bytes, ...] = (b"cICP", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"mDCV", b"cLLI", b"mDCv", b"cLLi")
 _TRUE += (b"bKGD", b"tIME", b"eXIf", b"oFFs", b"pCAL", b"sTER", b"gIFg", b"gIFx")
 
 

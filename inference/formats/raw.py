@@ -9,7 +9,21 @@ from gandeblur.inference.formats import colour, tiff_tags
 from gandeblur.inference.formats.photograph import Photograph, from_channels
 from gandeblur.inference.formats.tiff_tags import Kept, Tags
 
-SUFFIXES = (".dng", ".nef", ".nrw", ".arw", ".sr2", ".cr2", ".cr3", ".crw", ".raf", ".orf", ".rw2", ".pef", ".srw")
+SUFFIXES: tuple[str, ...] = (
+    ".dng",
+    ".nef",
+    ".nrw",
+    ".arw",
+    ".sr2",
+    ".cr2",
+    ".cr3",
+    ".crw",
+    ".raf",
+    ".orf",
+    ".rw2",
+    ".pef",
+    ".srw",
+)
 SUFFIXES += (".3fr", ".iiq", ".x3f", ".mrw", ".kdc", ".dcr", ".erf", ".mef", ".mos", ".rwl", ".gpr")
 _DNG_VERSION, _PHOTOMETRIC, _SUBFILE_TYPE, _SENSOR = 50706, 262, 254, (32803, 34892)
 _SIGNS = {  # where, and what

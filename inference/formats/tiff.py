@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gandeblur.errors import InputError
 from gandeblur.inference.formats import colour, raw, tiff_tags
-from gandeblur.inference.formats.photograph import Photograph, from_channels, sixteen, without
+from gandeblur.inference.formats.photograph import Photograph, from_channels, limit, opened, sixteen, without
 from gandeblur.inference.formats.tiff_tags import ORIENTATION, PROFILE, Kept
 
 # Without loss, by TIFF's number and by Pillow's name; what has another one is written by deflate.
@@ -31,11 +31,11 @@ def read(path: Path) -> Photograph:
             raise InputError(
                 f"{path}: its first picture is a small copy of another; save that one as a file of its own"
             )
-        _limit(page)
-        bits = page.bitspersample
-        bits = max(bits) if isinstance(bits, tuple) else bits
+        limit(page.imagewidth, page.imagelength)
+        bits = int(np.max(page.bitspersample))
+        plain = set(np.ravel(page.sampleformat).tolist()) == {1}
         notes = [f"the first of {pages} pages"] if pages > 1 else []
-        array = _by_pillow(path, notes) if bits <= 8 else None
+        array = _by_pillow(path, notes) if bits <= 8 and plain else None
         if array is None:
             array = _by_tifffile(path, page, bits)
         if bits not in (1, 2, 4, 8, 16):
@@ -84,23 +84,17 @@ def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
         tiff_tags.assemble(path, pixels, kept.tags)
 
 
-def _limit(page):
-    most = Image.MAX_IMAGE_PIXELS
-    if most and page.imagelength * page.imagewidth > 2 * most:
-        raise Image.DecompressionBombError
-
-
 def _by_pillow(path, notes):
     """`[H, W, channels]` of 8 bits with alpha, where there is some; None if Pillow does not know how it is coded."""
     try:
-        with Image.open(path, formats=["TIFF"]) as image:
+        with opened(path, "TIFF") as image:
             image.load()
     except (UnidentifiedImageError, OSError, ValueError) as error:
         if "truncated" in str(error):
             raise
         return None
     if image.mode in ("CMYK", "LAB"):
-        array, said = colour.to_rgb(image, image.info.get("icc_profile"))
+        array, said = colour.to_rgb(image, image.info.get("icc_profile", b""))
         notes.append(said)
         return array
     if image.mode in ("I;16", "I", "F"):
@@ -120,9 +114,8 @@ def _by_tifffile(path, page, bits):
     if page.photometric not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB):
         meaning = tifffile.PHOTOMETRIC(page.photometric).name
         raise InputError(f"{path}: holds {meaning} values; convert it to RGB of 16 bits first")
-    if bits > 16 or page.sampleformat not in (1, (1,) * page.samplesperpixel):
-        kind = {2: "signed", 3: "floating-point"}.get(np.max(page.sampleformat), "whole")
-        raise InputError(f"{path}: has {bits} bits per value, {kind} numbers; convert it to 8 or 16 first")
+    if bits > 16:
+        raise InputError(f"{path}: has {bits} bits per value; convert it to 8 or 16 first")
     if tifffile.EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
         raise InputError(f"{path}: holds colours multiplied by their transparency; convert it to plain alpha first")
     try:

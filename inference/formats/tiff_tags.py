@@ -7,7 +7,7 @@ from the start of the file.
 import os
 import struct
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from gandeblur.inference.formats import exif, photoshop, xmp
 
@@ -27,14 +27,14 @@ class Tag(NamedTuple):
 
     Attributes:
         kind: of the numbers, see `exif.SIZES`.
-        count: of the numbers.
+        numbers: how many there are.
         data: their bytes in the file's order.
         place: where they lie in the file.
         below: the tags of the directory that the value points to; None for a value.
     """
 
     kind: int
-    count: int
+    numbers: int
     data: bytes
     place: int = 0
     below: "dict[int, Tag] | None" = None
@@ -49,7 +49,7 @@ class Tags(NamedTuple):
         subfiles: the directories of smaller or other versions of the picture.
     """
 
-    order: str
+    order: Literal["<", ">"]
     tags: dict[int, Tag]
     subfiles: list[dict[int, Tag]]
 
@@ -76,7 +76,7 @@ def read(file: BinaryIO) -> Tags:
     """The tags of a file's first picture, with those of its EXIF and GPS data."""
     file.seek(0)
     header = file.read(16)
-    order = "<" if header[:2] == b"II" else ">"
+    order: Literal["<", ">"] = "<" if header[:2] == b"II" else ">"
     big = header[2:4] in (b"+\0", b"\0+")
     (first,) = struct.unpack_from(order + ("Q" if big else "I"), header, 8 if big else 4)
     tags = _directory(file, first, order, big)
@@ -89,7 +89,7 @@ def read(file: BinaryIO) -> Tags:
             tags[group] = tags[group]._replace(below=below)
     subfiles = []
     if SUBFILES in tags:
-        count = tags[SUBFILES].count
+        count = tags[SUBFILES].numbers
         offsets = struct.unpack(f"{order}{count}I", tags[SUBFILES].data[: 4 * count])
         subfiles = [_directory(file, offset, order, big) for offset in offsets]
     return Tags(order, tags, subfiles)
@@ -173,7 +173,7 @@ class _Writer:
                 where = value.data.ljust(4, b"\0")
             else:
                 where = struct.pack(f"{self.order}I", self.place(value.data))
-            entries.append(struct.pack(f"{self.order}HHI", tag, value.kind, value.count) + where)
+            entries.append(struct.pack(f"{self.order}HHI", tag, value.kind, value.numbers) + where)
         return self.place(struct.pack(f"{self.order}H", len(entries)) + b"".join(entries) + bytes(4))
 
     def end(self) -> None:
@@ -204,8 +204,8 @@ def _small(tag: Tag, order: str) -> Tag:
     """Numbers of 8 bytes, which only BigTIFF has, in 4."""
     if tag.kind not in _LONGS_OF_BIG:
         return tag
-    numbers = struct.unpack(f"{order}{tag.count}Q", tag.data)
-    return Tag(_LONG, tag.count, struct.pack(f"{order}{tag.count}I", *(n & 0xFFFFFFFF for n in numbers)), tag.place)
+    numbers = struct.unpack(f"{order}{tag.numbers}Q", tag.data)
+    return Tag(_LONG, tag.numbers, struct.pack(f"{order}{tag.numbers}I", *(n & 0xFFFFFFFF for n in numbers)), tag.place)
 
 
 def _below(file: BinaryIO, tag: Tag, order: str, big: bool) -> dict[int, Tag]:
@@ -225,7 +225,7 @@ def _bytes(data: bytes, kind: int) -> Tag:
 
 
 def _longs(tag: Tag, order: str) -> tuple[int, ...]:
-    return struct.unpack(f"{order}{tag.count}{'H' if tag.kind == 3 else 'I'}", tag.data)
+    return struct.unpack(f"{order}{tag.numbers}{'H' if tag.kind == 3 else 'I'}", tag.data)
 
 
 def _turn(directory: dict[int, Tag], orientation: int, order: str) -> None:

@@ -1,6 +1,5 @@
 """WebP files: lossless where they were, with their profile, EXIF and XMP data."""
 
-import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from PIL import Image
 
 from gandeblur.errors import InputError
 from gandeblur.inference.formats import exif, xmp
-from gandeblur.inference.formats.photograph import Photograph, from_channels, without
+from gandeblur.inference.formats.photograph import Photograph, from_channels, opened, without
 
 _QUALITY = 95  # of lossy ones, which do not tell their own
 _KNOWN = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"ANIM", b"ANMF")
@@ -28,7 +27,7 @@ def read(path: Path) -> Photograph:
     data = path.read_bytes()
     chunks = list(_chunks(data))
     names = [name for name, _ in chunks]
-    with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
+    with opened(data, "WEBP") as image:
         if getattr(image, "n_frames", 1) > 1:
             raise InputError(f"{path}: holds {image.n_frames} pictures; restore them one by one, or as a video")
         array = np.asarray(image)

@@ -39,6 +39,15 @@ _EXCHANGED = (
 # A region of the picture, such as a face, by its centre and extent in shares of the stored picture (Metadata Working
 # Group, 5.9); and the size of that picture.
 _AREA, _DIMENSIONS = "http://ns.adobe.com/xmp/sType/Area#", "http://ns.adobe.com/xap/1.0/sType/Dimensions#"
+_PREFIXES = {  # of packets that do not say what theirs stand for
+    "exif": _EXIF,
+    "tiff": _TIFF,
+    "xmpNote": _POINTER[0],
+    "hdrgm": _ADOBE + "hdr-gain-map/1.0/",
+    "GDepth": _GOOGLE + "1.0/depthmap/",
+    "GImage": _GOOGLE + "1.0/image/",
+    "Container": _GOOGLE + "1.0/container/",
+}
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _ATTRIBUTE = re.compile(rb"""\s+([\w.-]+):([\w.-]+)\s*=\s*("[^"]*"|'[^']*')""")
 _TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
@@ -132,45 +141,45 @@ def _turned(data, found, areas, orientation):
 
 def _properties(data: bytes) -> list[_Property]:
     """All attributes and elements, but those inside an element that is named already as a promise."""
-    parser = expat.ParserCreate(namespace_separator=" ")
-    spaces: dict[str, list[str]] = {}
+    parser = expat.ParserCreate()
+    scopes = [_PREFIXES]
     open_elements: list[tuple[tuple[str, str], int, int]] = []
     found: list[_Property] = []
+
+    def named(prefix: str, local: str) -> tuple[str, str]:
+        return scopes[-1].get(prefix, ""), local
 
     def start(name, attributes):
         begin = parser.CurrentByteIndex
         tag = _TAG.match(data, begin)
         if tag is None:
             raise expat.ExpatError("no tag")
-        uri, _, local = name.rpartition(" ")
+        spaces = {key[6:]: uri for key, uri in attributes.items() if key.startswith("xmlns:")}
+        scopes.append({**scopes[-1], **spaces} if spaces else scopes[-1])
         for match in _ATTRIBUTE.finditer(data, begin, tag.end()):
-            prefix = match[1].decode()
-            if prefix in spaces and spaces[prefix]:
-                value = slice(match.start(3) + 1, match.end(3) - 1)
-                inside = slice(match.start(), match.end())
-                found.append(_Property((spaces[prefix][-1], match[2].decode()), inside, value, begin))
-        open_elements.append(((uri, local), begin, tag.end()))
+            if match[1] != b"xmlns":
+                value, whole = slice(match.start(3) + 1, match.end(3) - 1), slice(match.start(), match.end())
+                found.append(_Property(named(match[1].decode(), match[2].decode()), whole, value, begin))
+        prefix, _, local = name.rpartition(":")
+        open_elements.append((named(prefix, local), begin, tag.end()))
 
     def end(name):
         at = parser.CurrentByteIndex
         key, begin, opened = open_elements.pop()
+        scopes.pop()
         closed = data.startswith(b"</", at)
         value = slice(opened, at if closed else opened)
         whole = slice(begin, data.index(b">", at) + 1 if closed else opened)
-        parent = open_elements[-1][1] if open_elements else 0
-        found.append(_Property(key, whole, value, parent))
+        found.append(_Property(key, whole, value, open_elements[-1][1] if open_elements else 0))
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.StartNamespaceDeclHandler = lambda prefix, uri: spaces.setdefault(prefix or "", []).append(uri or "")
-    parser.EndNamespaceDeclHandler = lambda prefix: spaces[prefix or ""].pop()
     try:
         parser.Parse(data, True)
     except (expat.ExpatError, UnicodeDecodeError):
         if open_elements or not found:  # else only what follows the packet is no XML
             return []
     inner = [one.whole for one in found if any(_matches(one.name, space, names) for space, names, _ in _PROMISES)]
-    outermost = [one for one in found if not any(_within(one.whole, other) for other in inner)]
-    return outermost
+    return [one for one in found if not any(_within(one.whole, other) for other in inner)]
 
 
 def _within(one: slice, other: slice) -> bool:
