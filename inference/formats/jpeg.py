@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image
 
 from gandeblur.inference.formats import colour, jpeg_planes, jpeg_segments
 from gandeblur.inference.formats.jpeg_segments import APP0, ICC, Segment
@@ -59,7 +59,7 @@ def read(path: Path) -> Photograph:
     bare = jpeg_segments.bare(data[:end] if whole else data + b"\xff\xd9")
     with opened(bare, "JPEG") as image:
         image.load()
-    damage = [] if whole else [_missing(bare[:-2], frame.marker in _PROGRESSIVE)]
+    damage = [] if whole else [_missing(bare[:-2], np.asarray(image))]
     segments, orientation, gone, bad = jpeg_segments.edited(head)
     gone += jpeg_segments.behind(data[end:], gone)
     across, down = _ratio(components)
@@ -114,15 +114,17 @@ def _ratio(components: list[Component]) -> tuple[int, int]:
     return (luma.across // chroma.across, luma.down // chroma.down) if exact else (1, 1)
 
 
-def _missing(cut: bytes, progressive: bool) -> str:
-    """How much of a file without an end is missing: a decoder that waits for more leaves those rows black."""
-    parser = ImageFile.Parser()
-    parser.feed(cut)
-    if parser.image is None:
-        raise ValueError("truncated before its picture")
-    rows = np.asarray(parser.image)
-    there = np.flatnonzero(rows.reshape(len(rows), -1).any(axis=1))
-    share = 0.0 if progressive else 1 - (there[-1] + 1) / len(rows) if there.size else 1.0
-    if share:
-        return f"the file ends too early: {max(1, round(100 * share))} % of the picture are missing and stay grey"
-    return "the file lacks its last bytes"
+def _missing(cut: bytes, decoded: np.ndarray) -> str:
+    """How much of a file without an end is missing: the rows that change if anything else follows.
+
+    Args:
+        cut: the file, without its metadata.
+        decoded: its pixels, after an end was put there.
+    """
+    with opened(cut + bytes(range(1, 255)) * 64 + b"\xff\xd9", "JPEG") as image:
+        other = np.asarray(image)
+    changed = (other != decoded).reshape(len(decoded), -1).any(axis=1)
+    if not changed.any():
+        return "the file lacks its last bytes"
+    share = 1 - np.argmax(changed) / len(changed)
+    return f"the file ends too early: {max(1, round(100 * share))} % of the picture are missing or grey"
