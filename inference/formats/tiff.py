@@ -36,6 +36,7 @@ def read(path: Path) -> Photograph:
         plain = set(np.ravel(page.sampleformat).tolist()) == {1}
         notes = [f"the first of {pages} pages"] if pages > 1 else []
         array = _by_pillow(path, notes) if bits <= 8 and plain else None
+        lies = 1 if array is not None else tags.number(ORIENTATION)
         if array is None:
             array = _by_tifffile(path, page, bits)
         if bits not in (1, 2, 4, 8, 16):
@@ -54,7 +55,7 @@ def read(path: Path) -> Photograph:
         compression = _DEFLATE
     kept = Kept(described, compression, tags.number(_PREDICTOR, 1))
     profile = described.tags[PROFILE].data if PROFILE in described.tags else None
-    return from_channels(array, orientation, "TIFF", kept, profile).noted(*notes, without(gone))
+    return from_channels(array, lies, "TIFF", kept, profile).noted(*notes, without(gone))
 
 
 def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
@@ -85,7 +86,7 @@ def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
 
 
 def _by_pillow(path, notes):
-    """`[H, W, channels]` of 8 bits with alpha, where there is some; None if Pillow does not know how it is coded."""
+    """`[H, W, channels]` of 8 bits, upright, with alpha, where there is some; None if Pillow does not know its coding."""
     try:
         with opened(path, "TIFF") as image:
             image.load()

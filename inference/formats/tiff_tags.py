@@ -17,8 +17,8 @@ _XMP, _PHOTOSHOP, _LAYERS, _CREDENTIALS = 700, 34377, 37724, 52545
 _STRIPS, _STRIP_BYTES = 273, 279
 _LONG, _LONGS_OF_BIG = 4, (16, 18)
 # How the pixels lie in the file, which is new: sizes, bits, compression, tiles, colour space, extremes of the values.
-_CODING = {*range(254, 260), *range(262, 267), *range(273, 282), 284, *range(288, 294), 317, 320, *range(322, 328)}
-_CODING |= {330, *range(332, 335), 336, *range(338, 343), 347, *range(512, 522), *range(529, 533), 559, 33421, 33422}
+CODING = {*range(254, 260), *range(262, 267), *range(273, 282), 284, *range(288, 294), 317, 320, *range(322, 328)}
+CODING |= {330, *range(332, 335), 336, *range(338, 343), 347, *range(512, 522), *range(529, 533), 559, 33421, 33422}
 _RAW = range(50706, 51200)  # DNG's tags describe how the sensor's values become a picture
 
 
@@ -97,7 +97,7 @@ def read(file: BinaryIO) -> Tags:
 
 def described(tags: Tags, orientation: int) -> tuple[Tags, list[str]]:
     """What describes the picture, true of the restored one; and names of what is no longer there."""
-    kept = {tag: value for tag, value in tags.tags.items() if tag not in _CODING and tag not in _RAW}
+    kept = {tag: value for tag, value in tags.tags.items() if tag not in CODING and tag not in _RAW}
     gone = [words for tag, words in {_LAYERS: "Photoshop layers", _CREDENTIALS: xmp.CREDENTIALS}.items() if tag in kept]
     kept.pop(_LAYERS, None), kept.pop(_CREDENTIALS, None)
     if _XMP in kept:
@@ -125,7 +125,7 @@ def assemble(path: Path, pixels: BinaryIO, tags: Tags) -> None:
         tags: all others, see `described`.
     """
     coded = read(pixels)
-    own = {tag: _ordered(value, coded.order, tags.order) for tag, value in coded.tags.items() if tag in _CODING}
+    own = {tag: _ordered(value, coded.order, tags.order) for tag, value in coded.tags.items() if tag in CODING}
     offsets, sizes = (_longs(own[tag], tags.order) for tag in (_STRIPS, _STRIP_BYTES))
     note = (tags.tags[EXIF].below or {}).get(MAKER_NOTE) if EXIF in tags.tags else None
     with open(path, "wb") as out:
