@@ -82,6 +82,7 @@ def _others(file, info, path):
     kinds = {name.lower() for name in info.get("aux", {})}
     gone = [xmp.GAIN_MAP] if any("gainmap" in kind for kind in kinds) else []
     gone += [xmp.DEPTH] if info.get("depth_images") else []
-    gone += ["further layers"] if any("gainmap" not in kind and "alpha" not in kind for kind in kinds) else []
+    known = ("gainmap", "alpha", "auxid:1", "depth", "auxid:2")  # the last of them a depth map
+    gone += ["further layers"] if any(not any(name in kind for name in known) for kind in kinds) else []
     gone += ["second picture" if len(file) == 2 else f"{len(file) - 1} other pictures"] if len(file) > 1 else []
     return [*gone, *boxes.gone(path)]

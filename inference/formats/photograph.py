@@ -91,7 +91,7 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
     return array[::-1] if orientation in (3, 4, 7, 8) else array
 
 
-def opened(file: bytes | Path, kind: str) -> Any:
+def opened(file: bytes | io.BytesIO | Path, kind: str) -> Any:
     """An image that Pillow opens, of that kind alone.
 
     Raises:

@@ -121,7 +121,7 @@ def _completed(coded: bytes, header: Header) -> tuple[bytes, float]:
     for left, top, across, down in passes:
         width, height = -(-(header.width - left) // across), -(-(header.height - top) // down)
         size += height * (1 + -(-width * depth // 8)) if width > 0 and height > 0 else 0
-    stream, rows = zlib.decompressobj(), b""
+    stream, rows = zlib.decompressobj(), bytearray()
     try:
         for start in range(0, len(coded), 1024):
             rows += stream.decompress(coded[start : start + 1024])
@@ -129,4 +129,4 @@ def _completed(coded: bytes, header: Header) -> tuple[bytes, float]:
         pass  # the damaged part, and all behind it
     if not rows:
         raise ValueError("truncated before its picture")
-    return zlib.compress(rows[:size] + bytes(max(0, size - len(rows))), 1), max(0.0, 1 - len(rows) / size)
+    return zlib.compress(bytes(rows[:size]).ljust(size, b"\0"), 1), max(0.0, 1 - len(rows) / size)

@@ -25,10 +25,13 @@ class Chunk(NamedTuple):
     name: bytes
     data: bytes
 
+    def checksum(self) -> bytes:
+        """CRC-32 of name and data."""
+        return struct.pack(">I", zlib.crc32(self.data, zlib.crc32(self.name)))
+
     def coded(self) -> bytes:
         """As it lies in a file."""
-        check = zlib.crc32(self.data, zlib.crc32(self.name))
-        return b"".join((struct.pack(">I", len(self.data)), self.name, self.data, struct.pack(">I", check)))
+        return b"".join((struct.pack(">I", len(self.data)), self.name, self.data, self.checksum()))
 
 
 def parsed(data: bytes) -> tuple[list[Chunk], int, bool]:
@@ -46,7 +49,7 @@ def parsed(data: bytes) -> tuple[list[Chunk], int, bool]:
             break
         chunk = Chunk(name, content)
         chunks.append(chunk)
-        sound = sound and (name != b"IDAT" or chunk.coded()[-4:] == check)
+        sound = sound and (name != b"IDAT" or chunk.checksum() == check)
         position += 12 + size
         if name == b"IEND":
             return chunks, position, sound

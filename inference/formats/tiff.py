@@ -1,5 +1,6 @@
 """TIFF files: 8 and 16 bits, others of up to 16 bits as 16, with every tag that does not describe the coding."""
 
+import io
 import tempfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from gandeblur.inference.formats.tiff_tags import ORIENTATION, PROFILE, Kept
 # Without loss, by TIFF's number and by Pillow's name; what has another one is written by deflate.
 _LOSSLESS = {1: "raw", 5: "tiff_lzw", 8: "tiff_adobe_deflate", 32946: "tiff_adobe_deflate", 32773: "packbits"}
 _LOSSLESS |= {34925: "lzma", 50000: "zstd"}
-_DEFLATE, _PREDICTOR, _TRANSFER_FUNCTION = 8, 317, 301
+_DEFLATE, _COMPRESSION, _PREDICTOR, _TRANSFER_FUNCTION = 8, 259, 317, 301
 _MOST_BYTES = 2**32 - 2**26  # offsets have 32 bits
 
 
@@ -23,9 +24,15 @@ def read(path: Path) -> Photograph:
     """Reads the first page of a TIFF file, or develops the sensor's values where it holds those."""
     with open(path, "rb") as file:
         tags = tiff_tags.read(file)
+        missing = tiff_tags.missing(file, tags)
     if raw.holds_sensor_values(path, tags):
         return raw.read(path)
-    with tifffile.TiffFile(path) as tiff:
+    source: Path | io.BytesIO = path
+    damage = []
+    if missing and tags.number(_COMPRESSION, 1) == 1:
+        source = io.BytesIO(path.read_bytes() + bytes(missing))
+        damage = ["the file ends too early: what is missing of the picture stays black"]
+    with tifffile.TiffFile(source, name=path.name) as tiff:
         pages, page = len(tiff.pages), tiff.pages.first
         if page.is_reduced:
             raise InputError(
@@ -35,7 +42,7 @@ def read(path: Path) -> Photograph:
         bits = int(np.max(page.bitspersample))
         plain = set(np.ravel(page.sampleformat).tolist()) == {1}
         notes = [f"the first of {pages} pages"] if pages > 1 else []
-        array = _by_pillow(path, notes) if bits <= 8 and plain else None
+        array = _by_pillow(source, notes) if bits <= 8 and plain else None
         lies = 1 if array is not None else tags.number(ORIENTATION)
         if array is None:
             array = _by_tifffile(path, page, bits)
@@ -55,7 +62,7 @@ def read(path: Path) -> Photograph:
         compression = _DEFLATE
     kept = Kept(described, compression, tags.number(_PREDICTOR, 1))
     profile = described.tags[PROFILE].data if PROFILE in described.tags else None
-    return from_channels(array, lies, "TIFF", kept, profile).noted(*notes, without(gone))
+    return from_channels(array, lies, "TIFF", kept, profile).noted(*notes, without(gone), damage=damage)
 
 
 def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
@@ -85,10 +92,10 @@ def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
         tiff_tags.assemble(path, pixels, kept.tags)
 
 
-def _by_pillow(path, notes):
-    """`[H, W, channels]` of 8 bits, upright, with alpha, where there is some; None if Pillow does not know its coding."""
+def _by_pillow(source, notes):
+    """`[H, W, channels]` of 8 bits, upright, with alpha if there is some; None if Pillow does not know the coding."""
     try:
-        with opened(path, "TIFF") as image:
+        with opened(source, "TIFF") as image:
             image.load()
     except (UnidentifiedImageError, OSError, ValueError) as error:
         if "truncated" in str(error):

@@ -14,7 +14,7 @@ from gandeblur.inference.formats import exif, photoshop, xmp
 EXIF, GPS, INTEROPERABILITY, MAKER_NOTE = 0x8769, 0x8825, 0xA005, 0x927C
 ORIENTATION, SUBFILES, PROFILE = 274, 330, 34675
 _XMP, _PHOTOSHOP, _LAYERS, _CREDENTIALS = 700, 34377, 37724, 52545
-_STRIPS, _STRIP_BYTES = 273, 279
+_STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES = 273, 279, 324, 325
 _LONG, _LONGS_OF_BIG = 4, (16, 18)
 # How the pixels lie in the file, which is new: sizes, bits, compression, tiles, colour space, extremes of the values.
 CODING = {*range(254, 260), *range(262, 267), *range(273, 282), 284, *range(288, 294), 317, 320, *range(322, 328)}
@@ -93,6 +93,15 @@ def read(file: BinaryIO) -> Tags:
         offsets = struct.unpack(f"{order}{count}I", tags[SUBFILES].data[: 4 * count])
         subfiles = [_directory(file, offset, order, big) for offset in offsets]
     return Tags(order, tags, subfiles)
+
+
+def missing(file: BinaryIO, tags: Tags) -> int:
+    """How many bytes of the pixels lie behind the file's end."""
+    for place, size in ((_STRIPS, _STRIP_BYTES), (_TILES, _TILE_BYTES)):
+        if place in tags.tags and size in tags.tags:
+            places, sizes = (_longs(tags.tags[tag], tags.order) for tag in (place, size))
+            return max(0, max(map(sum, zip(places, sizes, strict=False)), default=0) - file.seek(0, os.SEEK_END))
+    return 0
 
 
 def described(tags: Tags, orientation: int) -> tuple[Tags, list[str]]:

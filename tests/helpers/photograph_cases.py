@@ -98,7 +98,7 @@ def extension(out):
     at = out.data.find(b'HasExtendedXMP="')
     if at < 0:
         return None
-    digest, content = out.data[at + 16 : at + 48], b""
+    digest, content, size = out.data[at + 16 : at + 48], b"", (0, 0)
     for part in out.data.split(b"http://ns.adobe.com/xmp/extension/\0" + digest)[1:]:
         size = struct.unpack(">II", part[:8])
         content += part[8 : 8 + min(60000, size[0] - size[1], size[0])]

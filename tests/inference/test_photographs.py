@@ -269,6 +269,7 @@ def test_a_png_file_keeps_its_xmp(tmp_path):
         ("end.jpg", encoded("JPEG")[:-2], "the file lacks its last bytes"),
         ("cut.png", encoded("PNG")[:-200], "the file lacks its last bytes: .* % of the picture"),
         ("wrong.png", encoded("PNG")[:-500] + bytes(10) + encoded("PNG")[-490:], "the pixels' checksum is wrong"),
+        ("cut.tif", encoded("TIFF")[:-200], "the file ends too early"),
         ("cut.bmp", encoded("BMP")[:-200], "the file ends too early"),
         ("exif.jpg", encoded("JPEG", exif=b"Exif\0\0" + b"\xde\xad\xbe\xef" * 8), "its EXIF data cannot be read"),
     ],
@@ -279,7 +280,9 @@ def test_a_damaged_file_is_restored_and_told_unless_strict(name, content, said, 
     assert re.match(said, note)
     pixels = restored(tmp_path / name, tmp_path)[1].pixels
     if "exif" not in name:  # the beginning is there
-        stored = np.asarray(Image.open(io.BytesIO(encoded(Path(name).suffix[1:].upper().replace("JPG", "JPEG")))))
+        stored = np.asarray(
+            Image.open(io.BytesIO(encoded(Path(name).suffix[1:].upper().replace("JPG", "JPEG").replace("TIF", "TIFF"))))
+        )
         np.testing.assert_array_equal(pixels[:3], stored[:3]) if name != "cut.bmp" else None
     with pytest.raises(InputError, match=f"{name}: .*; leave out --strict"):
         photographs.read(tmp_path / name, strict=True)
