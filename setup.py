@@ -12,6 +12,7 @@ FOLDERS = (
     "training",
     "evaluation",
     "inference",
+    "inference.formats",
     "experiments",
     "stages",
     "weights",

@@ -48,7 +48,10 @@ def _parser(asked):
     restore.add_argument(
         "--self_ensemble", action="store_true", help="mean over the 8 flips and turns: a little better, 8 times slower"
     )
-
+    restore.add_argument("--strict", action="store_true", help="refuse photographs that are damaged in a part")
+    restore.add_argument(
+        "--most_megapixels", type=int, default=178, help="of a photograph; more are refused (default: 178)"
+    )
     restore.add_argument("--compare", action="store_true", help="also write OUT/compare.html, before and after")
 
     app = command(_app, "app", "Serve a page, to this machine alone, on which photographs are restored.")
@@ -222,9 +225,12 @@ def _gamma(text):
 
 
 def _restore(options):
+    from PIL import Image
+
     from gandeblur.inference.files import jobs, restore_files, write_page
 
     # First: what is wrong there shows at once.
+    Image.MAX_IMAGE_PIXELS = options.most_megapixels * 10**6 // 2  # Pillow refuses at twice this number
     todo = jobs(options.inputs, options.out, options.force, options.skip_existing)
     if not todo:
         print(f"{options.out}: holds all of them already; nothing to do", file=sys.stderr)
@@ -236,7 +242,7 @@ def _restore(options):
     tempfile.TemporaryFile(dir=options.out).close()  # where nothing can be written shows now, too
     deblur = _load(options)
     choices = {"tile": options.tile, "memory_bytes": options.memory, "self_ensemble": options.self_ensemble}
-    failed = dict(restore_files(deblur.restore, todo, deblur.remark, **choices))
+    failed = dict(restore_files(deblur.restore, todo, deblur.remark, strict=options.strict, **choices))
     done = [job for job in todo if job not in failed]  # not by its target: an older one may be there
     if options.compare and done:
         write_page(page, done, Path(options.model).name, deblur.purpose)

@@ -76,7 +76,7 @@ def _no_remark(blurred, restored):
 
 
 def restore_files(
-    restore: Restore, todo: Iterable[Job], remark: Remark = _no_remark, **options: Any
+    restore: Restore, todo: Iterable[Job], remark: Remark = _no_remark, *, strict: bool = False, **options: Any
 ) -> list[tuple[Job, str]]:
     """Restores files one after the other, with a progress bar; a bad one does not stop the rest.
 
@@ -84,6 +84,7 @@ def restore_files(
         restore: array -> array, see `Deblurrer.restore`.
         todo: see `jobs`.
         remark: (blurred, restored) -> what to say of a photograph, see `Deblurrer.remark`.
+        strict: whether damaged photographs fail, see `photographs.read`.
         options: of `restore`.
 
     Returns:
@@ -120,7 +121,9 @@ def restore_files(
                     target.parent.mkdir(parents=True, exist_ok=True)
                     notes, damage = video.restore_video(restore, source, target, part_done, **options)
                 else:
-                    notes = restore_photograph(restore, source, target, remark, progress=part_done, **options)
+                    notes = restore_photograph(
+                        restore, source, target, remark, strict=strict, progress=part_done, **options
+                    )
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in LASTING:
                     raise
@@ -136,7 +139,7 @@ def restore_files(
 
 
 def restore_photograph(
-    restore: Restore, source: Path, target: Path, remark: Remark = _no_remark, **options: Any
+    restore: Restore, source: Path, target: Path, remark: Remark = _no_remark, *, strict: bool = False, **options: Any
 ) -> tuple[str, ...]:
     """Restores one image file into another, which appears whole or not at all.
 
@@ -145,6 +148,7 @@ def restore_photograph(
         source: file to read.
         target: file to write or replace; its folder is made.
         remark: as of `restore_files`.
+        strict: as of `restore_files`.
         options: of `restore`.
 
     Returns:
@@ -153,7 +157,7 @@ def restore_photograph(
     Raises:
         InputError: the source cannot be read, or does not fit into the memory.
     """
-    photograph = photographs.read(source)
+    photograph = photographs.read(source, strict)
     restored = restore(photograph.pixels, **options)
     target.parent.mkdir(parents=True, exist_ok=True)
     photographs.write(target, restored, photograph)
@@ -204,7 +208,6 @@ def _walk(folder):
 
 
 def _target(job: Job) -> Path:
-    """A GIF file's picture becomes a PNG file; a film of a kind that is not written another film."""
-    if job.source.suffix.lower() == ".gif":
-        return job.target.with_suffix(".png")
-    return video.target(job.target) if job.source.suffix.lower() in video.SUFFIXES else job.target
+    """The file to write: one of another kind where the source's kind is not written."""
+    kind = video if job.source.suffix.lower() in video.SUFFIXES else photographs
+    return kind.target(job.target)

@@ -2,8 +2,8 @@
 
 import functools
 import math
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,8 @@ from PIL import Image
 
 from gandeblur.errors import InputError
 from gandeblur.inference import files, outside, photographs, tiles
+from gandeblur.inference.formats import pillow
+from gandeblur.inference.formats.photograph import neutral
 from gandeblur.models.layers import convolution, own_statistics
 
 MARGIN_PX = 32  # see `tiles.windows`; `benchmarks/tiles.py --margin` measures what another would change
@@ -65,27 +67,29 @@ class Deblurrer:
         """Restores one picture.
 
         Args:
-            picture: the path of an image file (see `inference.photographs.read`), a Pillow image, which becomes RGB, or
-                an array, uint8 or uint16 `[H, W, 3]`.
+            picture: the path of an image file (see `inference.photographs.read`), a Pillow image, or an array, uint8 or
+                uint16 `[H, W, 3]`.
             options: of `restore`.
 
         Returns:
-            A Pillow image for a path or a Pillow image, of 8 bits, with the colour profile of the one given: not all
-            that belongs to a file, which `restore_file` keeps. For an array an array of its type, `[H, W, 3]`.
+            For a path or a Pillow image a Pillow image, upright by the EXIF orientation, grey or RGB as the one given,
+            with its transparency and its colour profile: not all that belongs to a file, which `restore_file` keeps.
+            For an array an array of its type, `[H, W, 3]`. A picture without colour comes back without.
+
+        Warns:
+            UserWarning: of what could not be kept, such as 16 bits of colours, of which Pillow has 8.
 
         Raises:
-            InputError: the file is missing, truncated or no image.
-            ValueError: the array is neither uint8 nor uint16 `[H, W, 3]`.
+            InputError: the file is missing or no image.
+            ValueError: the array is neither uint8 nor uint16 `[H, W, 3]`; the image holds floating-point numbers.
         """
         if isinstance(picture, np.ndarray):
-            return self.restore(picture, **options)
-        if isinstance(picture, Image.Image):
-            restored = Image.fromarray(self.restore(np.asarray(picture.convert("RGB")), **options))
-            if "icc_profile" in picture.info and picture.mode in ("RGB", "RGBA"):  # else it is of other colours
-                restored.info["icc_profile"] = picture.info["icc_profile"]
-            return restored
-        photograph = photographs.read(Path(picture))
-        return photographs.shown(replace(photograph, pixels=self.restore(photograph.pixels, **options)))
+            return neutral(picture, self.restore(picture, **options))
+        given = pillow.from_image(picture) if isinstance(picture, Image.Image) else photographs.read(Path(picture))
+        restored, notes = pillow.to_image(given, self.restore(given.pixels, **options))
+        for note in (*given.notes, *notes):
+            warnings.warn(note, stacklevel=2)
+        return restored
 
     def restore_file(self, source: str | Path, target: str | Path, **options: Any) -> tuple[str, ...]:
         """Restores one image file into another of its kind, with all that belongs to it, as `gandeblur restore` does.
