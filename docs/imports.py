@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": set(),
 }
 DOOR, TOOLS = "door", "tools"  # the two kinds of modules in gandeblur/
-TOOL_MODULES = {"errors", "files", "quiet", "weights"}  # the last has a folder, for its files
+TOOL_MODULES = {"errors", "files", "names", "quiet", "weights"}  # the last has a folder, for its files
 
 
 class Import(NamedTuple):

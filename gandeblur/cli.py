@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from gandeblur.errors import InputError, guarded
+from gandeblur.names import shown
 from gandeblur.training.workers import leave
 
 DEFAULT = "hkust_gan"  # of those for what most photographs suffer from, the best in README's table
@@ -143,9 +144,12 @@ def _parser():
 
 
 def _add_choice_of_images(options):
-    options.add_argument("--blurred", choices=["blur", "blur_gamma"], help="which blurred images, where there are both")
+    options.add_argument(
+        "--blurred", metavar="blur|blur_gamma|...", help="which blurred images, where there are several"
+    )
     options.add_argument("--split", help="which split, where there are several")
     options.add_argument("--layout", choices=["side_by_side"], help="side_by_side: each file holds blurred|sharp")
+    options.add_argument("--pairs", type=Path, metavar="LIST.txt", help="file with two paths a line, relative to DIR")
 
 
 def _add_model(options, default=None):
@@ -211,10 +215,11 @@ def _gamma(text):
 
 
 def _restore(options):
-    from gandeblur.inference.files import jobs, restore_files, write_page
+    from gandeblur.inference.files import restore_files, write_page
+    from gandeblur.inference.jobs import by_kind, plan
 
     # First: what is wrong there shows at once.
-    todo = jobs(options.inputs, options.out, options.force, options.skip_existing)
+    todo, no_pictures, left_by_systems = plan(options.inputs, options.out, options.force, options.skip_existing)
     if not todo:
         print(f"{options.out}: holds all of them already; nothing to do", file=sys.stderr)
         return 0
@@ -229,9 +234,16 @@ def _restore(options):
     done = [job for job in todo if job not in failed]  # not by its target: an older one may be there
     if options.compare and done:
         write_page(page, done, Path(options.model).name, deblur.purpose)
-        print(page)
+        print(shown(page))
+    if no_pictures:
+        print(f"no pictures, left out: {by_kind(no_pictures)}", file=sys.stderr)
+    if left_by_systems:
+        names = dict.fromkeys(path.name for path in left_by_systems)
+        print(f"left by systems, passed over: {shown(', '.join(names))}", file=sys.stderr)
     if failed:
-        print(f"\n{len(failed)} of {len(todo)} failed:", *failed.values(), sep="\n", file=sys.stderr)
+        kinds = by_kind(job.source for job in failed)
+        lines = map(shown, failed.values())
+        print(f"\n{len(failed)} of {len(todo)} failed ({kinds}):", *lines, sep="\n", file=sys.stderr)
         return 1
     return 0
 
@@ -333,18 +345,22 @@ def _build_pairs(options):
     return 0
 
 
+def _choice_of_images(options):
+    return {"variant": options.blurred} | {name: getattr(options, name) for name in ("split", "layout", "pairs")}
+
+
 def _check_data(options):
     from gandeblur.evaluation import check_data
 
-    return check_data.main(options.folder, variant=options.blurred, split=options.split, layout=options.layout)
+    return check_data.main(options.folder, **_choice_of_images(options))
 
 
 def _pack(options):
     from gandeblur.data.datasets.find import find
     from gandeblur.data.datasets.packed import pack
 
-    images = find(options.folder, variant=options.blurred, split=options.split, layout=options.layout)
+    images = find(options.folder, **_choice_of_images(options))
     size = pack(images, options.out)
     kind = "pairs" if images.has_pairs else "images"
-    print(f"packed {images.name}: {len(images)} {kind}, {size / 1e9:.2f} GB, in {options.out}")
+    print(shown(f"packed {images.name}: {len(images)} {kind}, {size / 1e9:.2f} GB, in {options.out}"))
     return 0

@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from gandeblur.names import show_any_name, shown
+
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
@@ -26,10 +28,11 @@ def guarded(run: Callable[[], int | None], place: str, after_interrupt: str, oth
     Returns:
         The exit status: that of `run`, 2 after an error, 130 after Ctrl-C.
     """
+    show_any_name()
     try:
         return run() or 0
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of a pipe, `head` for example, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -37,7 +40,8 @@ def guarded(run: Callable[[], int | None], place: str, after_interrupt: str, oth
     except OSError as error:
         reason = error.strerror or error
         print(
-            f"error: {error.filename or place}: {reason}; free space or choose another {other_place}", file=sys.stderr
+            f"error: {shown(str(error.filename or place))}: {reason}; free space or choose another {other_place}",
+            file=sys.stderr,
         )
         return 2
     except KeyboardInterrupt:
