@@ -11,6 +11,14 @@ from gandeblur.training.workers import leave
 
 DEFAULT = "hkust_gan"  # of those for what most photographs suffer from, the best in README's table
 
+WHOSE = """whose numbers are whose (held against each one's formula; docs/data.md):
+  rgb-8bit-gaussian   BasicSR's PSNR and SSIM of RGB, tf.image's, DeepDeblur-PyTorch's
+  rgb-8bit-uniform    scikit-image's defaults
+  rgb-8bit-matlab-3d  NAFNet's SSIM, MATLAB's of colour images (MPRNet's and Restormer's scripts)
+  y-8bit-gaussian     luma rounded as by MATLAB's rgb2ycbcr; BasicSR's test_y_channel does not round
+PSNR of RGB is the same in the first three, BasicSR's, and pyiqa's; SSIM of torchmetrics and pyiqa is none of these.
+Means are over images, each in dB: the mean of images of 28 and 48 dB is 38 dB."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Parses the command line and runs one command.
@@ -75,8 +83,10 @@ def _parser():
     export.add_argument("--format", choices=["keras", "savedmodel", "onnx", "litert"], required=True)
 
     score = command(_score, "score", "Score restored pictures against the sharp ones of the same names.")
-    score.add_argument("restored", type=Path, help="image file, or folder")
-    score.add_argument("sharp", type=Path, help="image file, or folder")
+    score.add_argument("restored", type=Path, help="image file, or folder; a folder of pairs alone: its blurred images")
+    score.add_argument(
+        "sharp", type=Path, nargs="?", help="image file, or folder; of a folder of pairs: its sharp images"
+    )
     score.add_argument(
         "--protocol",
         choices=["rgb-8bit-gaussian", "rgb-8bit-uniform", "rgb-8bit-matlab-3d", "y-8bit-gaussian"],
@@ -84,6 +94,9 @@ def _parser():
         help="how scores are taken (default: rgb-8bit-gaussian)",
     )
     score.add_argument("--csv", type=Path, help="also write the scores to this file")
+    score.add_argument("--partial", action="store_true", help="score what is there, where restored images are missing")
+    _add_choice_of_images(score, "blurred", "split")
+    score.formatter_class, score.epilog = argparse.RawDescriptionHelpFormatter, WHOSE
 
     train = command(_train, "train", "Train an experiment, or go on with the run that the work folder holds.")
     train.add_argument("experiment", help="gan_d, hkust_gan, ird_gan, dark_channel_gan, sharingan, deblurgan")
@@ -143,13 +156,15 @@ def _parser():
     return parser
 
 
-def _add_choice_of_images(options):
-    options.add_argument(
-        "--blurred", metavar="blur|blur_gamma|...", help="which blurred images, where there are several"
-    )
-    options.add_argument("--split", help="which split, where there are several")
-    options.add_argument("--layout", choices=["side_by_side"], help="side_by_side: each file holds blurred|sharp")
-    options.add_argument("--pairs", type=Path, metavar="LIST.txt", help="file with two paths a line, relative to DIR")
+def _add_choice_of_images(options, *names):
+    flags = {
+        "blurred": {"metavar": "blur|blur_gamma|...", "help": "which blurred images, where there are several"},
+        "split": {"help": "which split, where there are several"},
+        "layout": {"choices": ["side_by_side"], "help": "side_by_side: each file holds blurred|sharp"},
+        "pairs": {"type": Path, "metavar": "LIST.txt", "help": "file with two paths a line, relative to DIR"},
+    }
+    for name in names or flags:
+        options.add_argument(f"--{name}", **flags[name])
 
 
 def _add_model(options, default=None):
@@ -304,8 +319,20 @@ def _export(options):
 
 def _score(options):
     from gandeblur.evaluation.score_files import score_files
+    from gandeblur.inference.files import pixels
+    from gandeblur.inference.photographs import SUFFIXES
 
-    score_files(options.restored, options.sharp, options.protocol, options.csv)
+    score_files(
+        options.restored,
+        options.sharp,
+        options.protocol,
+        options.csv,
+        partial=options.partial,
+        read=pixels,
+        kinds=(*SUFFIXES, ".jfif", ".jpe", ".gif"),
+        variant=options.blurred,
+        split=options.split,
+    )
 
 
 def _train(options):

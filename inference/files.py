@@ -16,7 +16,7 @@ from gandeblur.inference import photographs, video
 from gandeblur.inference.jobs import Job, jobs
 from gandeblur.names import ESCAPED, shown
 
-__all__ = ["Job", "failure", "jobs", "restore_files", "restore_photograph", "write_page"]
+__all__ = ["Job", "failure", "jobs", "pixels", "restore_files", "restore_photograph", "write_page"]
 
 Restore = Callable[..., np.ndarray]  # `Deblurrer.restore`
 Remark = Callable[[np.ndarray, np.ndarray], str]  # `Deblurrer.remark`
@@ -107,6 +107,16 @@ def restore_photograph(
     target.parent.mkdir(parents=True, exist_ok=True)
     photographs.write(target, restored, photograph)
     return tuple(filter(None, (*photograph.notes, remark(photograph.pixels, restored))))
+
+
+def pixels(path: Path) -> np.ndarray:
+    """The pixels of any file that is restored, upright, rounded to 8 bits: uint8 `[H, W, 3]`.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    values = photographs.read(path).pixels
+    return values if values.dtype == np.uint8 else ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def failure(source: Path, error: Exception) -> str:
