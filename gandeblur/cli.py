@@ -79,8 +79,12 @@ def _parser():
 
     export = command(_export, "export", "Write a trained generator for another runtime, and hold it against Keras.")
     _add_model(export)
-    export.add_argument("out", type=Path, help="file to write, NAME.keras, NAME.onnx or NAME.tflite; or a folder, NAME")
-    export.add_argument("--format", choices=["keras", "savedmodel", "onnx", "litert"], required=True)
+    export.add_argument(
+        "out", type=Path, help="file to write, NAME.keras, NAME.onnx, NAME.xml or NAME.tflite; or a folder, NAME"
+    )
+    formats = ["keras", "savedmodel", "onnx", "openvino", "litert", "litert-float16"]
+    export.add_argument("--format", choices=formats, required=True)
+    export.add_argument("--size", type=_size, metavar="WIDTHxHEIGHT", help="of the only images it takes (default: any)")
 
     score = command(_score, "score", "Score restored pictures against the sharp ones of the same names.")
     score.add_argument("restored", type=Path, help="image file, or folder; a folder of pairs alone: its blurred images")
@@ -200,6 +204,13 @@ def _tile(text):
     return int(text)
 
 
+def _size(text):
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and min(int(width), int(height)) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 1280x720")
+    return int(height), int(width)
+
+
 def _memory(text):
     number = text.removesuffix("B").removesuffix("i")
     unit = {"K": 2**10, "M": 2**20, "G": 2**30}.get(number[-1:], 1)
@@ -313,7 +324,7 @@ def _models(options):
 def _export(options):
     from gandeblur.inference.export import export
 
-    difference = export(_load(options), options.format, options.out)
+    difference = export(_load(options), options.format, options.out, options.size)
     print(f"{options.out}: differs from Keras by {difference:.1e} of the images' range at most")
 
 
