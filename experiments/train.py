@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from gandeblur.data import pipeline
+from gandeblur.data.datasets import begun
 from gandeblur.errors import InputError
 from gandeblur.experiments import description, sources
 from gandeblur.experiments.settings import Settings
@@ -66,6 +67,8 @@ def _train(settings: Settings, strategy: Any, devices: int) -> None:
     skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
     stream = sources.training_batches(settings, train_sets, done, share, skipped)
     validation = sources.validation_batches(settings, validation_sets, share, together, skipped)
+    if settings.is_chief:
+        begun.check_images(settings.workdir, sets, resumed=done > 0)
     model = build(settings, strategy)
     rates = training.schedule.callback(list(model.optimizers.values()))
     history: dict[str, list[float]] = {}

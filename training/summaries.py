@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gandeblur.names import shown
 from gandeblur.training.gan import center
 from gandeblur.training.schedules import rate
 
@@ -101,7 +102,7 @@ def markdown(description: Mapping[str, Any]) -> str:
     for section, values in description.items():
         lines.append(f"## {section}")
         if isinstance(values, Mapping):
-            lines += [f"- {label}: {value}" for label, value in values.items()]
+            lines += [f"- {label}: {shown(str(value))}" for label, value in values.items()]
         else:
-            lines += [f"- {value}" for value in (values if isinstance(values, list) else [values])]
+            lines += [f"- {shown(str(value))}" for value in (values if isinstance(values, list) else [values])]
     return "\n".join(lines)
