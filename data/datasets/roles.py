@@ -36,7 +36,7 @@ def visible_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not left_by_system(Path(path.name)))
 
 
-def partners_in(folder: Path, folders: Iterable[Path]) -> dict[str | None, Partners]:
+def partners_in(folder: Path, folders: Iterable[Path]) -> Mapping[str | None, Partners]:
     """The pairs of folders among the sub-folders of a folder.
 
     Args:
