@@ -266,13 +266,13 @@ def _row(name: str, items: Sequence[Item], paired: bool) -> list[str]:
     sizes = Counter(f"{item.size[1]}x{item.size[0]}" for item in items if item.size)
     formats = Counter(stored for item in items for stored in item.formats)
     scored = [item for item in items if item.psnr_db is not None]
-    means = [np.mean([getattr(item, metric) for item in scored]) if scored else np.nan for metric in _SCORES]
+    means = [np.mean([getattr(item, metric) for item in scored]) for metric in _SCORES] if scored else []
     return [
         name,
         str(len(items)),
         _counted(sizes),
         _counted(formats),
-        *([f"{means[0]:.2f}", f"{means[1]:.4f}"] * paired),
+        *(([f"{means[0]:.2f}", f"{means[1]:.4f}"] if means else ["-", "-"]) * paired),
     ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from gandeblur.data.datasets import File, PairSet
+from gandeblur.data.datasets import File, Pair, PairSet
 from gandeblur.data.datasets.find import choose, look
 from gandeblur.data.images import SUFFIXES, read_image
 from gandeblur.errors import InputError
@@ -90,12 +90,12 @@ def _matched(
     pairs = _pairs(sharp, choices)
     if one_folder and pairs:
         print(f"{shown(sharp)}: pairs; its blurred images are scored, as they are", file=sys.stderr)
-        return {pair.name: (pair.blurred, pair.sharp) for pair in pairs.pairs}
+        return {pair.name: (pair.blurred, pair.sharp) for pair in pairs}
     if one_folder:
         print(f"{shown(sharp)}: is given twice; every image is scored against itself", file=sys.stderr)
     ours = _files(restored, kinds)
     theirs: dict[str, File] = dict(_files(sharp, kinds)) if pairs is None else {}
-    for pair in pairs.pairs if pairs else ():
+    for pair in pairs or ():
         own = (
             pair.blurred.relative_to(sharp).with_suffix("").as_posix() if isinstance(pair.blurred, Path) else pair.name
         )
@@ -115,7 +115,7 @@ def _matched(
     return {name: (path, theirs[name]) for name, path in ours.items()}
 
 
-def _pairs(folder: Path, choices: Mapping[str, Any]) -> PairSet | None:
+def _pairs(folder: Path, choices: Mapping[str, Any]) -> list[Pair] | None:
     """The pairs of a folder, None if it holds sharp images alone or names that nobody knows."""
     try:
         contents = look(folder)
@@ -128,7 +128,7 @@ def _pairs(folder: Path, choices: Mapping[str, Any]) -> PairSet | None:
     images, problems = contents.read(split, variant)
     if problems:
         raise InputError(problems[0])
-    return images if isinstance(images, PairSet) else None
+    return [pair for pair in images.pairs if isinstance(pair, Pair)] if isinstance(images, PairSet) else None
 
 
 def _read(pairs: dict[str, tuple[File, File]], read: Read) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

@@ -161,7 +161,7 @@ def _parser():
 
 
 def _add_choice_of_images(options, *names):
-    flags = {
+    flags: dict[str, dict] = {
         "blurred": {"metavar": "blur|blur_gamma|...", "help": "which blurred images, where there are several"},
         "split": {"help": "which split, where there are several"},
         "layout": {"choices": ["side_by_side"], "help": "side_by_side: each file holds blurred|sharp"},

@@ -39,7 +39,7 @@ def two_of_one_scene(folder: Path, files: Sequence[Path]) -> tuple[Path, Path] |
             return folder / other, folder / file  # a_blur.png, a_sharp.png
     for place, children in _branches(files):
         whole = len(children) == 2 and children[0][1].keys() == children[1][1].keys() and len(children[0][1]) > 1
-        for (one, ours), (other, theirs) in itertools.pairwise(children[:_FOLDERS]):
+        for (left, ours), (right, theirs) in itertools.pairwise(children[:_FOLDERS]):
             common = sorted(ours.keys() & theirs.keys())
             if 2 * len(common) < min(len(ours), len(theirs)) or not common:
                 continue
@@ -47,7 +47,7 @@ def two_of_one_scene(folder: Path, files: Sequence[Path]) -> tuple[Path, Path] |
             both = [(folder / ours[name], folder / theirs[name]) for name in some]
             equal = all(_equal(*pair) for pair in both)
             if not equal and (whole or all(_alike(*pair) for pair in both)):
-                return folder / place / one, folder / place / other
+                return folder / place / left, folder / place / right
     return None
 
 

@@ -39,7 +39,8 @@ def listed_pairs(file: Path, folder: Path | None = None) -> tuple[PairSet, list[
     lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
     start = [place.absolute() for place in (folder, file.parent) if place]
     roots = list(dict.fromkeys(root for place in start for root in (place, *place.parents)))
-    pairs, problems = [], []
+    found: list[tuple[Path, Path]] = []
+    problems = []
     for number, line in lines:
         there = next(((root, both) for root in roots if (both := _both(line, root))), None)
         if not there:
@@ -48,14 +49,15 @@ def listed_pairs(file: Path, folder: Path | None = None) -> tuple[PairSet, list[
         root, both = there
         roots = [root]  # of all lines
         blurred, sharp = both if _order(*both) else both[::-1]
-        pairs.append(Pair(_name(blurred), root / blurred, root / sharp))
-    if not pairs:
+        found.append((blurred, sharp))
+    if not found:
         raise InputError(problems[0] if problems else f"{file}: is empty; give a text file with two paths a line")
-    repeated = {name for name, count in Counter(pair.name for pair in pairs).items() if count > 1}
-    if repeated:  # the shorter names do not tell them apart
-        pairs = [
-            Pair(str(pair.blurred.relative_to(roots[0]).with_suffix("")), pair.blurred, pair.sharp) for pair in pairs
-        ]
+    names = [_name(blurred) for blurred, _ in found]
+    if len({*names}) < len(names):  # the shorter names do not tell them apart
+        names = [blurred.with_suffix("").as_posix() for blurred, _ in found]
+    pairs = [
+        Pair(name, roots[0] / blurred, roots[0] / sharp) for name, (blurred, sharp) in zip(names, found, strict=True)
+    ]
     again = [name for name, count in Counter(pair.name for pair in pairs).items() if count > 1]
     problems += [f"{file}: names {name} more than once; remove the other lines" for name in again]
     return PairSet(f"{file.stem}/{VARIANT}", VARIANT, tuple(pairs)), problems

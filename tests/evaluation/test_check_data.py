@@ -247,3 +247,11 @@ def test_where_blurred_and_sharp_look_exchanged_is_told(tmp_path):
     )
     (line,) = check_data(write(range(5), "all")).problems
     assert "as do 5 of 5 in all/blur; the folders of blurred and sharp ones look exchanged, swap them" in line
+
+
+def test_where_nothing_can_be_scored_no_number_is_shown(root, capsys):
+    for path in (root / "test/S3/blur").iterdir():
+        path.rename(path.with_name(f"x{path.name}"))
+    assert main(root, split="test", variant="blur") == 1
+    said = capsys.readouterr().out
+    assert "nan" not in said and re.search(r"GOPRO/test/blur +0 +- +-", said)

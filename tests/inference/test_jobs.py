@@ -155,6 +155,13 @@ def test_a_strict_terminal_shows_any_name(names):
     assert "bad\\xe9\\n[x].png: cannot be read" in done.stdout
 
 
+def test_any_name_is_packed(run, names, tmp_path):
+    (names / os.fsdecode(b"bad\xe9\n[x].png")).unlink()
+    status, said, warned = run("pack", names, tmp_path / "packed")
+    assert status == 0 and said.startswith(f"packed names: {len(NAMES)} images, ")
+    assert run("check-data", tmp_path / "packed")[0] == 0
+
+
 def test_an_error_that_names_any_name_is_one_line(run, tmp_path):
     folder = tmp_path / os.fsdecode(b"caf\xe9\n")
     status, said, warned = run("restore", folder, "-o", tmp_path / "out")
