@@ -105,7 +105,7 @@ def _matched(
     strange = [name for name in ours if name not in theirs]
     if strange:
         raise InputError(f"{ours[strange[0]]}: has no sharp image of its name in {sharp}; remove it, or add that")
-    missing = [name for name in theirs if name not in ours]
+    missing = [f"{name}{getattr(file, 'suffix', '')}" for name, file in theirs.items() if name not in ours]
     if missing:
         line = f"{len(missing)} of {len(theirs)} sharp images have no restored one: {', '.join(missing[:_NAMED])}"
         line += f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""

@@ -83,6 +83,8 @@ def plan(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: b
             if not matches:
                 raise InputError(f"{text}: no such file or folder; check its name")
             found += [Job(match, out / match.name) for match in matches]
+    if not found:
+        raise InputError(f"{systems[0]}: was left by a system, as all that is named; name pictures, films or folders")
     found = _placed(dict.fromkeys(found))
     closed = {job for job in found if job.source.is_dir()}
     taken: dict[Path, Path] = {}

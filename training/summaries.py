@@ -1,6 +1,7 @@
 """TensorBoard: what a run writes for it."""
 
 import errno
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         with self._writing():
-            self.writer = tf.summary.create_file_writer(self.folder)
+            self.writer = tf.summary.create_file_writer(os.fsencode(self.folder))  # any name
         with self._writing(), self.writer.as_default(step=0):
             tf.summary.text("experiment", self.description)
             if keras.backend.backend() == "tensorflow":

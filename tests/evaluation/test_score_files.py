@@ -86,7 +86,7 @@ def test_missing_images_are_named_and_refused_unless_asked_for(tmp_path, capsys)
         write(tmp_path / f"sharp/{k}.png", sharp)
         if k < 3:
             write(tmp_path / f"restored/{k}.png", 255 - sharp)
-    line = f"{tmp_path / 'restored'}: 3 of 6 sharp images have no restored one: 3, 4, 5; "
+    line = f"{tmp_path / 'restored'}: 3 of 6 sharp images have no restored one: 3.png, 4.png, 5.png; "
     status, said, warned = score(capsys, tmp_path / "restored", tmp_path / "sharp")
     assert (status, said) == (2, "") and warned == f"error: {line}restore them, or score the others by --partial\n"
     status, said, warned = score(capsys, tmp_path / "restored", tmp_path / "sharp", "--partial")

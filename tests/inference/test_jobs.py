@@ -104,6 +104,13 @@ def test_what_systems_leave_is_passed_over_and_named_once(run, tmp_path):
     assert (status, said, warned) == (0, f"{tmp_path / 'again/a.jpg'}\n", expected)
 
 
+def test_where_nothing_but_leftovers_is_named_an_error_says_so(run, tmp_path):
+    for name in ("Thumbs.db", "desktop.ini"):
+        (tmp_path / name).write_bytes(b"")
+    status, _, warned = run("restore", tmp_path / "Thumbs.db", tmp_path / "desktop.ini", "-o", tmp_path / "out")
+    assert status == 2 and "Thumbs.db: was left by a system, as all that is named" in warned
+
+
 NAMES = {
     b"caf\xe9.png": "caf\\xe9.png",  # Latin-1
     "café.png".encode(): "café.png",
