@@ -70,10 +70,10 @@ def plan(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: b
             files = sorted(found_here.files + found_here.closed)
             if within != path.resolve() and path.resolve() in within.parents:  # results of an earlier time
                 files = [file for file in files if within not in file.resolve().parents]
-            pictures = [file for file in files if file.is_dir() or _may_be_picture(file)]
-            others += [file for file in files if file not in set(pictures)]
-            found += [Job(file, out / file.relative_to(path)) for file in pictures]
-            if not pictures:
+            pictures = {file: file.is_dir() or _may_be_picture(file) for file in files}
+            others += [file for file, is_one in pictures.items() if not is_one]
+            found += [Job(file, out / file.relative_to(path)) for file, is_one in pictures.items() if is_one]
+            if not any(pictures.values()):
                 kinds = (*photographs.SUFFIXES, *video.SUFFIXES)
                 raise InputError(f"{path}: holds no picture ({', '.join(kinds)}); name another folder")
         elif path.exists():
@@ -82,8 +82,12 @@ def plan(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: b
             matches = [Path(match) for match in sorted(glob.glob(text, recursive=True)) if Path(match).is_file()]
             if not matches:
                 raise InputError(f"{text}: no such file or folder; check its name")
-            found += [Job(match, out / match.name) for match in matches]
-    if not found:
+            own = {
+                match: left_by_system(Path(*(one for one in match.parts if one not in path.parts))) for match in matches
+            }
+            systems += [match for match in matches if own[match]]
+            found += [Job(match, out / match.name) for match in matches if not own[match]]
+    if systems and not found:
         raise InputError(f"{systems[0]}: was left by a system, as all that is named; name pictures, films or folders")
     found = _placed(dict.fromkeys(found))
     closed = {job for job in found if job.source.is_dir()}

@@ -102,6 +102,8 @@ def test_what_systems_leave_is_passed_over_and_named_once(run, tmp_path):
     # As a shell's `usb/*` names them.
     status, said, warned = run("restore", *sorted(usb.iterdir()), "-o", tmp_path / "again")
     assert (status, said, warned) == (0, f"{tmp_path / 'again/a.jpg'}\n", expected)
+    status, said, _ = run("restore", f"{usb}/**/*.jpg", "-o", tmp_path / "pattern")
+    assert (status, said) == (0, f"{tmp_path / 'pattern/a.jpg'}\n")
 
 
 def test_where_nothing_but_leftovers_is_named_an_error_says_so(run, tmp_path):
