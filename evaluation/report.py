@@ -17,6 +17,7 @@ from gandeblur.evaluation.metrics import METRICS
 from gandeblur.evaluation.pictures import detection_examples, examples
 from gandeblur.evaluation.results import Results
 from gandeblur.files import replacing
+from gandeblur.names import ESCAPED
 
 ALL = "all"  # the paper's row of means over its other rows
 
@@ -65,7 +66,7 @@ def write_report(results: Results, image_folder: Path, out: Path) -> None:
         charts=charts(results.history),
     )
     with replacing(out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors=ESCAPED)
 
 
 def _headline(results: Results) -> str:

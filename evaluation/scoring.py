@@ -11,6 +11,7 @@ from gandeblur.errors import InputError
 from gandeblur.evaluation.grid import GRID_METRICS, grid_db
 from gandeblur.evaluation.metrics import METRICS, RGB, Protocol, psnr_db, ssim
 from gandeblur.files import replacing
+from gandeblur.names import ESCAPED
 
 LEAST_PX = 11  # the side of the window of SSIM
 
@@ -95,7 +96,7 @@ def write_csv(sets: dict[str, dict], path: Path) -> None:
         path: file to write or replace.
     """
     metrics = (*METRICS, *GRID_METRICS)
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8", errors=ESCAPED) as file:
         writer = csv.writer(file)
         writer.writerow(("set", "image", "method", *metrics, "protocol"))
         for set_name, result in sets.items():

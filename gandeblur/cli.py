@@ -6,9 +6,18 @@ import tempfile
 from pathlib import Path
 
 from gandeblur.errors import InputError, guarded
+from gandeblur.names import shown
 from gandeblur.training.workers import leave
 
 DEFAULT = "hkust_gan"  # of those for what most photographs suffer from, the best in README's table
+
+WHOSE = """whose numbers are whose (held against each one's formula; docs/data.md):
+  rgb-8bit-gaussian   BasicSR's PSNR and SSIM of RGB, tf.image's, DeepDeblur-PyTorch's
+  rgb-8bit-uniform    scikit-image's defaults
+  rgb-8bit-matlab-3d  NAFNet's SSIM, MATLAB's of colour images (MPRNet's and Restormer's scripts)
+  y-8bit-gaussian     luma rounded as by MATLAB's rgb2ycbcr; BasicSR's test_y_channel does not round
+PSNR of RGB is the same in the first three, BasicSR's, and pyiqa's; SSIM of torchmetrics and pyiqa is none of these.
+Means are over images, each in dB: the mean of images of 28 and 48 dB is 38 dB."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,12 +84,18 @@ def _parser(asked):
 
     export = command(_export, "export", "Write a trained generator for another runtime, and hold it against Keras.")
     _add_model(export)
-    export.add_argument("out", type=Path, help="file to write, NAME.keras, NAME.onnx or NAME.tflite; or a folder, NAME")
-    export.add_argument("--format", choices=["keras", "savedmodel", "onnx", "litert"], required=True)
+    export.add_argument(
+        "out", type=Path, help="file to write, NAME.keras, NAME.onnx, NAME.xml or NAME.tflite; or a folder, NAME"
+    )
+    formats = ["keras", "savedmodel", "onnx", "openvino", "litert", "litert-float16"]
+    export.add_argument("--format", choices=formats, required=True)
+    export.add_argument("--size", type=_size, metavar="WIDTHxHEIGHT", help="of the only images it takes (default: any)")
 
     score = command(_score, "score", "Score restored pictures against the sharp ones of the same names.")
-    score.add_argument("restored", type=Path, help="image file, or folder")
-    score.add_argument("sharp", type=Path, help="image file, or folder")
+    score.add_argument("restored", type=Path, help="image file, or folder; a folder of pairs alone: its blurred images")
+    score.add_argument(
+        "sharp", type=Path, nargs="?", help="image file, or folder; of a folder of pairs: its sharp images"
+    )
     score.add_argument(
         "--protocol",
         choices=["rgb-8bit-gaussian", "rgb-8bit-uniform", "rgb-8bit-matlab-3d", "y-8bit-gaussian"],
@@ -88,6 +103,9 @@ def _parser(asked):
         help="how scores are taken (default: rgb-8bit-gaussian)",
     )
     score.add_argument("--csv", type=Path, help="also write the scores to this file")
+    score.add_argument("--partial", action="store_true", help="score what is there, where restored images are missing")
+    _add_choice_of_images(score, "blurred", "split")
+    score.formatter_class, score.epilog = argparse.RawDescriptionHelpFormatter, WHOSE
 
     train = command(_train, "train", "Train an experiment, or go on with the run that the work folder holds.")
     train.add_argument("experiment", help="the paper's name, as its file in experiments/ has it")
@@ -156,10 +174,15 @@ def _parser(asked):
     return parser
 
 
-def _add_choice_of_images(options):
-    options.add_argument("--blurred", choices=["blur", "blur_gamma"], help="which blurred images, where there are both")
-    options.add_argument("--split", help="which split, where there are several")
-    options.add_argument("--layout", choices=["side_by_side"], help="side_by_side: each file holds blurred|sharp")
+def _add_choice_of_images(options, *names):
+    flags: dict[str, dict] = {
+        "blurred": {"metavar": "blur|blur_gamma|...", "help": "which blurred images, where there are several"},
+        "split": {"help": "which split, where there are several"},
+        "layout": {"choices": ["side_by_side"], "help": "side_by_side: each file holds blurred|sharp"},
+        "pairs": {"type": Path, "metavar": "LIST.txt", "help": "file with two paths a line, relative to DIR"},
+    }
+    for name in names or flags:
+        options.add_argument(f"--{name}", **flags[name])
 
 
 def _add_model(options, default=None):
@@ -195,6 +218,13 @@ def _tile(text):
     return int(text)
 
 
+def _size(text):
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and min(int(width), int(height)) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 1280x720")
+    return int(height), int(width)
+
+
 def _memory(text):
     number = text.removesuffix("B").removesuffix("i")
     unit = {"K": 2**10, "M": 2**20, "G": 2**30}.get(number[-1:], 1)
@@ -227,11 +257,12 @@ def _gamma(text):
 def _restore(options):
     from PIL import Image
 
-    from gandeblur.inference.files import jobs, restore_files, write_page
+    from gandeblur.inference.files import restore_files, write_page
+    from gandeblur.inference.jobs import by_kind, plan
 
     # First: what is wrong there shows at once.
     Image.MAX_IMAGE_PIXELS = options.most_megapixels * 10**6 // 2  # Pillow refuses at twice this number
-    todo = jobs(options.inputs, options.out, options.force, options.skip_existing)
+    todo, no_pictures, left_by_systems = plan(options.inputs, options.out, options.force, options.skip_existing)
     if not todo:
         print(f"{options.out}: holds all of them already; nothing to do", file=sys.stderr)
         return 0
@@ -246,9 +277,16 @@ def _restore(options):
     done = [job for job in todo if job not in failed]  # not by its target: an older one may be there
     if options.compare and done:
         write_page(page, done, Path(options.model).name, deblur.purpose)
-        print(page)
+        print(shown(page))
+    if no_pictures:
+        print(f"no pictures, left out: {by_kind(no_pictures)}", file=sys.stderr)
+    if left_by_systems:
+        names = dict.fromkeys(path.name for path in left_by_systems)
+        print(f"left by systems, passed over: {shown(', '.join(names))}", file=sys.stderr)
     if failed:
-        print(f"\n{len(failed)} of {len(todo)} failed:", *failed.values(), sep="\n", file=sys.stderr)
+        kinds = by_kind(job.source for job in failed)
+        lines = map(shown, failed.values())
+        print(f"\n{len(failed)} of {len(todo)} failed ({kinds}):", *lines, sep="\n", file=sys.stderr)
         return 1
     return 0
 
@@ -303,14 +341,26 @@ def _models(options):
 def _export(options):
     from gandeblur.inference.export import export
 
-    difference = export(_load(options), options.format, options.out)
+    difference = export(_load(options), options.format, options.out, options.size)
     print(f"{options.out}: differs from Keras by {difference:.1e} of the images' range at most")
 
 
 def _score(options):
     from gandeblur.evaluation.score_files import score_files
+    from gandeblur.inference.files import pixels
+    from gandeblur.inference.photographs import SUFFIXES
 
-    score_files(options.restored, options.sharp, options.protocol, options.csv)
+    score_files(
+        options.restored,
+        options.sharp,
+        options.protocol,
+        options.csv,
+        partial=options.partial,
+        read=pixels,
+        kinds=(*SUFFIXES, ".jfif", ".jpe", ".gif"),
+        variant=options.blurred,
+        split=options.split,
+    )
 
 
 def _train(options):
@@ -361,18 +411,22 @@ def _build_pairs(options):
     return 0
 
 
+def _choice_of_images(options):
+    return {"variant": options.blurred} | {name: getattr(options, name) for name in ("split", "layout", "pairs")}
+
+
 def _check_data(options):
     from gandeblur.evaluation import check_data
 
-    return check_data.main(options.folder, variant=options.blurred, split=options.split, layout=options.layout)
+    return check_data.main(options.folder, **_choice_of_images(options))
 
 
 def _pack(options):
     from gandeblur.data.datasets.find import find
     from gandeblur.data.datasets.packed import pack
 
-    images = find(options.folder, variant=options.blurred, split=options.split, layout=options.layout)
+    images = find(options.folder, **_choice_of_images(options))
     size = pack(images, options.out)
     kind = "pairs" if images.has_pairs else "images"
-    print(f"packed {images.name}: {len(images)} {kind}, {size / 1e9:.2f} GB, in {options.out}")
+    print(shown(f"packed {images.name}: {len(images)} {kind}, {size / 1e9:.2f} GB, in {options.out}"))
     return 0

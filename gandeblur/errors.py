@@ -5,6 +5,8 @@ import re
 import sys
 from collections.abc import Callable
 
+from gandeblur.names import show_any_name, shown
+
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
@@ -37,10 +39,11 @@ def guarded(run: Callable[[], int | None], place: str, after_interrupt: str, oth
     Returns:
         The exit status: that of `run`, 2 after an error, 130 after Ctrl-C.
     """
+    show_any_name()
     try:
         return run() or 0
     except InputError as error:
-        print(f"error: {error.on_command_line}", file=sys.stderr)
+        print(f"error: {shown(error.on_command_line)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of a pipe, `head` for example, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -48,7 +51,8 @@ def guarded(run: Callable[[], int | None], place: str, after_interrupt: str, oth
     except OSError as error:
         reason = error.strerror or error
         print(
-            f"error: {error.filename or place}: {reason}; free space or choose another {other_place}", file=sys.stderr
+            f"error: {shown(str(error.filename or place))}: {reason}; free space or choose another {other_place}",
+            file=sys.stderr,
         )
         return 2
     except KeyboardInterrupt:

@@ -17,6 +17,8 @@ LOCK = ".lock"
 # Errors of a disk that is full, or of a folder that is not ours: the next file will meet them, too.
 LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
 
+_LONGEST_NAME = 255  # bytes, on all usual disks
+
 
 class replacing:
     """Context manager: write to a temporary file beside `path`; it becomes `path` only when all is written.
@@ -29,8 +31,11 @@ class replacing:
     def __init__(self, path, previous=None):
         self.path = Path(path)
         self.previous = previous
-        # The suffix stays last: Keras chooses the format by it.
-        self.temporary = self.path.with_name(f".{os.getpid()}.{self.path.name}")
+        # The suffix stays last: Keras chooses the format by it. A name of full length loses its beginning.
+        name, before = self.path.name, f".{os.getpid()}."
+        while name and len(os.fsencode(before + name)) > _LONGEST_NAME:
+            name = name[1:]
+        self.temporary = self.path.with_name(before + name)
 
     def __enter__(self):
         return self.temporary

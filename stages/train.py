@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from gandeblur.data import pipeline
+from gandeblur.data.datasets import begun
 from gandeblur.errors import InputError
 from gandeblur.files import locked
 from gandeblur.losses.terms import Term
@@ -95,6 +96,8 @@ def _train(settings: Settings, strategy: Any, described: dict, state: checkpoint
     skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
     stream = inputs.training_batches(settings, train_sets, left.done, share, skipped)
     validation = inputs.validation_batches(settings, validation_sets, share, together, skipped)
+    if settings.is_chief:
+        begun.check_images(settings.workdir, sets, resumed=left.done > 0)
     model = build(settings, strategy)
     rates = training.schedule.callback(list(model.optimizers.values()))
     log = checkpoint.RunLog(described)

@@ -1,6 +1,7 @@
 """TensorBoard: what a run writes for it."""
 
 import errno
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gandeblur.names import shown
 from gandeblur.training.gan import center
 
 
@@ -31,7 +33,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         with self._writing():
-            self.writer = tf.summary.create_file_writer(self.folder)
+            self.writer = tf.summary.create_file_writer(os.fsencode(self.folder))  # any name
         with self._writing(), self.writer.as_default(step=0):
             tf.summary.text("experiment", self.description)
             if keras.backend.backend() == "tensorflow":
@@ -83,7 +85,7 @@ def markdown(description: Mapping[str, Any]) -> str:
             continue
         lines.append(f"## {section}")
         if isinstance(values, Mapping):
-            lines += [f"- {label}: {value}" for label, value in values.items()]
+            lines += [f"- {label}: {shown(str(value))}" for label, value in values.items()]
         else:
-            lines += [f"- {value}" for value in (values if isinstance(values, list) else [values])]
+            lines += [f"- {shown(str(value))}" for value in (values if isinstance(values, list) else [values])]
     return "\n".join(lines)

@@ -68,6 +68,7 @@ def test_all_stages_leave_their_files(finished):
         "checkpoint.previous.npz",
         "generator.weights.h5",
         "generator.previous.weights.h5",
+        "images.json",
         "run.json",
         "tensorboard",
         "images",
@@ -469,3 +470,28 @@ def test_a_training_starts_with_the_weights_of_another(finished, capfd, tmp_path
     assert call("--stage=train", f"--workdir={tmp_path / 'third'}", "--start=none.weights.h5") == 2
     assert capfd.readouterr().err.startswith("error: none.weights.h5: no such file; give ")
     assert not (tmp_path / "third").exists()
+
+
+def test_a_resumed_training_refuses_other_images_and_says_which(photographs, capfd, tmp_path):
+    workdir = tmp_path / "run"
+    assert call(f"--workdir={workdir}", f"--train_data={photographs}", "--stage=train", "--epochs=1") == 0
+    (photographs / "a.png").rename(photographs / "d.png")
+    again = (f"--workdir={workdir}", f"--train_data={photographs}", "--stage=train", "--epochs=2")
+    assert "began with other images: 1 new (d.png), 1 gone (a.png); give it those" in refused(capfd, *again)
+    (photographs / "d.png").rename(photographs / "a.png")
+    assert call(*again) == 0
+
+
+def test_any_name_trains_and_is_evaluated(photographs, capfd, tmp_path):
+    names = [os.fsdecode(b"caf\xe9"), "[b]bold[", "two\nlines", "A", "a"]
+    for folder in ("photographs", os.fsdecode(b"bl\xe9u [x]")):
+        for name in names:
+            path = tmp_path / folder / f"{name}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(path)
+    for folder in ("photographs", os.fsdecode(b"bl\xe9u [x]")):
+        arguments = [f"--{part}_data={tmp_path / folder}" for part in ("train", "test")]
+        assert call(f"--workdir={tmp_path / 'run' / folder}", *arguments, "--epochs=1") == 0
+        report = (tmp_path / "run" / folder / "report.html").read_text(encoding="utf-8")
+        assert "caf\\xe9" in report
+    assert "Traceback" not in capfd.readouterr().err
