@@ -17,7 +17,7 @@ import numpy as np
 from gandeblur.errors import InputError
 from gandeblur.files import write_json
 from gandeblur.inference.restore import LEAST_PX, Deblurrer
-from gandeblur.models.layers.large_kernel_conv import plain_convolution
+from gandeblur.models.layers.convolution import plain_convolution
 
 Run = Callable[[np.ndarray], np.ndarray]
 FORMATS = {

@@ -54,14 +54,16 @@ class Conv2D(keras.layers.Conv2D):
             return super().convolution_op(inputs, kernel)
         # Spectra of thousands of pixels do not fit the 8 bits of bfloat16's mantissa.
         x, w = ops.cast(inputs, "float32"), ops.cast(kernel, "float32")
-        pad = [(size - 1) // 2 if self.padding == "same" else 0 for size in self.kernel_size]
+        above, left = ((size - 1) // 2 if self.padding == "same" else 0 for size in self.kernel_size)
         if way == "winograd":
-            around = [(size, size) for size in pad]
-            y = winograd.correlate(ops.pad(x, [(0, 0), *around, (0, 0)]) if pad[0] else x, w)
+            around = [(0, 0), (above, above), (left, left), (0, 0)]
+            y = winograd.correlate(ops.pad(x, around) if above else x, w)
         else:
             valid = self.padding == "valid"
-            out = [n - k + 1 if valid else n for n, k in zip(inputs.shape[1:3], self.kernel_size, strict=True)]
-            y = spectral.correlate(x, w, pad, out)
+            height, width = (
+                n - k + 1 if valid else n for n, k in zip(inputs.shape[1:3], self.kernel_size, strict=True)
+            )
+            y = spectral.correlate(x, w, (above, left), (height, width))
         return ops.cast(y, self.compute_dtype)
 
     def way(self, shape: Any) -> Way:
