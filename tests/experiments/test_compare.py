@@ -31,6 +31,7 @@ def parsed():
     return call
 
 
+@pytest.mark.slow
 def test_one_table_of_all_networks(parsed, tmp_path, capfd):
     runs = [gandeblur.train("gan_d", workdir=tmp_path / name, epochs=1, seed=n).folder for n, name in enumerate("ab")]
     out = tmp_path / "out"
