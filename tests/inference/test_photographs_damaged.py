@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gandeblur.errors import InputError
-from gandeblur.inference import photographs
+from gandeblur.inference import files, photographs
 
 RGB = np.random.default_rng(0).integers(0, 256, (24, 37, 3), dtype=np.uint8)
 
@@ -84,3 +84,14 @@ def test_more_pixels_are_allowed_on_request(tmp_path, monkeypatch):
         photographs.read(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", RGB.shape[0] * RGB.shape[1])
     assert photographs.read(tmp_path / "a.png").pixels.shape == RGB.shape
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_strict_fails_a_damaged_file_and_goes_on(strict, tmp_path, capsys):
+    (tmp_path / "cut.jpg").write_bytes(encoded("JPEG")[:-200])
+    (tmp_path / "whole.jpg").write_bytes(encoded("JPEG"))
+    todo = files.jobs([str(tmp_path / "*.jpg")], tmp_path / "out")
+    failed = files.restore_files(lambda image, **options: image, todo, strict=strict)
+    assert [job.source.name for job, _ in failed] == (["cut.jpg"] if strict else [])
+    assert (tmp_path / "out/whole.jpg").exists() and (tmp_path / "out/cut.jpg").exists() == (not strict)
+    assert ("cut.jpg (the file ends too early" in capsys.readouterr().out) == (not strict)
