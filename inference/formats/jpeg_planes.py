@@ -12,7 +12,7 @@ from PIL import Image
 
 from gandeblur.inference.formats.jpeg_segments import APP0
 
-# JFIF 1.02, from RGB: Pillow's own conversion rounds to six bits of a fraction, which costs up to 3 dB.
+# JFIF 1.02, from RGB: Pillow's own conversion cuts where it should round, which costs up to 3 dB.
 _LUMA, _CB, _CR = (0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411)
 _FRAMES, _HUFFMAN, _SCAN, _QUANTISATION, _END = (0xC0, 0xC1, 0xC2), 0xC4, 0xDA, 0xDB, 0xD9
 

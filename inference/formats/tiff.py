@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from gandeblur.errors import InputError
@@ -22,6 +21,8 @@ _MOST_BYTES = 2**32 - 2**26  # offsets have 32 bits
 
 def read(path: Path) -> Photograph:
     """Reads the first page of a TIFF file, or develops the sensor's values where it holds those."""
+    import tifffile  # here, as below: it takes a fifth of a second
+
     with open(path, "rb") as file:
         tags = tiff_tags.read(file)
         missing = tiff_tags.missing(file, tags)
@@ -67,6 +68,8 @@ def read(path: Path) -> Photograph:
 
 def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
     """Writes 8 or 16 bits, as many as the photograph has, with its tags and, if it is lossless, its compression."""
+    import tifffile
+
     kept: Kept = photograph.kept
     array = photograph.array(restored)
     if array.nbytes > _MOST_BYTES:
@@ -119,6 +122,8 @@ def _by_pillow(source, notes):
 
 def _by_tifffile(path, page, bits):
     """`[H, W, channels]`, uint8 or uint16."""
+    import tifffile
+
     if page.photometric not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB):
         meaning = tifffile.PHOTOMETRIC(page.photometric).name
         raise InputError(f"{path}: holds {meaning} values; convert it to RGB of 16 bits first")
