@@ -69,5 +69,5 @@ def _sizes(parts: Sequence[Images]) -> dict[str, int]:
 
 
 def _some(names: Sequence[tuple[int, str]]) -> str:
-    shown = ", ".join(name for _, name in names[:_NAMED])
-    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    first = ", ".join(name for _, name in sorted(names)[:_NAMED])
+    return first + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
