@@ -12,7 +12,9 @@ FOLDERS = (
     "training",
     "evaluation",
     "inference",
+    "inference.formats",
     "experiments",
+    "stages",
     "weights",
 )
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from gandeblur.experiments.gan_d import EQ3, GENERATOR
 from gandeblur.models import gan_d
-from gandeblur.models.layers.large_kernel_conv import plain_convolution
+from gandeblur.models.layers.convolution import plain_convolution
 from gandeblur.training.gan import GAN
 
 SIDE_PX = 128

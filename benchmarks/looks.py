@@ -2,7 +2,7 @@
 
     python benchmarks/looks.py --models=hkust_gan,runs/eye --test=PAIRS,... --vgg_weights=FILE --out=looks.csv
 
-`experiments/compare.py --vgg_weights` takes every whole image; this takes the middle of every N-th, in a tenth of the
+`gandeblur compare --vgg_weights` takes every whole image; this takes the middle of every N-th, in a tenth of the
 time, for trainings of minutes. One row per network and set is written to `--out`, which is continued: what it holds is
 not scored again. "Closed" is the share of the blurred images' feature distance that the restored ones no longer have.
 `--table` prints the file as Markdown.
@@ -15,9 +15,9 @@ from pathlib import Path
 
 from gandeblur.data.datasets.find import find
 from gandeblur.data.images import center_crop
-from gandeblur.evaluation.features import FeatureDistance
 from gandeblur.evaluation.scoring import score_set
-from gandeblur.experiments import opening, publish
+from gandeblur.stages import opening, publish
+from gandeblur.stages.features import FeatureDistance
 
 METRICS = ("psnr_db", "ssim", "grid_2px_db", "grid_4px_db", "gradient_energy", "feature_distance")
 FIELDS = ("network", "set", "images", "crop_px", *METRICS, "closed", "crops", "losses")

@@ -20,9 +20,11 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
+from gandeblur.data.datasets.roles import visible_folders
 from gandeblur.data.images import SUFFIXES, read_image
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
+from gandeblur.names import left_by_system
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def _sequences(path: Path) -> list[_Sequence]:
         with _opened_video(path) as container:
             length = container.streams.video[0].frames or None  # 0 where the format does not tell
         return [_Sequence(path.stem, path, 1, length, partial(_video_frames, path))]
-    folders = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    folders = visible_folders(path)
     images = _image_files(path)
     if images and any(_image_files(folder) for folder in folders):
         raise InputError(f"{path}: holds frames and folders of frames; give a folder that holds either")
@@ -162,7 +164,7 @@ def _image_files(folder: Path) -> list[Path]:
     return [
         entry
         for entry in folder.iterdir()
-        if entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".") and entry.is_file()
+        if entry.suffix.lower() in SUFFIXES and not left_by_system(Path(entry.name)) and entry.is_file()
     ]
 
 

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import grpc
 import numpy as np
 import tensorflow as tf
 
@@ -26,6 +27,7 @@ Call = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 _OFFER = "gandeblur"  # the data set in which a server says what it offers
 _SCHEME = "grpc://"
+_ASK = "/tensorflow.data.DispatcherService/GetVersion"  # what every server of `tf.data` answers at once
 
 
 def host_and_port(address: str) -> str:
@@ -75,12 +77,12 @@ def connect(address: str, description: str, timeout_s: float) -> Call:
     Raises:
         InputError: the server reads something else, or there is none of ours.
     """
-    answers = queue.SimpleQueue[Any]()
-    # A thread of its own: TensorFlow asks again and again, for ever, where something else listens.
-    threading.Thread(target=lambda: answers.put(_offered(address)), daemon=True).start()
     try:
-        token, offered = json.loads(answers.get(timeout=timeout_s))
-    except (queue.Empty, TypeError, ValueError) as error:
+        # TensorFlow's own client has no time limit: where nobody answers it would ask for ever, and report each time.
+        with grpc.insecure_channel(host_and_port(address)) as channel:
+            channel.unary_unary(_ASK)(b"", timeout=timeout_s, wait_for_ready=True)
+        token, offered = json.loads(_offered(address, timeout_s))
+    except (grpc.RpcError, queue.Empty, TypeError, ValueError) as error:
         raise InputError(
             f"{address}: no data server of this program answers there within {timeout_s:g} s; start it by "
             "--stage=serve, or raise --worker_timeout"
@@ -90,15 +92,21 @@ def connect(address: str, description: str, timeout_s: float) -> Call:
     return lambda index, draws: tf.raw_ops.PyFuncStateless(input=[index, draws], token=token, Tout=[tf.uint8])[0]
 
 
-def _offered(address):
-    data = tf.data.experimental.service
-    try:
-        offer = data.from_dataset_id(
-            data.ShardingPolicy.OFF, address, _OFFER, element_spec=tf.TensorSpec([], tf.string)
-        )
-        return next(offer.as_numpy_iterator())
-    except Exception as error:  # raised where it is waited for
-        return error
+def _offered(address, timeout_s):
+    """The offer of a server that has just answered; an error stands for another server's."""
+    data, answers = tf.data.experimental.service, queue.SimpleQueue[Any]()
+
+    def ask():
+        try:
+            offer = data.from_dataset_id(
+                data.ShardingPolicy.OFF, address, _OFFER, element_spec=tf.TensorSpec([], tf.string)
+            )
+            answers.put(next(offer.as_numpy_iterator()))
+        except Exception as error:  # raised where it is waited for
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()  # the server may die in between
+    return answers.get(timeout=timeout_s)
 
 
 def in_turns(parts: Mapping[str, tf.data.Dataset], count: int) -> tf.data.Dataset:

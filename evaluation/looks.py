@@ -10,7 +10,7 @@ def gradient_energy(restored: np.ndarray, sharp: np.ndarray) -> float | None:
 
     The strength of an image's gradients is the mean absolute difference of neighbours, below and to the right, of the
     grey image, the mean of the channels. The ratio says nothing of whether edges stand where they should: noise raises
-    it as detail does. So it is read beside PSNR and `features.FeatureDistance`.
+    it as detail does. So it is read beside PSNR and the feature distance (`stages.features`).
 
     Args:
         restored: uint8 [H, W, 3], RGB.

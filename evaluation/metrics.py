@@ -58,6 +58,7 @@ RGB = Protocol("rgb-8bit-gaussian")  # tf.image.psnr and tf.image.ssim
 RGB_SKIMAGE = Protocol("rgb-8bit-uniform", ssim_window="uniform")  # scikit-image's defaults
 RGB_MATLAB = Protocol("rgb-8bit-matlab-3d", ssim_window="matlab-3d")  # MATLAB's psnr and ssim of colour images
 Y = Protocol("y-8bit-gaussian", channels="y")  # usual in super-resolution papers
+PROTOCOLS = (RGB, RGB_SKIMAGE, RGB_MATLAB, Y)
 
 
 def psnr_db(restored: np.ndarray, sharp: np.ndarray, protocol: Protocol = RGB) -> float:

@@ -18,6 +18,7 @@ from gandeblur.evaluation.pictures import detection_examples, examples
 from gandeblur.evaluation.results import Results
 from gandeblur.evaluation.scoring import GRADIENT_ENERGY
 from gandeblur.files import replacing
+from gandeblur.names import ESCAPED
 
 ALL = "all"  # the paper's row of means over its other rows
 
@@ -73,7 +74,7 @@ def write_report(results: Results, image_folder: Path, out: Path) -> None:
         },
     )
     with replacing(out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors=ESCAPED)
 
 
 def _headline(results: Results) -> str:

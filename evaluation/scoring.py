@@ -12,6 +12,7 @@ from gandeblur.evaluation.grid import GRID_METRICS, grid_db
 from gandeblur.evaluation.looks import gradient_energy
 from gandeblur.evaluation.metrics import RGB, Protocol, psnr_db, ssim
 from gandeblur.files import replacing
+from gandeblur.names import ESCAPED
 
 GRADIENT_ENERGY, FEATURE_DISTANCE = "gradient_energy", "feature_distance"
 LEAST_PX = 11  # the side of the window of SSIM
@@ -37,7 +38,8 @@ def score_set(
         protocol: how scores are taken.
         keep: called with (image name, method, restored) for every restored image, and with
             (image name, "sharp", sharp) for the truth, for example to store them.
-        features: see `features.FeatureDistance`; None: that distance is left out.
+        features: how far an image is from the truth, of (restored, sharp), as `stages.features.FeatureDistance`; None:
+            that distance is left out.
 
     Returns:
         `{"protocol": name, "methods": {method: {"psnr_db": {"mean", "min", "max"}, "ssim": {...},
@@ -104,7 +106,7 @@ def write_csv(sets: dict[str, dict], path: Path) -> None:
     """
     first = next(iter(sets.values()))["images"][0]["scores"]
     metrics = list(next(iter(first.values())))
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8", errors=ESCAPED) as file:
         writer = csv.writer(file)
         writer.writerow(("set", "image", "method", *metrics, "protocol"))
         for set_name, result in sets.items():

@@ -1,82 +1,111 @@
 """Second phases for the eye: from weights that pixels have trained, by what VGG sees and by the paper's critic.
 
-python experiments/deblurgan.py --preset=eye --start=weights/deblurgan.npz --vgg_weights=FILE --precision=bfloat16 \
-    --minutes=40 --train_data=PHOTOGRAPHS,PAIRS --workdir=runs/eye
+python experiments/hkust_gan.py --variant=eye --preset=eye --start=weights/hkust_gan.npz --vgg_weights=FILE \
+    --precision=bfloat16 --train_data=PHOTOGRAPHS,PAIRS --workdir=runs/eye
 
 Pixels alone make the mean of all sharp images that a blurred one may come from, and a mean is soft. The other phases
 are its rivals, one difference each (docs/looks.md).
 """
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from gandeblur.experiments.paper import Smaller
-from gandeblur.data.degradations import Step
-from gandeblur.losses import grid, pixel
+from gandeblur.data.degradations import SHRINK
+from gandeblur.experiments import recipes
+from gandeblur.experiments.changes import (
+    Change,
+    batches_of,
+    blurred_by,
+    chain,
+    lasting,
+    pixels_as,
+    replaced,
+    without_adversary,
+)
+from gandeblur.experiments.spec import Paper, Recipe
+from gandeblur.losses import grid
 from gandeblur.losses.features import DIRECTIONS, Directions
-from gandeblur.training.gan import Term, between_images
+from gandeblur.losses.terms import OnFeatures, OnImages, Term
+
+
+def _features(directions: Directions, weight: float) -> Term:
+    return Term("features", OnFeatures(directions), weight)
+
 
 # By the norms of their gradients at the restored crops of 96x96, the pixels have a third and the features two thirds.
-PIXELS = Term("content", between_images(pixel.mean_absolute_error), 3_000.0)
+PIXELS = 3_000.0
 TWO_DEPTHS = Directions("vgg19", ("block2_conv2", "block3_conv3"), "both")
-FEATURES = Term("features", between_images(TWO_DEPTHS), 40.0)
-RIVALS = {"batch_size": 4, "steps_per_epoch": 50, "epochs": 4}
+FEATURES = _features(TWO_DEPTHS, 40.0)
+AVERAGE = _features(replace(TWO_DEPTHS, pooling="average"), 40.0)
+MEASURE = _features(DIRECTIONS, 70.0)
+# At a grid of one grey level as strong as the others together.
+GRID = Term("grid", OnImages(grid.grid_loss), 4e5)
+RIVAL = chain(lasting(4, 50), batches_of(4))
 
 # The form that came of the rivals: fewer pixels, all depths pooled by means, a critic that learns faster, and a guard
-# against its grid.
-# Shares of the gradient in the first 100 steps: 18 % pixels, 42 % features, 18 % grid, 22 % critic. With half the
-# pixels and twice the critic they were 7, 44, 14 and 34 %, and the validation PSNR was 0.2 dB lower.
-FEWER_PIXELS = dataclasses.replace(PIXELS, weight=2_000.0)
-ALL_DEPTHS = Term("features", between_images(dataclasses.replace(DIRECTIONS, relu="both", pooling="average")), 40.0)
-GRID = Term("grid", between_images(grid.grid_loss), 4e5)  # at a grid of one grey level as strong as the others together
-EYE = {
-    "batch_size": 4,
-    "steps_per_epoch": 100,
-    "epochs": 20,
-    "learning_rate": 2e-4,
-    "discriminator_rate": 2e-4,
-    "ema": 0.995,
-}
+# against its grid. Shares of the gradient in the first 100 steps: 18 % pixels, 42 % features, 18 % grid, 22 % critic.
+# With half the pixels and twice the critic they were 7, 44, 14 and 34 %, and the validation PSNR was 0.2 dB lower.
+FEWER_PIXELS = 2_000.0
+ALL_DEPTHS = _features(replace(DIRECTIONS, relu="both", pooling="average"), 40.0)
+
+
+def _form(paper: Paper) -> Paper:
+    """Twenty epochs at a higher rate, with an average of the weights that restores."""
+    training = replace(paper.training, learning_rate=2e-4, discriminator_rate=2e-4, ema=0.995)
+    return chain(lasting(20, 100), batches_of(4))(replace(paper, training=training))
+
+
+def _by(*terms: Term, critic: float = 0.0, pixels: float = PIXELS) -> Change:
+    """Pixels, these terms, and the paper's adversary by the weight `critic`; 0: none."""
+
+    def change(paper: Paper) -> Paper:
+        (adversarial,) = (term for term in paper.generator_terms if term.adversarial)
+        own = {"content": pixels_as("content", pixels), "adversarial": replace(adversarial, weight=critic)}
+        paper = replace(paper, generator_terms=(*replaced(paper.generator_terms, **own), *terms))
+        return paper if critic else without_adversary(paper)
+
+    return change
 
 
 def phases(
-    adversary: Smaller,
-    wasserstein: Term,
-    photographs: Sequence[Step],
-    departures: Sequence[str],
-    of_critic: Sequence[str] = (),
-) -> dict[str, Smaller]:
-    """Name -> phase, of a network whose second phase by pixels and its critic is `adversary`.
+    adversary: Recipe, photographs: Change, departures: Sequence[str], of_critic: Sequence[str] = ()
+) -> dict[str, Recipe]:
+    """Name -> phase, of networks whose second phase by pixels and adversary is `adversary`.
 
     Args:
         adversary: schedule, start and data are its.
-        wasserstein: the generator's term by the critic.
         photographs: how `eye` blurs them.
         departures: reasons of all of them.
         of_critic: of those with the critic, besides.
     """
 
-    def phase(description, *terms, critic=0.0, pixels=PIXELS, changes=RIVALS):
-        losses = {"content": pixels, "adversarial": dataclasses.replace(wasserstein, weight=critic)}
-        return dataclasses.replace(
-            adversary,
-            changes={**adversary.changes, **changes},
-            description=f"a second phase for the eye, from --start: {description}",
-            losses=losses,
-            terms=terms,
-            adversary=critic > 0,
-            departures=(*(of_critic if critic else ()), *departures),
+    def phase(description: str, *changes: Change, critic: bool = False) -> Recipe:
+        return Recipe(
+            f"a second phase for the eye, from --start: {description}",
+            chain(adversary.change, *changes),
+            (*(of_critic if critic else ()), *departures),
         )
 
-    average = dataclasses.replace(TWO_DEPTHS, pooling="average")
-    average = dataclasses.replace(TWO_DEPTHS, pooling="average")
-    form = {"critic": 8.0, "pixels": FEWER_PIXELS, "changes": {**EYE, "photographs": photographs}}
     return {
-        "eye": phase("features and a critic that lead, pixels, and no grid", ALL_DEPTHS, GRID, **form),
-        "eye_pixels": phase("its control, pixels alone"),
-        "eye_features": phase("pixels and features", FEATURES),
-        "eye_measure": phase("pixels and the measured distance", Term("features", between_images(DIRECTIONS), 70.0)),
-        "eye_average": phase("features, pooled by means", Term("features", between_images(average), 40.0)),
-        "eye_no_grid": phase("pixels, features, and no grid", FEATURES, GRID),
-        "eye_critic": phase("pixels, features and a critic", FEATURES, critic=16.0),
+        "eye": phase(
+            "features and a critic that lead, pixels, and no grid",
+            _form,
+            photographs,
+            _by(ALL_DEPTHS, GRID, critic=8.0, pixels=FEWER_PIXELS),
+            critic=True,
+        ),
+        "eye_pixels": phase("its control, pixels alone", RIVAL, _by()),
+        "eye_features": phase("pixels and features", RIVAL, _by(FEATURES)),
+        "eye_measure": phase("pixels and the measured distance", RIVAL, _by(MEASURE)),
+        "eye_average": phase("features, pooled by means", RIVAL, _by(AVERAGE)),
+        "eye_no_grid": phase("pixels, features, and no grid", RIVAL, _by(FEATURES, GRID)),
+        "eye_critic": phase("pixels, features and a critic", RIVAL, _by(FEATURES, critic=16.0), critic=True),
     }
+
+
+DEBLURGAN: Mapping[str, Recipe] = phases(
+    recipes.DEBLURGAN["adversary"], blurred_by(recipes.LIGHT_BLUR, SHRINK), (recipes.IDENTITY_START,)
+)
+HKUST: Mapping[str, Recipe] = phases(
+    recipes.HKUST["adversary"], blurred_by(recipes.LIGHT_BLUR), (recipes.AROUND_INPUT,), (recipes.SMALL_IMAGES,)
+)

@@ -6,9 +6,18 @@ import tempfile
 from pathlib import Path
 
 from gandeblur.errors import InputError, guarded
+from gandeblur.names import shown
 from gandeblur.training.workers import leave
 
 DEFAULT = "hkust_gan"  # of those for what most photographs suffer from, the best in README's table
+
+WHOSE = """whose numbers are whose (held against each one's formula; docs/data.md):
+  rgb-8bit-gaussian   BasicSR's PSNR and SSIM of RGB, tf.image's, DeepDeblur-PyTorch's
+  rgb-8bit-uniform    scikit-image's defaults
+  rgb-8bit-matlab-3d  NAFNet's SSIM, MATLAB's of colour images (MPRNet's and Restormer's scripts)
+  y-8bit-gaussian     luma rounded as by MATLAB's rgb2ycbcr; BasicSR's test_y_channel does not round
+PSNR of RGB is the same in the first three, BasicSR's, and pyiqa's; SSIM of torchmetrics and pyiqa is none of these.
+Means are over images, each in dB: the mean of images of 28 and 48 dB is 38 dB."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,12 +27,14 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: 0; 1 if `check-data` found something wrong, or `restore` failed with some of the pictures;
         2 after an error in what was given; 130 after Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments[0] if arguments else "").parse_args(arguments)
     place = str(getattr(options, "out", None) or "the disk")
     return leave(guarded(lambda: options.run(options), place, options.again, "folder"))
 
 
-def _parser():
+def _parser(asked):
+    """The command line; options of a run, which need TensorFlow, only where the command that is asked for has them."""
     parser = argparse.ArgumentParser(prog="gandeblur", description=__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -46,7 +57,10 @@ def _parser():
     restore.add_argument(
         "--self_ensemble", action="store_true", help="mean over the 8 flips and turns: a little better, 8 times slower"
     )
-
+    restore.add_argument("--strict", action="store_true", help="refuse photographs that are damaged in a part")
+    restore.add_argument(
+        "--most_megapixels", type=int, default=178, help="of a photograph; more are refused (default: 178)"
+    )
     restore.add_argument("--compare", action="store_true", help="also write OUT/compare.html, before and after")
 
     app = command(_app, "app", "Serve a page, to this machine alone, on which photographs are restored.")
@@ -70,12 +84,18 @@ def _parser():
 
     export = command(_export, "export", "Write a trained generator for another runtime, and hold it against Keras.")
     _add_model(export)
-    export.add_argument("out", type=Path, help="file to write, NAME.keras, NAME.onnx or NAME.tflite; or a folder, NAME")
-    export.add_argument("--format", choices=["keras", "savedmodel", "onnx", "litert"], required=True)
+    export.add_argument(
+        "out", type=Path, help="file to write, NAME.keras, NAME.onnx, NAME.xml or NAME.tflite; or a folder, NAME"
+    )
+    formats = ["keras", "savedmodel", "onnx", "openvino", "litert", "litert-float16"]
+    export.add_argument("--format", choices=formats, required=True)
+    export.add_argument("--size", type=_size, metavar="WIDTHxHEIGHT", help="of the only images it takes (default: any)")
 
     score = command(_score, "score", "Score restored pictures against the sharp ones of the same names.")
-    score.add_argument("restored", type=Path, help="image file, or folder")
-    score.add_argument("sharp", type=Path, help="image file, or folder")
+    score.add_argument("restored", type=Path, help="image file, or folder; a folder of pairs alone: its blurred images")
+    score.add_argument(
+        "sharp", type=Path, nargs="?", help="image file, or folder; of a folder of pairs: its sharp images"
+    )
     score.add_argument(
         "--protocol",
         choices=["rgb-8bit-gaussian", "rgb-8bit-uniform", "rgb-8bit-matlab-3d", "y-8bit-gaussian"],
@@ -85,18 +105,30 @@ def _parser():
     score.add_argument("--csv", type=Path, help="also write the scores to this file")
     score.add_argument("--features", action="store_true", help="also the distance in what VGG19 sees")
     score.add_argument("--vgg_weights", type=Path, help="VGG19's weights for --features (.npz or .h5); else downloaded")
+    score.add_argument("--partial", action="store_true", help="score what is there, where restored images are missing")
+    _add_choice_of_images(score, "blurred", "split")
+    score.formatter_class, score.epilog = argparse.RawDescriptionHelpFormatter, WHOSE
 
     train = command(_train, "train", "Train an experiment, or go on with the run that the work folder holds.")
-    train.add_argument("experiment", help="gan_d, hkust_gan, ird_gan, dark_channel_gan, sharingan, deblurgan")
+    train.add_argument("experiment", help="the paper's name, as its file in experiments/ has it")
     train.add_argument("data", nargs="*", metavar="DATA", help="folders; photographs of scikit-image if left out")
-    train.add_argument("--preset", help="schedule (default: quick)")
-    train.add_argument("--variant", help="network and losses (default: the paper's own)")
-    train.add_argument("--workdir", type=Path, help="folder of the run (default: runs/EXPERIMENT/...)")
+    train.set_defaults(again="the same command continues from the last finished epoch")
 
     evaluate = command(_evaluate, "evaluate", "Score a trained run, and write the report about it.")
     evaluate.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run")
     evaluate.add_argument("test", nargs="*", metavar="TEST", help="folders; photographs of scikit-image if left out")
-    evaluate.add_argument("--beside", action="append", metavar="RUN", help="another run, scored beside this one")
+
+    compare = command(_compare, "compare", "Score networks on the same images under one protocol, in one table.")
+    compare.add_argument("models", nargs="*", metavar="MODEL", help="names, run folders, weights files (default: all)")
+    compare.add_argument("--conditions", default="deblurgan", help="whose degradations and protocol are used")
+    compare.add_argument("-o", "--out", type=Path, default=Path("runs/comparison"), help="folder to write to")
+    if asked in ("train", "evaluate", "compare"):
+        from gandeblur.stages.options import add_options
+
+        scored = {"test_data", "benchmarks", "detector", "beside"}
+        add_options(train, without={"train_data", "weights", *scored})
+        add_options(evaluate, only={"benchmarks", "blurred", "detector", "beside"})
+        add_options(compare, only={"test_data", "benchmarks", "blurred", "detector", "vgg_weights", "precision"})
 
     publish = command(_publish, "publish", "Write a trained run's generator to a small file, and its card beside it.")
     publish.add_argument(
@@ -151,10 +183,15 @@ def _parser():
     return parser
 
 
-def _add_choice_of_images(options):
-    options.add_argument("--blurred", choices=["blur", "blur_gamma"], help="which blurred images, where there are both")
-    options.add_argument("--split", help="which split, where there are several")
-    options.add_argument("--layout", choices=["side_by_side"], help="side_by_side: each file holds blurred|sharp")
+def _add_choice_of_images(options, *names):
+    flags: dict[str, dict] = {
+        "blurred": {"metavar": "blur|blur_gamma|...", "help": "which blurred images, where there are several"},
+        "split": {"help": "which split, where there are several"},
+        "layout": {"choices": ["side_by_side"], "help": "side_by_side: each file holds blurred|sharp"},
+        "pairs": {"type": Path, "metavar": "LIST.txt", "help": "file with two paths a line, relative to DIR"},
+    }
+    for name in names or flags:
+        options.add_argument(f"--{name}", **flags[name])
 
 
 def _add_model(options, default=None):
@@ -190,6 +227,13 @@ def _tile(text):
     return int(text)
 
 
+def _size(text):
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and min(int(width), int(height)) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 1280x720")
+    return int(height), int(width)
+
+
 def _memory(text):
     number = text.removesuffix("B").removesuffix("i")
     unit = {"K": 2**10, "M": 2**20, "G": 2**30}.get(number[-1:], 1)
@@ -220,10 +264,14 @@ def _gamma(text):
 
 
 def _restore(options):
-    from gandeblur.inference.files import jobs, restore_files, write_page
+    from PIL import Image
+
+    from gandeblur.inference.files import restore_files, write_page
+    from gandeblur.inference.jobs import by_kind, plan
 
     # First: what is wrong there shows at once.
-    todo = jobs(options.inputs, options.out, options.force, options.skip_existing)
+    Image.MAX_IMAGE_PIXELS = options.most_megapixels * 10**6 // 2  # Pillow refuses at twice this number
+    todo, no_pictures, left_by_systems = plan(options.inputs, options.out, options.force, options.skip_existing)
     if not todo:
         print(f"{options.out}: holds all of them already; nothing to do", file=sys.stderr)
         return 0
@@ -234,13 +282,20 @@ def _restore(options):
     tempfile.TemporaryFile(dir=options.out).close()  # where nothing can be written shows now, too
     deblur = _load(options)
     choices = {"tile": options.tile, "memory_bytes": options.memory, "self_ensemble": options.self_ensemble}
-    failed = dict(restore_files(deblur.restore, todo, deblur.remark, **choices))
+    failed = dict(restore_files(deblur.restore, todo, deblur.remark, strict=options.strict, **choices))
     done = [job for job in todo if job not in failed]  # not by its target: an older one may be there
     if options.compare and done:
         write_page(page, done, Path(options.model).name, deblur.purpose)
-        print(page)
+        print(shown(page))
+    if no_pictures:
+        print(f"no pictures, left out: {by_kind(no_pictures)}", file=sys.stderr)
+    if left_by_systems:
+        names = dict.fromkeys(path.name for path in left_by_systems)
+        print(f"left by systems, passed over: {shown(', '.join(names))}", file=sys.stderr)
     if failed:
-        print(f"\n{len(failed)} of {len(todo)} failed:", *failed.values(), sep="\n", file=sys.stderr)
+        kinds = by_kind(job.source for job in failed)
+        lines = map(shown, failed.values())
+        print(f"\n{len(failed)} of {len(todo)} failed ({kinds}):", *lines, sep="\n", file=sys.stderr)
         return 1
     return 0
 
@@ -269,7 +324,7 @@ def _open(model, precision):
     import gandeblur
 
     deblur = gandeblur.load(model, precision=precision)
-    from gandeblur.models.layers import hardware  # after `load`, which imports TensorFlow quietly
+    from gandeblur.models.layers import hardware
 
     hardware.warn_if_emulated(precision)
     print(f"{model}: for {deblur.purpose}", file=sys.stderr, flush=True)
@@ -284,52 +339,73 @@ def _default_first():
 
 
 def _models(options):
-    from gandeblur.experiments import description
+    from gandeblur.stages import record
     from gandeblur.weights import file
 
     for name in _default_first():
         chosen = " (the default)" if name == DEFAULT else ""
-        print(f"{name:18} {description.read(file(name))['paper']['undoes']}{chosen}")
+        print(f"{name:18} {record.read(file(name))['paper']['undoes']}{chosen}")
 
 
 def _export(options):
     from gandeblur.inference.export import export
 
-    difference = export(_load(options), options.format, options.out)
+    difference = export(_load(options), options.format, options.out, options.size)
     print(f"{options.out}: differs from Keras by {difference:.1e} of the images' range at most")
 
 
 def _score(options):
     from gandeblur.evaluation.score_files import score_files
+    from gandeblur.inference.files import pixels
+    from gandeblur.inference.photographs import SUFFIXES
 
     features = None
     if options.features or options.vgg_weights:
-        from gandeblur.quiet import import_tensorflow_quietly
-
-        import_tensorflow_quietly()
-        from gandeblur.evaluation.features import FeatureDistance
+        from gandeblur.stages.features import FeatureDistance
 
         features = FeatureDistance(options.vgg_weights)
         print(features)
-    score_files(options.restored, options.sharp, options.protocol, options.csv, features)
+    score_files(
+        options.restored,
+        options.sharp,
+        options.protocol,
+        options.csv,
+        features=features,
+        partial=options.partial,
+        read=pixels,
+        kinds=(*SUFFIXES, ".jfif", ".jpe", ".gif"),
+        variant=options.blurred,
+        split=options.split,
+    )
 
 
 def _train(options):
     import gandeblur
 
-    choices = {name: getattr(options, name) for name in ("preset", "variant", "workdir")}
-    print(gandeblur.train(options.experiment, options.data, **choices).folder)
+    print(gandeblur.train(options.experiment, options.data, **_given(options)).folder)
 
 
 def _evaluate(options):
     import gandeblur
 
-    found = gandeblur.evaluate(options.run_folder, options.test, beside=tuple(options.beside or ()))
+    found = gandeblur.evaluate(options.run_folder, options.test, **_given(options))
     print(f"report: {found.report().resolve()}")
 
 
+def _compare(options):
+    from gandeblur.stages import compare
+
+    compare.main(options.models, options.conditions, options.out, **_given(options))
+
+
+def _given(options):
+    from gandeblur.stages.options import given
+
+    return given(options)
+
+
 def _publish(options):
-    from gandeblur.experiments.publish import publish
+    from gandeblur.stages.publish import publish
 
     publish(options.run_folder, options.out, options.bits, options.start_share, options.step)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
@@ -351,18 +427,22 @@ def _build_pairs(options):
     return 0
 
 
+def _choice_of_images(options):
+    return {"variant": options.blurred} | {name: getattr(options, name) for name in ("split", "layout", "pairs")}
+
+
 def _check_data(options):
     from gandeblur.evaluation import check_data
 
-    return check_data.main(options.folder, variant=options.blurred, split=options.split, layout=options.layout)
+    return check_data.main(options.folder, **_choice_of_images(options))
 
 
 def _pack(options):
     from gandeblur.data.datasets.find import find
     from gandeblur.data.datasets.packed import pack
 
-    images = find(options.folder, variant=options.blurred, split=options.split, layout=options.layout)
+    images = find(options.folder, **_choice_of_images(options))
     size = pack(images, options.out)
     kind = "pairs" if images.has_pairs else "images"
-    print(f"packed {images.name}: {len(images)} {kind}, {size / 1e9:.2f} GB, in {options.out}")
+    print(shown(f"packed {images.name}: {len(images)} {kind}, {size / 1e9:.2f} GB, in {options.out}"))
     return 0

@@ -74,7 +74,7 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
         with gr.Row():
             with gr.Column():
                 upload = gr.File(
-                    label="Photograph", file_types=[*photographs.SUFFIXES, ".gif"], elem_id="photograph", height=140
+                    label="Photograph", file_types=list(photographs.SUFFIXES), elem_id="photograph", height=140
                 )
                 name = gr.Radio(
                     [(f"{name}: {network.purpose}", name) for name, network in networks.items()],

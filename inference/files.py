@@ -1,11 +1,9 @@
-"""Restoring files: which ones are meant, where the results go, and what is said while it lasts."""
+"""Restoring files, one after the other, and what is said while it lasts."""
 
-import glob
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -15,60 +13,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from gandeblur.errors import InputError
 from gandeblur.files import LASTING, replacing
 from gandeblur.inference import photographs, video
+from gandeblur.inference.jobs import Job, jobs
+from gandeblur.names import ESCAPED, shown
+
+__all__ = ["Job", "failure", "jobs", "pixels", "restore_files", "restore_photograph", "write_page"]
 
 Restore = Callable[..., np.ndarray]  # `Deblurrer.restore`
 Remark = Callable[[np.ndarray, np.ndarray], str]  # `Deblurrer.remark`
-
-
-class Job(NamedTuple):
-    """A file and where its restored picture goes."""
-
-    source: Path
-    target: Path
-
-
-def jobs(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: bool = False) -> list[Job]:
-    """The files that are meant by files, folders and patterns, each with its place in `out`.
-
-    A folder stands for the images in it and its sub-folders, which keep their places below `out`; a folder that cannot
-    be listed is a job as well, which fails. With `skip_existing` those that are there are left out: a picture appears
-    under its name only when it is whole.
-
-    Raises:
-        InputError: something names no image, two results would have one name, or one exists and `force` is not set, or
-            would replace its own source.
-    """
-    found: list[Job] = []
-    within = out.resolve()
-    for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            kinds = (*photographs.SUFFIXES, *video.SUFFIXES)
-            images = [file for file in _walk(path) if file.suffix.lower() in kinds or file.is_dir()]
-            if within != path.resolve() and path.resolve() in within.parents:  # results of an earlier time
-                images = [file for file in images if within not in file.resolve().parents]
-            found += [Job(file, out / file.relative_to(path)) for file in images]
-            if not images:
-                raise InputError(f"{path}: holds no picture ({', '.join(kinds)}); name another folder")
-        elif path.exists():
-            found.append(Job(path, out / path.name))
-        else:
-            matches = [Path(match) for match in sorted(glob.glob(text, recursive=True)) if Path(match).is_file()]
-            if not matches:
-                raise InputError(f"{text}: no such file or folder; check its name")
-            found += [Job(match, out / match.name) for match in matches]
-    found = list(dict.fromkeys(job._replace(target=_target(job)) for job in found))
-    closed = {job for job in found if job.source.is_dir()}
-    taken: dict[Path, Path] = {}
-    for source, target in (job for job in found if job not in closed):
-        if target in taken:
-            raise InputError(f"{source}: would become {target}, as {taken[target]} would; restore them one by one")
-        taken[target] = source
-        if target.exists() and target.resolve() == source.resolve():
-            raise InputError(f"{source}: would be replaced by its restored picture; choose another folder with -o")
-        if target.exists() and not force and not skip_existing:
-            raise InputError(f"{target}: exists; choose another folder with -o, or replace it with --force")
-    return [job for job in found if force or job in closed or not (skip_existing and job.target.exists())]
 
 
 def _no_remark(blurred, restored):
@@ -76,18 +27,19 @@ def _no_remark(blurred, restored):
 
 
 def restore_files(
-    restore: Restore, todo: Iterable[Job], remark: Remark = _no_remark, **options: Any
+    restore: Restore, todo: Iterable[Job], remark: Remark = _no_remark, *, strict: bool = False, **options: Any
 ) -> list[tuple[Job, str]]:
     """Restores files one after the other, with a progress bar; a bad one does not stop the rest.
 
     Args:
         restore: array -> array, see `Deblurrer.restore`.
-        todo: see `jobs`.
+        todo: see `jobs.plan`.
         remark: (blurred, restored) -> what to say of a photograph, see `Deblurrer.remark`.
+        strict: whether damaged photographs fail, see `photographs.read`.
         options: of `restore`.
 
     Returns:
-        The files that failed, each with a line that says why.
+        The files that failed, each with a line that says why; a damaged film as well, of which the rest is restored.
     """
     todo = list(todo)
     failed: list[tuple[Job, str]] = []
@@ -108,31 +60,41 @@ def restore_files(
     ) as bar:
         task = bar.add_task("", total=len(todo))
         for number, (source, target) in enumerate(todo):
-            bar.update(task, description=source.name, completed=number)
+            bar.update(task, description=shown(source.name), completed=number)
 
-            def part_done(share: float, number: int = number) -> None:
-                bar.update(task, completed=number + share)
+            def part_done(share: float, text: str = "", number: int = number, name: str = source.name) -> None:
+                bar.update(task, completed=number + share, description=f"{shown(name)} {text}".rstrip())
 
             notes: tuple[str, ...] = ()
+            damage = ""
             try:
                 if source.suffix.lower() in video.SUFFIXES:
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    video.restore_video(restore, source, target, part_done, **options)
+                    notes, damage = video.restore_video(restore, source, target, part_done, **options)
                 else:
-                    notes = restore_photograph(restore, source, target, remark, progress=part_done, **options)
+                    notes = restore_photograph(
+                        restore, source, target, remark, strict=strict, progress=part_done, **options
+                    )
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in LASTING:
                     raise
                 line = failure(source, error)
                 failed.append((Job(source, target), line))
-                console.print(f"failed: {line}", style="red", highlight=False, soft_wrap=True, markup=False)
+                console.print(
+                    f"failed: {shown(line)}", style="red", highlight=False, soft_wrap=True, markup=False, emoji=False
+                )
                 continue
-            print(f"{target} ({'; '.join(notes)})" if notes else target, flush=True)
+            print(shown(f"{target} ({'; '.join(notes)})" if notes else target), flush=True)
+            if damage:  # the rest is there, but the exit status says that something is missing
+                failed.append((Job(source, target), f"{source}: {damage}; the rest is restored in {target}"))
+                console.print(
+                    shown(failed[-1][1]), style="red", highlight=False, soft_wrap=True, markup=False, emoji=False
+                )
     return failed
 
 
 def restore_photograph(
-    restore: Restore, source: Path, target: Path, remark: Remark = _no_remark, **options: Any
+    restore: Restore, source: Path, target: Path, remark: Remark = _no_remark, *, strict: bool = False, **options: Any
 ) -> tuple[str, ...]:
     """Restores one image file into another, which appears whole or not at all.
 
@@ -141,6 +103,7 @@ def restore_photograph(
         source: file to read.
         target: file to write or replace; its folder is made.
         remark: as of `restore_files`.
+        strict: as of `restore_files`.
         options: of `restore`.
 
     Returns:
@@ -149,18 +112,28 @@ def restore_photograph(
     Raises:
         InputError: the source cannot be read, or does not fit into the memory.
     """
-    photograph = photographs.read(source)
+    photograph = photographs.read(source, strict)
     restored = restore(photograph.pixels, **options)
     target.parent.mkdir(parents=True, exist_ok=True)
     photographs.write(target, restored, photograph)
     return tuple(filter(None, (*photograph.notes, remark(photograph.pixels, restored))))
 
 
+def pixels(path: Path) -> np.ndarray:
+    """The pixels of any file that is restored, upright, rounded to 8 bits: uint8 `[H, W, 3]`.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    values = photographs.read(path).pixels
+    return values if values.dtype == np.uint8 else ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def failure(source: Path, error: Exception) -> str:
     """One line that names the file and says why it could not be restored."""
     reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-    reason = reason.splitlines()[0]
-    return reason if reason.startswith(str(source)) else f"{source}: {reason}"
+    reason = reason.removeprefix(str(source)).removeprefix(": ").splitlines()[0]  # not the lines of a name
+    return f"{source}: {reason}"
 
 
 def write_page(path: Path, done: Sequence[Job], model: str, purpose: str) -> None:
@@ -175,8 +148,8 @@ def write_page(path: Path, done: Sequence[Job], model: str, purpose: str) -> Non
         purpose: what it undoes.
     """
     pairs = []
-    shown = [job for job in done if job.source.suffix.lower() not in video.SUFFIXES]
-    for number, (source, target) in enumerate(shown, start=1):
+    pictures = [job for job in done if job.source.suffix.lower() not in video.SUFFIXES]
+    for number, (source, target) in enumerate(pictures, start=1):
         before, after = (photographs.read(file) for file in (source, target))
         names = {}
         for kind, photograph in (("before", before), ("after", after)):
@@ -185,20 +158,8 @@ def write_page(path: Path, done: Sequence[Job], model: str, purpose: str) -> Non
             with replacing(copy) as temporary:
                 photographs.shown(photograph).save(temporary)
             names[kind] = f"compare/{copy.name}"
-        pairs.append({"name": target.relative_to(path.parent), **names})
+        pairs.append({"name": shown(target.relative_to(path.parent)), **names})
     environment = jinja2.Environment(loader=jinja2.PackageLoader("gandeblur.inference", "."), autoescape=True)
     with replacing(path) as temporary:
         page = environment.get_template("page.html.j2").render(pairs=pairs, model=model, purpose=purpose)
-        temporary.write_text(page, encoding="utf-8")
-
-
-def _walk(folder):
-    """All files in a folder and its sub-folders, and the sub-folders that cannot be listed, in order."""
-    closed: list[str] = []
-    below = os.walk(folder, onerror=lambda error: closed.append(error.filename))
-    return sorted([Path(place) / name for place, _, names in below for name in names] + [Path(one) for one in closed])
-
-
-def _target(job: Job) -> Path:
-    """A GIF file's picture becomes a PNG file."""
-    return job.target.with_suffix(".png") if job.source.suffix.lower() == ".gif" else job.target
+        temporary.write_text(page, encoding="utf-8", errors=ESCAPED)

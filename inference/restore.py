@@ -2,8 +2,8 @@
 
 import functools
 import math
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +13,12 @@ from PIL import Image
 
 from gandeblur.errors import InputError
 from gandeblur.inference import files, outside, photographs, tiles
-from gandeblur.models.layers import own_statistics
+from gandeblur.inference.formats import pillow
+from gandeblur.inference.formats.photograph import neutral
+from gandeblur.models.layers import convolution, own_statistics
 
 MARGIN_PX = 32  # see `tiles.windows`; `benchmarks/tiles.py --margin` measures what another would change
-GRAPHS = 4  # that are kept, each for pictures, tiles or samples of one size
+GRAPHS = 4  # that are kept, where each is for pictures, tiles or samples of one size
 LEAST_PX = 32  # smaller pictures are mirrored up to it: a network cannot mirror more than there is
 # Before tiles are restored, parts of the image are looked at for the statistics: one in sixteen, four at least.
 SAMPLE_PX, SAMPLED, LEAST_SAMPLES = 256, 16, 4
@@ -33,7 +35,7 @@ class Deblurrer:
         value_range: (black, white) of the generator's images.
         size_multiple: the generator takes sides that are a multiple of this.
         dropout: whether the generator's dropout stays active: each call then gives another result.
-        description: of the run that trained it, see `experiments.description`; empty if unknown.
+        description: of the run that trained it, see `stages.record`; empty if unknown.
         again: what all images of its training went through, see `outside.remark`.
     """
 
@@ -54,7 +56,7 @@ class Deblurrer:
         self.again = again
         probe = 256
         self.shrink_px = probe - generator.compute_output_shape((1, probe, probe, 3))[1]
-        self._forward = _compiled(self._run, stateful=dropout)
+        self._forward = _compiled(self._run, by_size=convolution.fixes_size(generator), stateful=dropout)
 
     @property
     def purpose(self) -> str:
@@ -65,27 +67,29 @@ class Deblurrer:
         """Restores one picture.
 
         Args:
-            picture: the path of an image file (see `inference.photographs.read`), a Pillow image, which becomes RGB, or
-                an array, uint8 or uint16 `[H, W, 3]`.
+            picture: the path of an image file (see `inference.photographs.read`), a Pillow image, or an array, uint8 or
+                uint16 `[H, W, 3]`.
             options: of `restore`.
 
         Returns:
-            A Pillow image for a path or a Pillow image, of 8 bits, with the colour profile of the one given: not all
-            that belongs to a file, which `restore_file` keeps. For an array an array of its type, `[H, W, 3]`.
+            For a path or a Pillow image a Pillow image, upright by the EXIF orientation, grey or RGB as the one given,
+            with its transparency and its colour profile: not all that belongs to a file, which `restore_file` keeps.
+            For an array an array of its type, `[H, W, 3]`. A picture without colour comes back without.
+
+        Warns:
+            UserWarning: of what could not be kept, such as 16 bits of colours, of which Pillow has 8.
 
         Raises:
-            InputError: the file is missing, truncated or no image.
-            ValueError: the array is neither uint8 nor uint16 `[H, W, 3]`.
+            InputError: the file is missing or no image.
+            ValueError: the array is neither uint8 nor uint16 `[H, W, 3]`; the image holds floating-point numbers.
         """
         if isinstance(picture, np.ndarray):
-            return self.restore(picture, **options)
-        if isinstance(picture, Image.Image):
-            restored = Image.fromarray(self.restore(np.asarray(picture.convert("RGB")), **options))
-            if "icc_profile" in picture.info and picture.mode in ("RGB", "RGBA"):  # else it is of other colours
-                restored.info["icc_profile"] = picture.info["icc_profile"]
-            return restored
-        photograph = photographs.read(Path(picture))
-        return photographs.shown(replace(photograph, pixels=self.restore(photograph.pixels, **options)))
+            return neutral(picture, self.restore(picture, **options))
+        given = pillow.from_image(picture) if isinstance(picture, Image.Image) else photographs.read(Path(picture))
+        restored, notes = pillow.to_image(given, self.restore(given.pixels, **options))
+        for note in (*given.notes, *notes):
+            warnings.warn(note, stacklevel=2)
+        return restored
 
     def restore_file(self, source: str | Path, target: str | Path, **options: Any) -> tuple[str, ...]:
         """Restores one image file into another of its kind, with all that belongs to it, as `gandeblur restore` does.
@@ -240,22 +244,28 @@ class Deblurrer:
         return restored, [moments for (moments,) in seen]
 
 
-def _compiled(function: Callable, stateful: bool) -> Callable:
+def _compiled(function: Callable, by_size: bool, stateful: bool) -> Callable:
     """The function as a graph: run layer by layer, a network keeps what every layer returns.
 
     Args:
         function: of images and moments or None.
+        by_size: whether each size of the images gets a graph of its own; JAX makes one in any case.
         stateful: whether it changes variables, as dropout's random seeds; JAX would compile it as a function of none.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         def graph(images: np.ndarray, given: Any) -> Callable:
-            traced = tf.function(function).get_concrete_function(images, given)
+            batch, height, width, channels = images.shape
+            size = (height, width) if by_size else (None, None)
+            shape = tf.TensorSpec((batch, *size, channels), tf.float32)
+            traced = tf.function(function).get_concrete_function(shape, given)
             return lambda images, given: traced(tf.constant(images), given)
 
     elif keras.backend.backend() == "jax" and not stateful:
         import jax
+
+        by_size = True
 
         def graph(images: np.ndarray, given: Any) -> Callable:
             return jax.jit(lambda images, given: function(images, given))
@@ -265,7 +275,7 @@ def _compiled(function: Callable, stateful: bool) -> Callable:
     graphs: dict[tuple, Callable] = {}  # each by itself: one function keeps the graphs of all sizes that it has seen
 
     def run(images: np.ndarray, given: Any) -> Any:
-        key = images.shape, given is None
+        key = images.shape if by_size else images.shape[:1], given is None
         if key not in graphs:
             if len(graphs) == GRAPHS:
                 del graphs[next(iter(graphs))]

@@ -20,7 +20,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from gandeblur.models.layers import large_kernel_conv
+from gandeblur.models.layers.convolution import Conv2D
 
 
 def generator(*, maps: int, wide_maps: int, identity_noise: float | None = None) -> keras.Model:
@@ -48,9 +48,9 @@ def _network(name, padding, maps, wide_maps, identity_noise):
     initializer = "glorot_uniform" if identity_noise is None else Identity(identity_noise)
     options = {"padding": padding, "kernel_initializer": initializer}
     x = inputs = keras.Input((None, None, 3), name="degraded")
-    x = large_kernel_conv.Conv2D(maps, (1, 121), activation="relu", name="conv_1x121", **options)(x)
-    x = large_kernel_conv.Conv2D(maps, (121, 1), activation="relu", name="conv_121x1", **options)(x)
-    x = large_kernel_conv.Conv2D(maps, (16, 16), activation="relu", name="conv_16x16", **options)(x)
+    x = Conv2D(maps, (1, 121), activation="relu", name="conv_1x121", **options)(x)
+    x = Conv2D(maps, (121, 1), activation="relu", name="conv_121x1", **options)(x)
+    x = Conv2D(maps, (16, 16), activation="relu", name="conv_16x16", **options)(x)
     x = layers.Conv2D(wide_maps, (1, 1), activation="relu", name="conv_1x1", **options)(x)
     x = layers.Conv2DTranspose(3, (8, 8), dtype="float32", name="transposed_8x8", **options)(x)
     return keras.Model(inputs, x, name=name)

@@ -41,6 +41,7 @@ import keras
 from keras import layers
 
 from gandeblur.models.layers.batch_norm import BatchNormalization
+from gandeblur.models.layers.convolution import Conv2D
 from gandeblur.models.layers.identity_start import tanh_around
 from gandeblur.models.layers.image_size import ImageSize
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
@@ -65,14 +66,14 @@ def generator(
     inputs = keras.Input((None, None, 3), name="input_1")
     x = _norm_relu(_reflect_conv(inputs, maps, 7, "conv2d"), "conv2d", norm)
     for name, factor in (("conv2d_1", 2), ("conv2d_2", 4)):
-        x = layers.Conv2D(factor * maps, 3, strides=2, padding="same", name=name)(x)
+        x = Conv2D(factor * maps, 3, strides=2, padding="same", name=name)(x)
         x = _norm_relu(x, name, norm)
     for number in range(3, 3 + 2 * blocks, 2):
         x = _residual_block(x, 4 * maps, f"conv2d_{number}", f"conv2d_{number + 1}", norm)
     for number, factor in ((3 + 2 * blocks, 2), (4 + 2 * blocks, 1)):
         name = f"conv2d_{number}"
         x = UpSampling2D(name=f"{name}_double")(x)
-        x = layers.Conv2D(factor * maps, 3, padding="same", name=name)(x)
+        x = Conv2D(factor * maps, 3, padding="same", name=name)(x)
         x = _norm_relu(x, name, norm)
     start = "glorot_uniform" if identity_start is None else keras.initializers.RandomNormal(stddev=identity_start)
     x = _reflect_conv(x, 3, 7, f"conv2d_{5 + 2 * blocks}", dtype="float32", kernel_initializer=start)
@@ -90,7 +91,7 @@ def _residual_block(x, maps, first, second, norm):
 
 def _reflect_conv(x, maps, kernel_px, name, **options):
     x = ReflectPadding2D(kernel_px // 2, name=f"{name}_pad")(x)
-    return layers.Conv2D(maps, kernel_px, name=name, **options)(x)
+    return Conv2D(maps, kernel_px, name=name, **options)(x)
 
 
 def _norm_relu(x, name, norm):

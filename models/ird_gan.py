@@ -30,6 +30,7 @@ from keras import layers
 
 from gandeblur.models.deblurgan import critic
 from gandeblur.models.layers import deblurgan
+from gandeblur.models.layers.convolution import Conv2D
 
 __all__ = ["critic", "generator"]
 
@@ -99,4 +100,4 @@ def _conv_norm_relu(x, maps, kernel_px, name):
 
 def _conv(x, maps, kernel_px, name):
     initializer = deblurgan.initial_weights()
-    return layers.Conv2D(maps, kernel_px, padding="same", kernel_initializer=initializer, name=name)(x)
+    return Conv2D(maps, kernel_px, padding="same", kernel_initializer=initializer, name=name)(x)

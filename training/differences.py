@@ -3,7 +3,7 @@ whose weights hardly move.
 
     draw(network, seed)                      the initial weights: a training begins with them
     save(path, network, seed, step)          after it
-    checkpoint.load_weights(path, network)   what `save` wrote
+    weight_files.load_weights(path, network) what `save` wrote
 
 Initial weights come from NumPy's `RandomState`, whose numbers are frozen (NEP 19): the same on every machine, backend
 and version, which is said of neither Keras' initializers nor of NumPy's newer generators. Differences are rounded to

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from gandeblur.data.datasets.stored import StoredImage
 from gandeblur.data.images import image_size, read_image
 from gandeblur.errors import InputError
+
+File = Path | StoredImage
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,11 @@ class Pair:
     """A blurred and a sharp image of one scene, in two files of one size."""
 
     name: str  # "GOPR0372_07_00/000047": unique within its set
-    blurred: Path
-    sharp: Path
+    blurred: File
+    sharp: File
 
     def size(self) -> tuple[int, int]:
-        (height, width), sharp = image_size(self.blurred), image_size(self.sharp)
+        (height, width), sharp = _size(self.blurred), _size(self.sharp)
         if (height, width) != sharp:
             raise InputError(
                 f"{self.blurred}: is {width}x{height}, but {self.sharp} is {sharp[1]}x{sharp[0]}; "
@@ -158,9 +161,13 @@ class PairSet:
         return PairSet(name, self.variant, tuple(self.pairs[index] for index in indices))
 
 
-def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
+def _size(file: File) -> tuple[int, int]:
+    return image_size(file) if isinstance(file, Path) else file.size()
+
+
+def _read(path: File, size: tuple[int, int]) -> np.ndarray:
     """The file's pixels; crops are planned by `size`, from its header."""
-    pixels = read_image(path)
+    pixels = read_image(path) if isinstance(path, Path) else path.read()
     if pixels.shape[:2] != size:
         raise InputError(f"{path}: its header gives another size than its pixels have; save it anew")
     return pixels

@@ -1,17 +1,18 @@
-"""What a user's folder holds: packed images, pairs in GoPro's layout, pairs side by side, or sharp images."""
+"""What a user's folder holds: packed images, pairs in two folders, side by side or by a list, or sharp images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gandeblur.data.datasets import ImageSet, PairSet, gopro, packed
+from gandeblur.data.datasets import ImageSet, PairSet, alike, gopro, listed, packed, roles
 from gandeblur.data.datasets.folder import image_folder
 from gandeblur.data.datasets.packed import Images
 from gandeblur.data.datasets.pairs import existing, raise_first, side_by_side
 from gandeblur.errors import InputError
 
 SIDE_BY_SIDE = "side_by_side"
+_BLURRED = ("blur", "blur_gamma", "blurry", "blurred", "lq", "inputc", "inputl", "inputr")
 
 
 @dataclass(frozen=True)
@@ -24,26 +25,33 @@ class Contents:
 
 
 def find(
-    folder: str | Path, *, variant: str | None = None, split: str | None = None, layout: str | None = None
+    folder: str | Path,
+    *,
+    variant: str | None = None,
+    split: str | None = None,
+    layout: str | None = None,
+    pairs: Path | None = None,
 ) -> Images:
     """The images of a folder, whatever its layout:
 
         packed         shards written by `gandeblur pack`
-        GoPro's        `blur` or `blur_gamma` beside `sharp` (or A beside B), with or without sequences and splits
+        two folders    `blur` beside `sharp` and their kin (`roles.PARTNERS`), with or without sequences and splits
+        a list         two paths a line, in `pairs`, or in a file that is given instead of the folder
         side by side   only if `layout` says so: nothing tells these files from sharp images
         sharp images   everything else: all images in it, sub-folders included
 
     Args:
         folder: what the user named.
         variant: which blurred images; may be left out if there is one kind.
-        split: "train", "validation", "val" or "test"; may be left out if there is at most one.
+        split: "train", "validation", "val", "valid" or "test"; may be left out if there is at most one.
         layout: "side_by_side", or None.
+        pairs: a list of pairs, see `listed`; then `folder` is what its paths are relative to.
 
     Raises:
         InputError: nothing usable in the folder, a choice that is missing or not there, an image without its
             partner, or blurred images that would be taken for sharp ones.
     """
-    contents = look(folder, layout)
+    contents = look(folder, layout, pairs)
     split = choose(folder, "--split", split, tuple(contents.choices))
     variant = choose(folder, "--blurred", variant, contents.choices[split])
     images, problems = contents.read(split, variant)
@@ -51,7 +59,7 @@ def find(
     return images
 
 
-def look(folder: str | Path, layout: str | None = None) -> Contents:
+def look(folder: str | Path, layout: str | None = None, pairs: Path | None = None) -> Contents:
     """What a folder holds; `find` and `gandeblur check-data` read it.
 
     Raises:
@@ -59,6 +67,10 @@ def look(folder: str | Path, layout: str | None = None) -> Contents:
     """
     if layout not in (None, SIDE_BY_SIDE):
         raise InputError(f"--layout={layout}: unknown; use {SIDE_BY_SIDE}, or leave it out")
+    if pairs or (Path(folder).is_file() and Path(folder).suffix.lower() in listed.SUFFIXES):
+        above = existing(folder) if pairs else None
+        of_list = listed.listed_pairs(pairs or Path(folder), above)
+        return Contents("pairs of a list", {None: (listed.VARIANT,)}, lambda split, variant: of_list)
     folder = existing(folder)
     is_packed = packed.is_packed(folder)
     found = {} if is_packed else gopro.layout(folder)
@@ -100,13 +112,24 @@ def _halves(folder: Path, split: str | None, variant: str) -> tuple[PairSet, lis
 
 
 def _sharp(folder: Path) -> ImageSet:
-    """All images below the folder, unless a folder's name says that they are blurred."""
+    """All images below the folder, unless the names or the looks of some say that they are blurred."""
     images = image_folder(folder)
-    blurred = [folder] if folder.resolve().name in ("blur", "blur_gamma") else []
-    blurred += [path.parent for path in images.paths if "blur" in str(path.parent.relative_to(folder)).lower()]
+    files = [path.relative_to(folder) for path in images.paths]
+    blurred = [folder] if folder.resolve().name.lower() in _BLURRED else []
+    blurred += [folder / file.parent for file in files if any(roles.is_blurred(Path(part)) for part in file.parts[:-1])]
     if blurred:
         raise InputError(
             f"{blurred[0]}: holds blurred images by its name, and would be taken for sharp ones; "
             "give the folder above blur and sharp, or one of sharp images only"
+        )
+    if sharp := alike.blurred_beside_sharp(folder, files):
+        raise InputError(
+            f"{folder}: holds the blurred images of {sharp} by its name, and would be taken for sharp ones; "
+            "give the folder above the two"
+        )
+    if both := alike.two_of_one_scene(folder, files):
+        raise InputError(
+            f"{both[0]} and {both[1]}: hold other images of the same names; if one is blurred, call them blur and "
+            "sharp, or give a list of the pairs; if both are sharp, give them one by one"
         )
     return images

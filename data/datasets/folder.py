@@ -9,12 +9,13 @@ from gandeblur.data.datasets import ImageSet
 from gandeblur.data.datasets.packed import Images
 from gandeblur.data.images import SUFFIXES
 from gandeblur.errors import InputError
+from gandeblur.names import search
 
 Item = TypeVar("Item")
 
 
 def image_folder(folder: str | Path, name: str | None = None) -> ImageSet:
-    """All PNG, JPEG, BMP and WebP files below `folder`, sorted by relative path; hidden ones are left out.
+    """All PNG, JPEG, BMP and WebP files below `folder`, sorted by relative path; those that systems left are not.
 
     Args:
         folder: the folder to search, with its sub-folders.
@@ -28,13 +29,23 @@ def image_folder(folder: str | Path, name: str | None = None) -> ImageSet:
         raise InputError(f"{folder}: no such folder; give an existing folder of images")
     if not folder.is_dir():
         raise InputError(f"{folder}: is not a folder; give the folder that holds the images")
-    relative = sorted(
-        path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
-    visible = [path for path in relative if not any(part.startswith(".") for part in path.parts)]
-    if not visible:
+    relative = image_files(folder)
+    if not relative:
         raise InputError(f"{folder}: holds no images; put {', '.join(SUFFIXES)} files into it")
-    return ImageSet(name or folder.resolve().name, tuple(folder / path for path in visible))
+    return ImageSet(name or folder.resolve().name, tuple(folder / path for path in relative))
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images' paths relative to the folder, sub-folders included, sorted; not those that systems left.
+
+    Raises:
+        InputError: a sub-folder cannot be listed.
+    """
+    found = search(folder)
+    if found.closed:
+        raise InputError(f"{found.closed[0]}: cannot be listed; allow it, or move the folder elsewhere")
+    images = (path for path in found.files if path.suffix.lower() in SUFFIXES and path.is_file())
+    return [path.relative_to(folder) for path in images]
 
 
 def split(images: Images, validation_fraction: float) -> tuple[Images, Images]:

@@ -1,26 +1,40 @@
-"""The layout of GoPro (Nah et al. 2017) and REDS (Nah et al. 2019), and its flattened forms.
+"""The layout of GoPro (Nah et al. 2017), and how GoPro and its kin are arranged, zipped and flattened by others.
 
-    ROOT/{train,validation,val,test}/<sequence>/{blur,blur_gamma,sharp}/NNNNNN.png
+    ROOT/{train,validation,val,valid,test}/<sequence>/{blur,blur_gamma,sharp}/NNNNNN.png
 
-The folder of the split or that of the sequence, or both, may be left out, and the two folders of images may be
-called A (blurred) and B (sharp). `blur` is the mean of the frames' stored values, as if the camera's response were
-linear; `blur_gamma`, the paper's own, the mean of light under a response of gamma 2.2. Scores on the two differ, so a
-set's name always ends with its variant.
+The folder of the split or that of the sequence, or both, may be left out, and the folders of images may have the other
+names that `roles` knows (`input` and `target`); the split may begin their names (`train_blur`), and sequences may lie
+below them (REDS). HIDE has one folder `GT` for all of its blurred images. docs/data.md draws the trees.
+
+`blur` is the mean of the frames' stored values, as if the camera's response were linear; `blur_gamma`, the paper's own,
+the mean of light under a response of gamma 2.2. Scores on the two differ, so a set's name always ends with its variant.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from gandeblur.data.datasets import PairSet
+from gandeblur.data.datasets import PairSet, roles
+from gandeblur.data.datasets.folder import image_files
 from gandeblur.data.datasets.pairs import existing, match, raise_first
+from gandeblur.data.datasets.roles import SPLITS
 from gandeblur.errors import InputError
 
-SPLITS = ("train", "validation", "val", "test")
-SHARP = {"blur": "sharp", "blur_gamma": "sharp", "A": "B"}  # variant -> the folder of its sharp images
-_FOLDERS = {*SHARP, *SHARP.values()}
+_VIEW = re.compile(rf"({'|'.join(SPLITS)})_([clr])")  # DPDD: both views together, the left, the right
 
-Layout = dict[str | None, dict[str, Path]]
+
+@dataclass(frozen=True)
+class Place:
+    """A folder that holds folders of blurred and of sharp images."""
+
+    path: Path
+    partners: roles.Partners
+    more_sharp: bool = False  # whether the sharp images of other places are among its own
+
+
+Layout = dict[str | None, dict[str, Place]]
 
 
 def gopro(root: str | Path, split: str | None, variant: str) -> PairSet:
@@ -28,8 +42,8 @@ def gopro(root: str | Path, split: str | None, variant: str) -> PairSet:
 
     Args:
         root: the data set's folder.
-        split: "train", "validation", "val" or "test"; None if `root` has no such folders.
-        variant: "blur" or "blur_gamma" (or "A").
+        split: one of `SPLITS`; None if `root` has no such folders.
+        variant: "blur", "blur_gamma", "input": the name of the folder of blurred images.
 
     Returns:
         The pairs, sorted; each is called `sequence/file`. The set is called `root/split/variant`.
@@ -55,36 +69,33 @@ def layout(root: str | Path) -> Layout:
     """
     root = existing(root)
     places = list(_places(root))
-    if not any(variants_in(place) for place in places):
+    if not any(place.partners for _, place in places):
         return {}
     found: Layout = defaultdict(dict)
-    for place in places:
-        parts = place.relative_to(root).parts
-        split = parts[0] if parts and parts[0] in SPLITS else None
-        sequence = parts[split is not None :]
+    for said, place in places:
+        parts = place.path.relative_to(root).parts
+        view = _VIEW.fullmatch(parts[-1]) if parts else None
+        above = parts[0] if parts and parts[0] in SPLITS else None
+        split = said or (view and view[1]) or above
+        sequence = parts[above is not None : len(parts) - (view is not None)]
         if len(sequence) > 1:
-            raise InputError(f"{place}: holds pairs, too far below {root}; give {_root_of(place)} instead")
-        found[split]["".join(sequence)] = place
+            raise InputError(f"{place.path}: holds pairs, too far below {root}; give {_root_of(place.path)} instead")
+        name = "".join(sequence)
+        if view:
+            views = {f"{variant}_{view[2]}": folders for variant, folders in place.partners.items()}
+            other = found[split].get(name)
+            place = Place(place.path.parent, {**(other.partners if other else {}), **views})
+        found[split][name] = place
     if None in found and len(found) > 1:
-        outside = next(iter(found.pop(None).values()))
+        outside = next(iter(found.pop(None).values())).path
         splits = ", ".join(filter(None, found))
         raise InputError(f"{outside}: holds pairs outside of {splits}; move it into one of them")
     return {split: found[split] for split in (None, *SPLITS) if split in found}
 
 
-def variants(sequences: dict[str, Path]) -> tuple[str, ...]:
-    """The variants that the sequences of a split hold, each in at least one of them."""
-    held = {variant for place in sequences.values() for variant in variants_in(place)}
-    return tuple(variant for variant in SHARP if variant in held)
-
-
-def variants_in(place: Path) -> tuple[str, ...]:
-    """The variants in one sequence's folder. A is one only beside B: it may be the first folder of an alphabet."""
-    return tuple(
-        variant
-        for variant, sharp in SHARP.items()
-        if (place / variant).is_dir() and (variant != "A" or (place / sharp).is_dir())
-    )
+def variants(sequences: dict[str, Place]) -> tuple[str, ...]:
+    """The variants that the sequences of a split hold, each in at least one of them; `blur` before `blur_gamma`."""
+    return tuple(sorted({variant for place in sequences.values() for variant in place.partners}))
 
 
 def collect(root: Path, found: Layout, split: str | None, variant: str) -> tuple[PairSet, list[str]]:
@@ -103,21 +114,23 @@ def collect(root: Path, found: Layout, split: str | None, variant: str) -> tuple
     if held and variant not in held:
         raise InputError(f"{root / (split or '')}: holds no folder {variant}; choose {' or '.join(held)}")
     problems = [
-        f"{place}: is a sequence of {other}, too; remove one of the two, or rename it if it shows another scene"
+        f"{place.path}: is a sequence of {other}, too; remove one of the two, or rename it if it shows another scene"
         for sequence, place in found[split].items()
         for other in found
         if other != split and sequence and sequence in found[other]
     ]
     pairs = []
     for sequence, place in found[split].items():
-        if (place / variant).is_dir():
-            matched, wrong = match(place / variant, place / SHARP[variant], f"{sequence}/" if sequence else "")
+        if variant in place.partners:
+            prefix = f"{sequence}/" if sequence else ""
+            matched, wrong = match(*place.partners[variant], prefix, place.more_sharp)
             pairs += matched
             problems += wrong
         else:
-            there = " and ".join(variants_in(place)) or "sharp"
-            problems.append(f"{place / variant}: no such folder, only {there}; add it, or remove {place}")
-    name = "/".join(filter(None, (root.resolve().name, split, variant)))
+            there = " and ".join(place.partners) or "sharp"
+            problems.append(f"{place.path / variant}: no such folder, only {there}; add it, or remove {place.path}")
+    own = root.resolve().name
+    name = "/".join(filter(None, (own, split if split != own else None, variant)))
     return PairSet(name, variant, tuple(pairs)), problems
 
 
@@ -129,17 +142,34 @@ def _no_split(found: Layout, split: str | None) -> str:
     return f"has no split {split}; choose {' or '.join(filter(None, found))}"
 
 
-def _places(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
-    """The folders at and below `folder` that hold one of `blur`, `sharp` and so on; hidden ones are left out."""
+def _places(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[tuple[str | None, Place]]:
+    """The folders at and below `folder` that hold pairs, or one half of pairs, each with the split that it tells of."""
     real = folder.resolve()
     if real in above:  # a link to a folder it lies in
         return
-    children = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
-    if any(child.name in _FOLDERS for child in children):
-        yield folder
+    children = roles.visible_folders(folder)
+    found = roles.partners_in(folder, children)
+    own = {path for partners in found.values() for folders in partners.values() for path in folders}
+    own |= {child for child in children if child.name == "sharp"}
+    if found or own:
+        yield from ((split, Place(folder, partners)) for split, partners in (found or {None: {}}).items())
+    elif hide := list(_hide(children)):
+        yield from hide
+        return
     for child in children:
-        if child.name not in _FOLDERS:
+        if not any(path.is_relative_to(child) for path in own) and child.suffix != ".lmdb":
             yield from _places(child, (*above, real))
+
+
+def _hide(children: list[Path]) -> Iterator[tuple[str, Place]]:
+    """HIDE as its authors zip it: `train`, `test/test-close-ups` and `test/test-long-shot` beside `GT`, for all."""
+    truth = next((child for child in children if child.name.lower() == "gt"), None)
+    splits = [child for child in children if truth and child.name in SPLITS]
+    folders = {folder: split.name for split in splits for folder in roles.visible_folders(split) or [split]}
+    names = {folder: {path.name for path in image_files(folder)} for folder in (*folders, *filter(None, [truth]))}
+    if truth and any(names[folder] & names[truth] for folder in folders):
+        for folder, split in folders.items():
+            yield split, Place(folder, {"blur": (folder, truth)}, more_sharp=True)
 
 
 def _root_of(place: Path) -> Path:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from gandeblur.models.layers import backend
 from gandeblur.models.layers.own_statistics import OwnStatistics
 
 
@@ -22,7 +23,7 @@ class BatchNormalization(OwnStatistics, layers.BatchNormalization):
 
     def __init__(self, *, own_statistics: bool = False, **config: Any) -> None:
         # Keras refuses the option on JAX (where a mean is one over all devices), also in a file from TensorFlow.
-        super().__init__(**config | {"synchronized": keras.backend.backend() == "tensorflow"})
+        super().__init__(**config | {"synchronized": backend.synchronises()})
         self.own_statistics = own_statistics
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from gandeblur.models.layers.convolution import Conv2D
 from gandeblur.models.layers.instance_norm import InstanceNormalization
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 
@@ -25,7 +26,7 @@ def norm_relu(x: Any, name: str) -> Any:
 def reflect_conv(x: Any, maps: int, kernel_px: int, name: str, stddev: float = 0.02, **options: Any) -> Any:
     """Convolution with stride 1 that keeps the size by reflection."""
     x = ReflectPadding2D(kernel_px // 2, name=f"{name}_pad")(x)
-    return layers.Conv2D(maps, kernel_px, kernel_initializer=initial_weights(stddev), name=name, **options)(x)
+    return Conv2D(maps, kernel_px, kernel_initializer=initial_weights(stddev), name=name, **options)(x)
 
 
 def encoder(x: Any, maps: int) -> Any:
@@ -33,7 +34,7 @@ def encoder(x: Any, maps: int) -> Any:
     x = norm_relu(reflect_conv(x, maps, 7, "conv_in"), "conv_in")
     for name, factor in (("down1", 2), ("down2", 4)):
         x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-        x = layers.Conv2D(factor * maps, 3, strides=2, kernel_initializer=initial_weights(), name=name)(x)
+        x = Conv2D(factor * maps, 3, strides=2, kernel_initializer=initial_weights(), name=name)(x)
         x = norm_relu(x, name)
     return x
 

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gandeblur.models.layers.hardware import has_accelerator
+from gandeblur.models.layers import backend
 
 Moments = tuple[Any, Any]  # mean and variance of each channel, float32 `[B, 1, 1, C]` or `[1, 1, 1, C]`
 
@@ -28,8 +28,8 @@ class OwnStatistics:
         Returns:
             The same shape and type, normalised by each image's own moments or by the given ones.
         """
-        if _fusible(x):
-            y, moments = _fused(x, self.given, epsilon, scale, offset)
+        if backend.fuses_normalisation(x):
+            y, moments = backend.fused_normalisation(x, self.given, epsilon, scale, offset)
         else:
             # Plain means, as they have second derivatives; `tf.nn.moments`, on which Keras' layers rest, stops them.
             wide = ops.cast(x, "float64" if keras.backend.standardize_dtype(x.dtype) == "float64" else "float32")
@@ -47,52 +47,6 @@ class OwnStatistics:
 def _moments(x):
     mean = ops.mean(x, axis=(1, 2), keepdims=True)
     return mean, ops.mean(ops.square(x - mean), axis=(1, 2), keepdims=True)
-
-
-def _fusible(x):
-    return (
-        keras.backend.backend() == "tensorflow"
-        and keras.backend.standardize_dtype(x.dtype) in ("float32", "bfloat16")
-        and None not in x.shape
-        and not has_accelerator()
-    )
-
-
-def _fused(x, given, epsilon, scale, offset):
-    """TensorFlow's batch normalisation, image by image, whose gradients are exact to the second order.
-
-    One operation in place of eight, each of which walks over the maps: on a CPU, most of IRD-GAN's time in bfloat16.
-    """
-    import tensorflow as tf
-
-    batch, height, width, channels = x.shape
-    scale = tf.ones(channels) if scale is None else tf.cast(scale, tf.float32)
-    offset = tf.zeros(channels) if offset is None else tf.cast(offset, tf.float32)
-    images, own = [], []
-    for number, image in enumerate(tf.split(x, batch)):
-        mean, variance = (
-            [tf.zeros(0), tf.zeros(0)]  # its own
-            if given is None
-            else [tf.reshape(part[number % part.shape[0]], [channels]) for part in given]
-        )
-        done = tf.raw_ops.FusedBatchNormV3(
-            x=image,
-            scale=scale,
-            offset=offset,
-            mean=mean,
-            variance=variance,
-            epsilon=epsilon,
-            is_training=given is None,
-        )
-        images.append(done.y)
-        own.append((done.batch_mean, done.batch_variance))
-    if given is not None:
-        return tf.concat(images, 0), given
-    # It returns the unbiased variance.
-    biased = (height * width - 1) / (height * width)
-    shape = (batch, 1, 1, channels)
-    means, variances = (tf.reshape(tf.stack(parts), shape) for parts in zip(*own, strict=True))
-    return tf.concat(images, 0), (means, variances * biased)
 
 
 def own_statistics_layers(network: keras.Model) -> list[Any]:

@@ -112,7 +112,7 @@ def test_the_first_problem_tells_how_to_see_the_others(write_pairs):
 def test_names_that_never_agree_are_one_problem(write_pairs):
     folder, _ = write_pairs(*"abc")
     for path in (folder / "sharp").iterdir():
-        path.rename(path.with_name(f"sharp_{path.name}"))
+        path.rename(path.with_name(f"other_{path.name}"))
     assert message(pair_folder, folder).startswith(f"{folder / 'blur'}: shares no file name with {folder / 'sharp'}; ")
 
 
@@ -173,8 +173,9 @@ def test_sharp_images_are_found_in_any_sub_folder(write_image, tmp_path):
         ("s1/blur/a.png", "s2/sharp/a.png"),
         ("train/s1/blur_gamma/a.png",),
         ("sub/train/s1/blur/a.png", "sub/train/s1/sharp/a.png"),
-        ("train_blur/000/a.png", "train_sharp/000/a.png"),
-        ("Blurred/a.png", "Sharp/a.png"),
+        ("train_blur/000/a.png", "val_sharp/000/a.png"),
+        ("Blurred/a.png", "c/a.png"),
+        ("lq/a.png",),
     ],
 )
 def test_blurred_images_are_never_taken_for_sharp_ones(write_image, tmp_path, names):

@@ -232,6 +232,7 @@ def test_evaluation_pixels_depend_on_seed_and_position_only(images):
     assert not np.array_equal(collect(evaluate(batch_size=2, seed=1))[0], expected[0])
 
 
+@pytest.mark.machines
 def test_the_interpreter_exits_while_a_stream_is_open():
     script = """
 from gandeblur.data.datasets import sample
@@ -245,6 +246,7 @@ raise SystemExit(2)
     assert subprocess.run([sys.executable, "-c", script], timeout=60, capture_output=True).returncode == 2
 
 
+@pytest.mark.machines
 def test_the_interpreter_exits_although_a_stream_waits_for_itself():
     # Garbage collection in the stream's own call frees the stream, whose end waits for the call.
     script = """

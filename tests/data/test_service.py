@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import threading
 from functools import partial
 
 import numpy as np
@@ -72,6 +73,7 @@ def stream(folder, addresses=(), **changes):
     return training_stream(sources(folder), **options, servers=calls)
 
 
+@pytest.mark.machines
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize(
     "changes",
@@ -91,17 +93,20 @@ def test_served_batches_are_the_local_ones(servers, folder, count, changes):
             np.testing.assert_array_equal(pixels, own)
 
 
+@pytest.mark.machines
 def test_each_served_image_comes_once_an_epoch(servers, folder):
     sharp = np.concatenate([sharp for _, sharp, _ in stream(folder, servers).as_numpy_iterator()])
     visited = np.round(sharp[:, 0, 0, 0] * 25.5).astype(int).reshape(8, 7)
     assert (np.sort(visited) == np.arange(7)).all()
 
 
+@pytest.mark.machines
 def test_a_server_of_other_images_is_refused(servers):
     with pytest.raises(InputError, match=f"{servers[0]}: reads seven images, not eight; start it by the same command"):
         service.connect(servers[0], "eight", 30)
 
 
+@pytest.mark.machines
 def test_a_port_that_is_taken(servers, folder):
     with pytest.raises(InputError, match=f"{servers[0]}: its port or the next one is taken; choose another"):
         served(servers[0], folder)
@@ -121,12 +126,16 @@ def test_batches_that_lost_their_order_are_noticed(monkeypatch):
         served(0, 2, 1)
 
 
-def test_what_is_no_data_server_of_ours_is_named_in_time():
-    """Something that takes connections and says nothing, and TensorFlow's service without our offer."""
+def test_what_is_no_data_server_of_ours_is_named_in_time_and_not_asked_again():
+    """Something that takes connections and says nothing, an empty port, and TensorFlow's service without our offer."""
+    before = threading.enumerate()
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"grpc://127.0.0.1:{mute.getsockname()[1]}"
-        with pytest.raises(InputError, match=f"{address}: no data server of this program answers there within 1 s"):
-            service.connect(address, "seven images", 1)
+        with pytest.raises(InputError, match=f"{address}: no data server of this program answers there within 0.3 s"):
+            service.connect(address, "seven images", 0.3)
+    with pytest.raises(InputError, match=f"{address}: no data server of this program answers there within 0.3 s"):
+        service.connect(address, "seven images", 0.3)
     other = tf.data.experimental.service.DispatchServer(tf.data.experimental.service.DispatcherConfig(port=0))
     with pytest.raises(InputError, match=f"{other.target}: no data server of this program"):
-        service.connect(other.target, "seven images", 1)
+        service.connect(other.target, "seven images", 5)
+    assert set(threading.enumerate()) <= set(before)  # TensorFlow's client would go on asking in one of its own

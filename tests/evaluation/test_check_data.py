@@ -221,3 +221,37 @@ def test_the_figures_of_real_pairs(name, count, psnr_db):
     assert report.problems == () and len(part.items) == count
     assert {stored for item in part.items for stored in item.formats} == {"RGB 8 bit"}
     assert abs(np.mean([item.psnr_db for item in part.items]) - psnr_db) < 0.01
+
+
+def test_where_blurred_and_sharp_look_exchanged_is_told(tmp_path):
+    """One exchanged pair is named; of most pairs one line speaks, of the folders."""
+    random = np.random.default_rng(0)
+
+    def write(exchanged, root):
+        for k in range(5):
+            sharp = np.kron(random.integers(0, 256, (4, 5, 3)), np.ones((16, 16, 1)))
+            blurred = (sharp + np.roll(sharp, 1, 1) + np.roll(sharp, 2, 1) + np.roll(sharp, 3, 1)) / 4
+            blurred = 0.7 * blurred + random.normal(0, 3, sharp.shape) + 30  # darker, and with noise
+            both = (sharp, blurred) if k in exchanged else (blurred, sharp)
+            for folder, image in zip(("blur", "sharp"), both, strict=True):
+                path = tmp_path / root / folder / f"{k}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(path)
+        return tmp_path / root
+
+    assert check_data(write((), "right")).problems == ()
+    some = write((1, 3), "some")
+    assert check_data(some).problems == tuple(
+        f"{some / f'blur/{k}.png'}: looks sharper than its sharp image; the two look exchanged, swap them"
+        for k in (1, 3)
+    )
+    (line,) = check_data(write(range(5), "all")).problems
+    assert "as do 5 of 5 in all/blur; the folders of blurred and sharp ones look exchanged, swap them" in line
+
+
+def test_where_nothing_can_be_scored_no_number_is_shown(root, capsys):
+    for path in (root / "test/S3/blur").iterdir():
+        path.rename(path.with_name(f"x{path.name}"))
+    assert main(root, split="test", variant="blur") == 1
+    said = capsys.readouterr().out
+    assert "nan" not in said and re.search(r"GOPRO/test/blur +0 +- +-", said)

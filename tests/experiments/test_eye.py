@@ -1,8 +1,8 @@
 import pytest
 
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.experiments.settings import choose
 from gandeblur.losses.features import Directions
+from gandeblur.stages.run import choose
 
 NAMES = ["hkust_gan", "deblurgan", "sharingan", "ird_gan"]
 PHASES = [name for name in EXPERIMENTS["deblurgan"].presets if name.startswith("eye")]
@@ -29,7 +29,7 @@ def test_rivals_differ_in_their_losses_alone(name):
 def test_the_form_has_them_all_and_begins_as_its_start(name):
     paper, first = (choose(EXPERIMENTS[name], preset=preset).paper for preset in ("eye", "pixels"))
     assert terms(paper).keys() >= {"content", "features", "grid", "adversarial"}
-    assert isinstance(terms(paper)["features"].loss.loss, Directions)
+    assert isinstance(terms(paper)["features"].loss.features, Directions)
     assert paper.generator.widths == first.generator.widths  # its weights fit
     assert not any(
         "no perceptual loss" in departure for departure in choose(EXPERIMENTS[name], preset="eye").departures

@@ -3,8 +3,8 @@ import pytest
 from tiny_experiments import tiny
 
 import gandeblur
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur import cli
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.training import differences
 
 

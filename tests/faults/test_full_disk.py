@@ -7,23 +7,13 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 import pytest
-import tiny_experiment
 import tiny_gan as tiny
-from absl import flags
-from absl.testing import flagsaver
+from tiny_experiment import call
 
 import gandeblur
-from gandeblur.experiments import script
-from gandeblur.training import checkpoint, summaries
+from gandeblur.training import checkpoint, summaries, weight_files
 
 resource = pytest.importorskip("resource")
-
-
-def call(*arguments):
-    with flagsaver.flagsaver():
-        flags.FLAGS.unparse_flags()
-        rest = flags.FLAGS(["tiny_experiment", "--stage=train", *map(str, arguments)])
-        return script.run(tiny_experiment.EXPERIMENT, rest)
 
 
 @contextmanager
@@ -46,10 +36,10 @@ def one_line(capfd):
 
 def test_wherever_the_room_ends_the_last_epoch_stays_whole(tmp_path):
     model = tiny.gan(lambda: keras.optimizers.Adam(1e-3))
-    save = checkpoint.Checkpoint(tmp_path, {"experiment": "x"}, {})
+    save = checkpoint.Checkpoint(tmp_path, checkpoint.RunLog({"experiment": "x"}))
     save.set_model(model)
     save.on_epoch_end(0, {"mse": 1.0})
-    first, sha256 = tiny.weights(model), checkpoint.weights_sha256(model.generator)
+    first, sha256 = tiny.weights(model), weight_files.weights_sha256(model.generator)
     model.train_on_batch(*tiny.batches(1)[0])
     sizes = [(tmp_path / name).stat().st_size for name in ("generator.weights.h5", "checkpoint.npz")]
     assert sizes[0] < sizes[1]
@@ -59,7 +49,7 @@ def test_wherever_the_room_ends_the_last_epoch_stays_whole(tmp_path):
         assert full.value.errno == errno.EFBIG
         assert not list(tmp_path.glob(".*"))
         assert checkpoint.load_generator(tmp_path, model.generator)["epoch"] == 1
-        assert checkpoint.weights_sha256(model.generator) == sha256
+        assert weight_files.weights_sha256(model.generator) == sha256
         assert checkpoint.restore(tmp_path / "checkpoint.npz", model)["epoch"] == 1
         for ours, theirs in zip(tiny.weights(model), first, strict=True):
             np.testing.assert_array_equal(ours, theirs)
@@ -70,7 +60,7 @@ def test_wherever_the_room_ends_the_last_epoch_stays_whole(tmp_path):
 def test_tensorflows_error_while_it_writes_for_tensorboard_is_one_of_the_disk(tmp_path, monkeypatch):
     # Of more than its buffer holds TensorFlow does not notice the loss; the checkpoint that follows does.
     monkeypatch.setattr(summaries.tf.summary, "image", lambda *_, **__: None)
-    board = summaries.TensorBoard(tmp_path / "board", "text", tiny.batches(1)[0], images_per_epoch=4)
+    board = summaries.TensorBoard(tmp_path / "board", "text", tiny.batches(1)[0])
     board.set_model(tiny.gan())
     board.on_train_begin()
     board.on_epoch_begin(0)
@@ -88,7 +78,7 @@ def test_a_training_without_room_for_its_checkpoint_ends_in_one_line(run, capfd,
             save(self, epoch, logs)
 
     monkeypatch.setattr(checkpoint.Checkpoint, "on_epoch_end", without_room)
-    assert call(f"--workdir={run}") == 2
+    assert call("--stage=train", f"--workdir={run}", "--epochs=4") == 2
     assert one_line(capfd) == f"error: {run}: File too large; free space or choose another --workdir"
     assert (run / "checkpoint.npz").read_bytes() == before
     gandeblur.load(run)
@@ -110,8 +100,9 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.slow  # it trains until the disk is full
 def test_a_disk_that_is_full_after_some_epochs(run, small_disk, capfd):
-    assert call(f"--workdir={small_disk / 'run'}", "--epochs=100") == 2
+    assert call("--stage=train", f"--workdir={small_disk / 'run'}", "--epochs=100") == 2
     assert "No space left on device; free space or choose another --workdir" in one_line(capfd)
     epoch = checkpoint.read_meta(small_disk / "run/checkpoint.npz")["epoch"]
     assert 0 < epoch < 100

@@ -31,7 +31,7 @@ def test_a_second_training_is_refused_as_long_as_the_first_process_lives(run, tr
             assert holder.stdout.readline() == "held\n"
             before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
             with pytest.raises(InputError) as refused:
-                train(run, epochs=3)
+                train(run, epochs=4)
             assert str(refused.value) == (
                 f"{run}: process {holder.pid} on {socket.gethostname()} trains here; wait until it has ended, "
                 "or choose another --workdir"

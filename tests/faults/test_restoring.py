@@ -25,7 +25,7 @@ def pictures(tmp_path):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(pictures, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "gandeblur", "restore", str(pictures), "-o", str(out), "--self_ensemble"]

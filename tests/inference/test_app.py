@@ -1,5 +1,6 @@
 """The page in a real browser: Chromium, headless, driven by Selenium."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -12,10 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("gradio", reason="the extra `app` is not installed")
-webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed")
-if not (shutil.which("chromium") and shutil.which("chromedriver")):
-    pytest.skip("needs Debian's chromium and chromium-driver", allow_module_level=True)
+MISSING = [name for name in ("gradio", "selenium") if not importlib.util.find_spec(name)]
+MISSING += [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")]
 
 WAIT_S = 120
 MODEL = "gan_d"
@@ -42,6 +42,8 @@ def address(tmp_path_factory):
 
 @pytest.fixture
 def browser(tmp_path):
+    from selenium import webdriver
+
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     for argument in (*CHROMIUM, f"--user-data-dir={tmp_path / 'profile'}"):
@@ -83,6 +85,8 @@ def test_upload_compare_download(browser, address, photograph, tmp_path):
     images = until(lambda: browser.find_elements("css selector", "#slider img[src]")[:2])
     assert len(images) == 2
     until(lambda: all(browser.execute_script("return arguments[0].naturalWidth", image) == 96 for image in images))
+
+    from selenium import webdriver
 
     slider = browser.find_element("id", "slider")
     shown = slider.screenshot_as_png

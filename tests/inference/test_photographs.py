@@ -1,5 +1,6 @@
 """What went in comes out: each kind of file by a "restoration" that inverts the colours."""
 
+import io
 import struct
 import zlib
 
@@ -12,6 +13,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePl
 from gandeblur import cli
 from gandeblur.errors import InputError
 from gandeblur.inference import files, photographs
+from gandeblur.inference.formats import tiff_tags
 
 RGB = np.random.default_rng(0).integers(0, 256, (24, 37, 3), dtype=np.uint8)
 RGB16 = np.random.default_rng(0).integers(0, 65536, (24, 37, 3), dtype=np.uint16)
@@ -142,11 +144,21 @@ def test_a_tiff_file_keeps_its_exif_data(compression, tmp_path):
         ExifTags.Base.ExifOffset: {0x829A: half, 0x9003: "2020:01:01 00:00:00", 0x927C: b"note\0\1", 0x8827: 200},
         ExifTags.Base.GPSInfo: {1: "N", 2: (half, half, half)},
     }
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for tag, value in told.items():
+        exif[tag] = value
     if compression == "16 bits":
-        tifffile.imwrite(path, RGB16, photometric="rgb", resolution=(300, 300), resolutionunit="INCH")
+        resolution = {"resolution": (300, 300), "resolutionunit": "INCH"}
+        tifffile.imwrite(tmp_path / "pixels.tif", RGB16, photometric="rgb", byteorder=">", metadata=None, **resolution)
     else:
-        Image.fromarray(RGB).save(path, compression=compression, dpi=(300, 300))
-    photographs._add_tiff_tags(path, {**told, 0x0112: 6})
+        Image.fromarray(RGB).save(tmp_path / "pixels.tif", compression=compression, dpi=(300, 300))
+    with open(tmp_path / "pixels.tif", "rb") as pixels:
+        own = tiff_tags.read(pixels)
+        described = tiff_tags.read(io.BytesIO(exif.tobytes().removeprefix(b"Exif\0\0")))
+        for tag in (282, 283, 296):  # the resolution
+            described.tags[tag] = tiff_tags._ordered(own.tags[tag], own.order, ">")
+        tiff_tags.assemble(path, pixels, described)
     image, before, after = restored(path, tmp_path)
     stored = RGB16 if compression == "16 bits" else RGB
     np.testing.assert_array_equal(before.pixels, np.rot90(stored, -1))
@@ -198,37 +210,6 @@ def test_palettes_and_cmyk_become_rgb(tmp_path):
     assert restored(tmp_path / "one.gif", tmp_path)[0].filename.endswith("one.png")
     image, before, _ = restored(tmp_path / "a.jpg", tmp_path)
     assert image.mode == "RGB" and before.notes == ("CMYK became RGB",)
-
-
-def huge_header():
-    header = b"IHDR" + struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0)
-    chunks = [(13, header), (0, b"IEND")]
-    data = [struct.pack(">I", size) + chunk + struct.pack(">I", zlib.crc32(chunk)) for size, chunk in chunks]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(data)
-
-
-def truncated():
-    import io
-
-    file = io.BytesIO()
-    Image.fromarray(RGB).save(file, "JPEG")
-    return file.getvalue()[:-200]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
-        ("text.jpg", b"hello", "not a JPEG, PNG, TIFF, WebP or BMP image"),
-        ("empty.jpg", b"", "the file is empty"),
-        ("cut.jpg", truncated(), "truncated"),
-        ("huge.png", huge_header(), "it says to have more than 178 million pixels"),
-    ],
-)
-def test_a_bad_file_is_named_in_one_line(name, content, reason, tmp_path):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=reason) as error:
-        photographs.read(tmp_path / name)
-    assert str(error.value).startswith(f"{tmp_path / name}: cannot be read (") and "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

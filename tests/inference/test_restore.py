@@ -1,3 +1,5 @@
+import io
+
 import keras
 import numpy as np
 import pytest
@@ -66,3 +68,78 @@ def test_dropout_runs_as_a_graph(monkeypatch):
     )
     deblur(IMAGE)
     assert inside and all(inside)
+
+
+def identity():
+    return Deblurrer(gan_d.generator(maps=3, wide_maps=3, identity_noise=0.0), (0.0, 1.0))
+
+
+def stored(**options):
+    """An image as `Image.open` gives it."""
+    file = io.BytesIO()
+    Image.fromarray(IMAGE).save(file, "PNG", **options)
+    return Image.open(io.BytesIO(file.getvalue()))
+
+
+def test_an_image_is_turned_as_its_exif_data_say():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    restored = identity()(stored(exif=exif))
+    np.testing.assert_array_equal(np.asarray(restored), np.rot90(IMAGE, -1))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "P", "PA"])
+def test_an_image_keeps_its_channels(mode, recwarn):
+    image = Image.fromarray(IMAGE if mode == "P" else np.dstack([IMAGE, IMAGE[..., :1]])).convert(mode)
+    restored = identity()(image)
+    assert restored.mode == {"1": "L", "P": "RGB", "PA": "RGBA"}.get(mode, mode) and not recwarn.list
+    np.testing.assert_array_equal(np.asarray(restored), np.asarray(image.convert(restored.mode)))
+
+
+def test_one_transparent_colour_becomes_transparency():
+    restored = identity()(stored(transparency=tuple(IMAGE[3, 4].tolist())))
+    assert restored.mode == "RGBA" and restored.getpixel((4, 3))[3] == 0 and restored.getpixel((5, 3))[3] == 255
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I"])
+def test_grey_of_16_bits_stays(mode):
+    values = IMAGE[..., 0].astype(np.uint16) * 200 + 3
+    image = Image.fromarray(values if mode == "I;16" else values.astype(np.int32))
+    restored = identity()(image)
+    assert restored.mode == "I;16"
+    np.testing.assert_allclose(np.asarray(restored), values, atol=1)
+
+
+@pytest.mark.parametrize("image", [Image.new("F", (9, 9)), Image.fromarray(np.full((9, 9), 70000, np.int32))])
+def test_numbers_of_no_known_range_are_refused(image):
+    with pytest.raises(ValueError, match="the image is of mode .*; give one of 8 bits"):
+        identity()(image)
+
+
+def test_what_an_image_cannot_keep_is_warned_of(tmp_path):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE.astype(np.uint16) * 257, photometric="rgb", metadata=None)
+    with pytest.warns(UserWarning, match="16 bits became 8"):
+        restored = identity()(tmp_path / "a.tif")
+    np.testing.assert_array_equal(np.asarray(restored), IMAGE)
+    with pytest.warns(UserWarning, match="CMYK became RGB"):
+        assert identity()(Image.fromarray(IMAGE).convert("CMYK")).mode == "RGB"
+    Image.fromarray(np.dstack([IMAGE, IMAGE[..., 0]])).save(tmp_path / "a.png")
+    assert identity()(tmp_path / "a.png").mode == "RGBA"
+
+
+def test_what_has_no_colour_gets_none(monkeypatch):
+    """From each kind of input, and the same from all."""
+    deblur = identity()
+    plain = deblur.restore
+    monkeypatch.setattr(
+        deblur, "restore", lambda image: np.clip(plain(image).astype(int) + [9, 1, -7], 0, 255).astype("u1")
+    )
+    grey = IMAGE[..., 0]
+    equal = np.dstack([grey] * 3)
+    array, rgb, image = deblur(equal), deblur(Image.fromarray(equal)), deblur(Image.fromarray(grey))
+    assert (rgb.mode, image.mode) == ("RGB", "L") and np.ptp(array, axis=2).max() == 0
+    np.testing.assert_array_equal(array, np.asarray(rgb))
+    np.testing.assert_array_equal(array[..., 0], np.asarray(image))
+    assert np.ptp(deblur(IMAGE), axis=2).max() > 0

@@ -203,7 +203,7 @@ print(len(parts), int(peak_kib) / 2**20)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
-@pytest.mark.slow
+@pytest.mark.machines
 def test_a_process_stays_within_its_memory():
     """Which the whole picture would break: one layer's 16 maps of 2560x2560 pixels in float32 are 0.4 GiB."""
 

@@ -1,10 +1,12 @@
 from fractions import Fraction
 
+import films
 import numpy as np
 import pytest
 
+from gandeblur import cli
 from gandeblur.errors import InputError
-from gandeblur.inference import files
+from gandeblur.inference import files, video
 from gandeblur.inference.video import restore_video
 
 av = pytest.importorskip("av")
@@ -68,9 +70,9 @@ def test_every_frame_is_restored_and_sound_and_times_stay(sound, tmp_path):
     jobs = files.jobs([str(tmp_path / "a.mkv")], tmp_path / "out")
     assert files.restore_files(inverted, jobs) == []
     (before, times, wave), (after, new_times, new_wave) = map(contents, (tmp_path / "a.mkv", tmp_path / "out/a.mkv"))
-    assert len(after) == len(FRAMES) and after[0].shape == (32, 48, 3)
+    assert len(after) == len(FRAMES) and after[0].shape == (33, 48, 3)
     for old, new in zip(before, after, strict=True):
-        assert np.abs(255 - old[:32].astype(int) - new).mean() < 3
+        assert np.abs(255 - old.astype(int) - new).mean() < 1
     assert new_times == pytest.approx(times, abs=0.002)
     if sound:
         np.testing.assert_array_equal(new_wave, wave)
@@ -100,3 +102,80 @@ def test_what_is_no_video_is_named_and_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         restore_video(stopped, tmp_path / "a.mkv", tmp_path / "b.mkv")
     assert {path.name for path in tmp_path.iterdir()} == {"a.mp4", "a.mkv"}
+
+
+def test_what_was_done_to_a_film_is_said_with_its_name(tmp_path, capsys):
+    films.write(tmp_path / "a.mpg", films.moving(4), "mpeg2video")
+    jobs = files.jobs([str(tmp_path / "a.mpg")], tmp_path / "out")
+    assert [job.target.name for job in jobs] == ["a.mkv"]
+    assert files.restore_files(films.same, jobs) == []
+    line = capsys.readouterr().out
+    assert line.startswith(f"{tmp_path / 'out' / 'a.mkv'} (") and "H.264 in place of mpeg2video" in line
+
+
+def test_two_films_that_would_have_one_name_are_refused(tmp_path):
+    for name, codec in (("a.mpg", "mpeg2video"), ("a.mkv", "libx264")):
+        films.write(tmp_path / name, films.moving(2), codec)
+    with pytest.raises(InputError, match="restore them one by one"):
+        files.jobs([str(tmp_path)], tmp_path / "out")
+
+
+def test_a_damaged_film_is_kept_and_the_exit_status_says_so(tmp_path, monkeypatch, capsys):
+    path = films.write(tmp_path / "a.mkv", films.moving(48), options={"g": "12"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+
+    class Network:
+        purpose = "nothing"
+        remark = staticmethod(lambda blurred, restored: "")
+
+        def restore(self, image, **options):
+            return image
+
+    monkeypatch.setattr(cli, "_load", lambda options: Network())
+    assert cli.main(["restore", str(path), "-o", str(tmp_path / "out")]) == 1
+    frames = len(contents(tmp_path / "out" / "a.mkv")[0])
+    assert 0 < frames < 48
+    assert f"cut off or unreadable from some point on: {frames} frames are there" in capsys.readouterr().err
+
+
+def test_progress_tells_frames_and_speed(tmp_path):
+    path = films.write(tmp_path / "a.mp4", films.moving(4))
+    told = []
+    video.restore_video(films.same, path, tmp_path / "b.mp4", lambda share, text: told.append((share, text)))
+    assert [share for share, _ in told] == [0.25, 0.5, 0.75, 1.0]
+    assert told[1][1].startswith("frame 2 of 4, ") and told[1][1].endswith(" frames/s")
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.ts"])
+def test_ctrl_c_leaves_nothing_of_the_film_at_hand(name, tmp_path):
+    path = films.write(tmp_path / name, films.moving(12))
+    seen = []
+
+    def stopped(pixels):
+        seen.append(1)
+        if len(seen) > 5:
+            raise KeyboardInterrupt
+        return pixels
+
+    with pytest.raises(KeyboardInterrupt):
+        restore_video(stopped, path, tmp_path / f"new_{name}")
+    assert [one.name for one in tmp_path.iterdir()] == [name]
+
+
+def test_a_full_disk_is_no_fault_of_the_film(tmp_path, monkeypatch):
+    path = films.write(tmp_path / "a.mkv", films.moving(4))
+
+    def full(self, picture, restored, alpha):
+        raise av.error.OSError(28, "No space left on device", "b.mkv")
+
+    monkeypatch.setattr("gandeblur.inference.film_write.Writer.picture", full)
+    with pytest.raises(OSError) as caught:
+        restore_video(films.same, path, tmp_path / "b.mkv")
+    assert caught.value.errno == 28
+    assert [one.name for one in tmp_path.iterdir()] == ["a.mkv"]
+
+
+def test_a_wrong_size_from_the_network_is_the_films_new_size(tmp_path):
+    path = films.write(tmp_path / "a.mkv", films.moving(3))
+    restore_video(lambda pixels: pixels[:40], path, tmp_path / "b.mkv")
+    assert contents(tmp_path / "b.mkv")[0][0].shape == (40, 64, 3)

@@ -18,9 +18,9 @@ import gandeblur.models
 import gandeblur.models.layers
 from gandeblur.models import dark_channel_gan, deblurgan, gan_d, hkust_gan, ird_gan
 from gandeblur.models.layers.batch_norm import BatchNormalization
+from gandeblur.models.layers.convolution import Conv2D
 from gandeblur.models.layers.image_size import ImageSize
 from gandeblur.models.layers.instance_norm import InstanceNormalization
-from gandeblur.models.layers.large_kernel_conv import Conv2D
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 from gandeblur.models.layers.upsampling import UpSampling2D
 
@@ -50,8 +50,6 @@ class Row:
     output: Callable[[int, int], tuple[int, ...]]
     channels: int = 3
     bounds: tuple[float, float] = (-np.inf, np.inf)
-    paper: Mapping[str, Any] | None = None  # widths
-    parameters: int = 0  # of these widths
 
     def images(self, size, count=2):
         return np.random.default_rng(0).uniform(-1, 1, (count, *size, self.channels)).astype("float32")
@@ -63,24 +61,18 @@ NETWORKS = {
         {"maps": 4, "wide_maps": 6, "identity_noise": 0.05},
         sizes=((16, 16), (33, 47)),
         output=same,
-        paper={"maps": 38, "wide_maps": 512},
-        parameters=676_571,
     ),
     "gan_d.odcnn": Row(
         gan_d.odcnn,
         {"maps": 4, "wide_maps": 6, "identity_noise": 0.05},
         sizes=((136, 137), (184, 184)),
         output=lambda height, width: (height - 128, width - 128, 3),
-        paper={"maps": 38, "wide_maps": 512},
-        parameters=676_571,
     ),
     "gan_d.discriminator": Row(
         gan_d.discriminator,
         {"block_maps": (4, 6), "dense_units": (8,), "image_px": 33},
         sizes=((33, 33),),
         output=logit,
-        paper={"block_maps": (64, 128, 256, 512, 512), "dense_units": (4096, 4096, 100), "image_px": 128},
-        parameters=21_031_305,
     ),
     "hkust_gan.generator": Row(
         hkust_gan.generator,
@@ -88,8 +80,6 @@ NETWORKS = {
         sizes=((8, 8), (36, 52)),
         output=same,
         bounds=(-1, 1),
-        paper={"maps": 64, "blocks": 9},
-        parameters=11_399_171,
     ),
     "hkust_gan.discriminator": Row(
         hkust_gan.discriminator,
@@ -97,8 +87,6 @@ NETWORKS = {
         sizes=((32, 32),),
         output=logit,
         bounds=(0, 1),
-        paper={"maps": 64, "dense_units": 1024, "image_px": 256},
-        parameters=3_098_370,
     ),
     "ird_gan.generator": Row(
         ird_gan.generator,
@@ -106,8 +94,6 @@ NETWORKS = {
         sizes=((4, 8), (36, 52)),
         output=same,
         bounds=(-1, 1),
-        paper={"maps": 64, "blocks": 9, "dropout": 0.2},
-        parameters=5_343_683,
     ),
     "dark_channel_gan.generator": Row(
         dark_channel_gan.generator,
@@ -115,13 +101,6 @@ NETWORKS = {
         sizes=((8, 8), (24, 40)),
         output=same,
         bounds=(-1, 1),
-        paper={
-            "encoder_maps": (64, 128, 256, 512, 512, 512, 512, 512),
-            "decoder_maps": (512, 512, 512, 512, 256, 128, 64, 3),
-            "dropout": 0.5,
-            "dropout_layers": 3,
-        },
-        parameters=85_033_667,
     ),
     "dark_channel_gan.discriminator": Row(
         dark_channel_gan.discriminator,
@@ -129,8 +108,6 @@ NETWORKS = {
         sizes=((16, 16),),
         output=logit,
         channels=6,
-        paper={"maps": (64, 128, 256, 512), "image_px": 256},
-        parameters=4_839_233,
     ),
     "deblurgan.generator": Row(
         deblurgan.generator,
@@ -138,23 +115,17 @@ NETWORKS = {
         sizes=((8, 8), (36, 52)),
         output=same,
         bounds=(-1, 1),
-        paper={"maps": 64, "blocks": 9, "dropout": 0.5},
-        parameters=11_378_179,
     ),
     "deblurgan.critic": Row(
         deblurgan.critic,
         {"maps": 4},
         sizes=((64, 48), (31, 45)),
         output=patches,
-        paper={"maps": 64},
-        parameters=2_764_737,
     ),
 }
-# The ablations: as many parameters.
-for part in ("residual", "skip"):
+for part in ("residual", "skip"):  # the ablations
     row = NETWORKS["ird_gan.generator"]
-    ablated = replace(row, tiny={**row.tiny, part: False}, paper={**row.paper, part: False})
-    NETWORKS[f"ird_gan.generator, no {part}"] = ablated
+    NETWORKS[f"ird_gan.generator, no {part}"] = replace(row, tiny={**row.tiny, part: False})
 
 
 def network_of(layer):
@@ -220,12 +191,6 @@ def test_every_builder_and_layer_has_a_row():
     assert set(LAYERS) == {c.__name__ for c in classes if issubclass(c, keras.layers.Layer)}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_parameter_count_at_the_papers_widths_is_pinned(name):
-    row = NETWORKS[name]
-    assert row.build(**row.paper).count_params() == row.parameters
-
-
 @pytest.mark.parametrize(("name", "size"), SIZES)
 def test_output_has_the_stated_shape_and_type_and_stays_within_its_bounds(name, size):
     row = ROWS[name]
@@ -275,7 +240,9 @@ def test_gradient_reaches_every_weight_and_the_images(name):
             assert np.abs(slope).max() > 1e-5 * largest, variable.path
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if ", no " in name else name for name in ROWS]
+)
 def test_saved_files_give_the_same_output(name, tmp_path):
     row = ROWS[name]
     images = row.images(row.sizes[-1])

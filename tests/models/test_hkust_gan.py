@@ -7,27 +7,11 @@ from keras import layers, ops
 
 from gandeblur.models import hkust_gan
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
-from gandeblur.training import backend
+from gandeblur.training import devices
 
 TINY = {"maps": 4, "blocks": 2}
 TINY_DISCRIMINATOR = {"maps": 4, "dense_units": 5, "image_px": 32}
-TABLE_2 = {
-    "conv2d": 9_472,
-    "conv2d_1": 73_856,
-    "conv2d_2": 295_168,
-    **{f"conv2d_{number}": 590_080 for number in range(3, 21)},
-    "conv2d_21": 295_040,
-    "conv2d_22": 73_792,
-    "conv2d_23": 9_411,
-}
-TABLE_3 = {
-    "conv2d_24": 3_136,
-    "conv2d_25": 65_600,
-    "conv2d_26": 131_200,
-    "conv2d_27": 524_544,
-    "conv2d_28": 2_097_664,
-    "conv2d_29": 8_193,
-}
+OF_DISCRIMINATOR = [f"conv2d_{number}" for number in range(24, 30)]  # as Table 3 counts them
 
 
 def images(*shape, seed=0):
@@ -86,27 +70,13 @@ def test_only_the_7x7_layers_and_the_blocks_mirror_the_border():
 def test_all_convolutions_of_the_discriminator_but_the_last_are_followed_by_a_leaky_relu_of_slope_0_2():
     discriminator = hkust_gan.discriminator(**TINY_DISCRIMINATOR)
     slopes = {x.name: x.negative_slope for x in discriminator.layers if isinstance(x, layers.LeakyReLU)}
-    assert slopes == {f"{name}_relu": 0.2 for name in list(TABLE_3)[:-1]}
+    assert slopes == {f"{name}_relu": 0.2 for name in OF_DISCRIMINATOR[:-1]}
 
 
 def test_the_four_middle_convolutions_of_the_discriminator_are_normalised():
     discriminator = hkust_gan.discriminator(**TINY_DISCRIMINATOR)
-    assert [layer.name for layer in convolutions(discriminator)] == list(TABLE_3)
+    assert [layer.name for layer in convolutions(discriminator)] == OF_DISCRIMINATOR
     assert [norm.name for norm in norms(discriminator)] == [f"conv2d_{number}_norm" for number in (25, 26, 27, 28)]
-
-
-def test_generator_has_the_parameters_of_tables_1_and_2_row_by_row():
-    generator = hkust_gan.generator(maps=64, blocks=9)
-    assert {layer.name: layer.count_params() for layer in convolutions(generator)} == TABLE_2
-    assert sum(norm.count_params() for norm in norms(generator)) == 20_992
-
-
-def test_discriminator_has_the_parameters_of_tables_1_and_3_row_by_row():
-    discriminator = hkust_gan.discriminator(maps=64, dense_units=1024, image_px=256)
-    assert {layer.name: layer.count_params() for layer in convolutions(discriminator)} == TABLE_3
-    assert sum(norm.count_params() for norm in norms(discriminator)) == 3_840
-    assert discriminator.get_layer("dense").count_params() == 263_168
-    assert discriminator.get_layer("dense_1").count_params() == 1_025
 
 
 def test_discriminator_halves_four_times_down_to_16x16_at_256_px():
@@ -169,7 +139,7 @@ def test_norms_take_a_hundredth_of_the_batch_s_statistics_in_training():
 def test_norms_take_the_statistics_of_all_replicas_images():
     import tensorflow as tf
 
-    strategy = backend.strategy("cpu:2")
+    strategy = devices.strategy("cpu:2")
     with strategy.scope():
         norm = hkust_gan.generator(**TINY).get_layer("conv2d_norm")
     halves = [images(2, 8, 8, 4), 5 + images(2, 8, 8, 4, seed=1)]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from gandeblur.models import deblurgan, ird_gan
+from gandeblur.models import ird_gan
 
 TINY = {"maps": 4, "blocks": 2, "dropout": 0.2}
 PAPER = {"maps": 64, "blocks": 9, "dropout": 0.2}
@@ -92,10 +92,6 @@ def test_each_block_drops_only_maps_it_adds_itself():
     dropped, kept = numpy(out(blurred, training=True)[0]), numpy(out(blurred)[0])
     np.testing.assert_array_equal(dropped[..., :16], kept[..., :16])
     assert 0.8 < np.mean(dropped[..., 16:] == 0) < 0.98
-
-
-def test_critic_is_deblurgans():
-    assert ird_gan.critic is deblurgan.critic
 
 
 def test_parameters_are_those_of_the_sections_layers():

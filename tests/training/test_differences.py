@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gandeblur.models import dark_channel_gan
-from gandeblur.training import checkpoint, differences
+from gandeblur.training import differences, weight_files
 
 RNG = np.random.default_rng(0)
 
@@ -59,7 +59,7 @@ def test_weights_come_back_within_half_a_step(network, tmp_path):
     trained = values(network)
     differences.save(tmp_path / "small.npz", network, 5, step=0.25)
     differences.draw(network, 6)
-    checkpoint.load_weights(tmp_path / "small.npz", network)
+    weight_files.load_weights(tmp_path / "small.npz", network)
     for path, loaded in values(network).items():
         drawn = path.split("/")[0] in ("enc2", "dec1", "dec2") and path.endswith("kernel")
         if drawn:
@@ -81,7 +81,7 @@ def test_what_hardly_moved_takes_hardly_any_room(tmp_path):
         path = tmp_path / f"{share}.npz"
         differences.save(path, big, 0, step=0.25)
         sizes.append(8 * path.stat().st_size / 90_000)  # bits per weight
-    checkpoint.save_small_weights(tmp_path / "whole.npz", big, 8)
+    weight_files.save_small_weights(tmp_path / "whole.npz", big, 8)
     assert sizes[0] < 0.5 < sizes[2] < 8 * (tmp_path / "whole.npz").stat().st_size / 90_000
     assert sizes[0] < sizes[1] < sizes[2]
     with zipfile.ZipFile(path) as archive:
@@ -99,7 +99,7 @@ def test_a_large_difference_is_no_overflow(tmp_path):
     dense.layers[0].kernel.assign(kernel)
     differences.save(tmp_path / "small.npz", dense, 0, step=0.01)
     differences.draw(dense, 0)
-    checkpoint.load_weights(tmp_path / "small.npz", dense)
+    weight_files.load_weights(tmp_path / "small.npz", dense)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(dense.layers[0].kernel)[3, 4], kernel[3, 4], rtol=1e-3)
 
 
@@ -107,8 +107,8 @@ def test_with_another_seed_they_are_other_weights(network, tmp_path):
     """The file says its seed itself: whatever a network holds, the file's weights replace it."""
     differences.draw(network, 1)
     differences.save(tmp_path / "one.npz", network, 1, 0.5)
-    checkpoint.load_weights(tmp_path / "one.npz", network)
-    first = checkpoint.weights_sha256(network)
+    weight_files.load_weights(tmp_path / "one.npz", network)
+    first = weight_files.weights_sha256(network)
     moved(network, 1.0)
-    checkpoint.load_weights(tmp_path / "one.npz", network)
-    assert checkpoint.weights_sha256(network) == first
+    weight_files.load_weights(tmp_path / "one.npz", network)
+    assert weight_files.weights_sha256(network) == first

@@ -14,13 +14,11 @@ import plain_keras
 import pytest
 import tiny_gan
 import tiny_sgd
-from absl import flags
-from absl.testing import flagsaver
 
-from gandeblur.experiments.paper import Training
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.experiments import description, script
-from gandeblur.experiments.settings import choose
+from gandeblur.experiments.spec import Training
+from gandeblur.stages import options, record
+from gandeblur.stages.run import choose
 from gandeblur.training import checkpoint
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MultiWorkerMirroredStrategy")
@@ -72,14 +70,11 @@ def two_workers(tmp_path_factory):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 @pytest.mark.parametrize("name", tiny_sgd.RATES)
 def test_two_workers_train_as_one_process(name, two_workers, tmp_path, monkeypatch):
     monkeypatch.setattr(Training, "optimizer", tiny_sgd.sgd(name))
-    with flagsaver.flagsaver():
-        flags.FLAGS.unparse_flags()
-        rest = flags.FLAGS(["tiny_sgd", "--stage=train", f"--workdir={tmp_path}"])
-        assert script.run(tiny_sgd.experiment(name), rest) == 0
+    assert options.run(tiny_sgd.experiment(name), ["--stage=train", f"--workdir={tmp_path}"]) == 0
     alone, losses_alone = state(tmp_path)
     shared, losses = state(two_workers(name))
     weights = [key for key in alone if alone[key].dtype.kind == "f" and "metric" not in key]
@@ -100,7 +95,7 @@ def test_two_workers_train_as_one_process(name, two_workers, tmp_path, monkeypat
     assert {path.name for path in two_workers(name).iterdir()} == {path.name for path in tmp_path.iterdir()}
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_a_killed_worker_is_named_and_the_run_goes_on_where_it_was(two_workers, tmp_path):
     where = addresses()
 
@@ -133,7 +128,7 @@ def test_a_killed_worker_is_named_and_the_run_goes_on_where_it_was(two_workers, 
     assert losses == losses_whole
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_a_frozen_chief_is_named(tmp_path):
     """Its port still takes connections; TensorFlow's heartbeats find out, after 20 seconds."""
     where = addresses()
@@ -148,7 +143,7 @@ def test_a_frozen_chief_is_named(tmp_path):
     assert status == 2 and len(errors) == 1 and f"{where[0]} (worker 0): has died or does not answer" in errors[0]
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 @pytest.mark.parametrize("fault", ["none", "killed", "started again"])
 def test_a_training_on_images_that_a_data_server_reads(fault, tmp_path):
     [one, _] = addresses()
@@ -188,7 +183,7 @@ def test_a_training_on_images_that_a_data_server_reads(fault, tmp_path):
             process.communicate()
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_a_worker_that_does_not_see_the_checkpoint_is_named(two_workers, tmp_path):
     where, folder = addresses(), two_workers("gan_d")
     for process in [start("gan_d", one, where, index) for index, one in enumerate((folder, tmp_path))]:
@@ -197,7 +192,7 @@ def test_a_worker_that_does_not_see_the_checkpoint_is_named(two_workers, tmp_pat
         assert f"{where[1]}: sees 0 finished epochs" in error and "must be one that all workers share" in error
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_a_worker_with_another_command_is_named(tmp_path):
     where = addresses()
     for process in [start("gan_d", tmp_path, where, index, f"--epochs={3 + index}") for index in (0, 1)]:
@@ -208,21 +203,22 @@ def test_a_worker_with_another_command_is_named(tmp_path):
 
 def test_what_workers_must_agree_in():
     def digest(reads="10 images", **choices):
-        return description.digest(choose(EXPERIMENTS["gan_d"], workdir="unused", **choices), reads)
+        settings = choose(EXPERIMENTS["gan_d"], workdir="unused", **choices)
+        return record.digest(settings, record.describe(settings), reads)
 
     assert digest() == digest()
     others = [{"epochs": 3}, {"minutes": 1.0}, {"minutes": 2.0}, {"skip_corrupt": True}, {"vgg_weights": "a.npz"}]
     assert len({digest(), digest("9 images"), *(digest(**one) for one in others)}) == 7
 
 
-@pytest.mark.slow
+@pytest.mark.machines
 def test_when_keras_override_can_go():
-    """Keras issue 20585: `backend.no_symbolic_build`, and logs of rank 1 in `backend.step`, work around it."""
+    """Keras issue 20585: `devices.no_symbolic_build`, and logs of rank 1 in `gradients.step`, work around it."""
     ports = ",".join(address.split(":")[1] for address in addresses())
     command = [sys.executable, plain_keras.__file__, ports]
     both = [subprocess.Popen([*command, index], stdout=subprocess.PIPE, text=True) for index in "01"]
     for process in both:
         lines = dict(re.findall(r"^(\w+): (.*)$", process.communicate(timeout=300)[0], re.MULTILINE))
         assert lines["AsOurs"] == "fits"
-        assert lines["Plain"] != "fits", "Keras builds by itself now: remove backend.no_symbolic_build"
-        assert lines["WithScalars"] != "fits", "Keras means scalars now: remove the reshaping in backend.step"
+        assert lines["Plain"] != "fits", "Keras builds by itself now: remove devices.no_symbolic_build"
+        assert lines["WithScalars"] != "fits", "Keras means scalars now: remove the reshaping in gradients.step"

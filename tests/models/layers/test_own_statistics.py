@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from gandeblur.models.layers import own_statistics
+from gandeblur.models.layers import backend
 from gandeblur.models.layers.batch_norm import BatchNormalization
 from gandeblur.models.layers.instance_norm import InstanceNormalization
 
@@ -20,7 +20,7 @@ SHAPE = (3, 9, 7, 5)
 def plain(monkeypatch):
     def within(function):
         with monkeypatch.context() as patch:
-            patch.setattr(own_statistics, "_fusible", lambda x: False)
+            patch.setattr(backend, "fuses_normalisation", lambda x: False)
             return function()
 
     return within
@@ -32,8 +32,8 @@ def images():
 
 
 def test_it_is_taken(images):
-    assert own_statistics._fusible(images)
-    assert not own_statistics._fusible(tf.cast(images, tf.float64))
+    assert backend.fuses_normalisation(images)
+    assert not backend.fuses_normalisation(tf.cast(images, tf.float64))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -1,0 +1,107 @@
+"""Times every convolution of the networks in each way that it can take, in turns in one process.
+
+    python benchmarks/convolutions.py                      forward, as in restoring 1280x720
+    python benchmarks/convolutions.py --train --size=96x96 --batch=2
+
+The shapes are those of the six papers' networks at the given size of the image. The ways are those of
+`models/layers/convolution.py`; `taken` is the one that its rule takes. `direct / way` is the median over the rounds of
+the ratio of two neighbours in time. Run it alone on the machine.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from unittest import mock
+
+import keras
+import numpy as np
+from keras import ops
+
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.models.layers import convolution
+
+WAYS = ("direct", "winograd", "spectral")
+
+
+def shapes(height: int, width: int) -> dict[tuple, tuple[keras.layers.Layer, str]]:
+    """(H, W, C) and the layer's config -> one layer of that kind and the first network that has it."""
+    found: dict[tuple, tuple[keras.layers.Layer, str]] = {}
+    for name, experiment in EXPERIMENTS.items():
+        generator = experiment.paper.generator.build(experiment.paper.data.crop_px)
+        layers = [layer for layer in generator.layers if isinstance(layer, convolution.Conv2D)]
+        if not layers:
+            continue
+        outputs = keras.Model(generator.inputs, [layer.input for layer in layers])
+        for layer, shape in zip(layers, outputs.compute_output_shape((1, height, width, 3)), strict=True):
+            key = (*shape[1:], layer.filters, *layer.kernel_size, layer.strides[0], layer.padding)
+            found.setdefault(key, (layer, name))
+    return found
+
+
+def function(layer: keras.layers.Layer, way: str, train: bool) -> Callable:
+    import tensorflow as tf
+
+    def forward(x, w):
+        with mock.patch.object(convolution.Conv2D, "way", lambda *_: way):
+            return layer.convolution_op(x, w)
+
+    def both(x, w):
+        with tf.GradientTape() as tape:
+            tape.watch([x, w])
+            loss = tf.reduce_sum(forward(x, w))
+        return tape.gradient(loss, [x, w])[1]
+
+    return tf.function(both if train else forward)
+
+
+def ways(layer: keras.layers.Layer) -> list[str]:
+    possible = ["direct"]
+    if layer.strides == (1, 1):
+        if layer.kernel_size == (3, 3):
+            possible.append("winograd")
+        if layer.kernel_size[0] * layer.kernel_size[1] > 9:
+            possible.append("spectral")
+    return possible
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--train", action="store_true", help="forward and both gradients")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--kernel", type=int, help="only kernels of this height")
+    options = parser.parse_args()
+    width, height = map(int, options.size.split("x"))
+    rng = np.random.default_rng(0)
+    print(f"{options.size}, batch {options.batch}, {'forward and gradients' if options.train else 'forward'}")
+    print("first network      input           kernel    maps  direct ms   direct / way")
+    for key, (layer, network) in shapes(height, width).items():
+        high, wide, channels, filters, *_ = key
+        if options.kernel and layer.kernel_size[0] != options.kernel:
+            continue
+        possible = ways(layer)
+        if len(possible) == 1 and not options.kernel:
+            continue
+        x = ops.convert_to_tensor(rng.standard_normal((options.batch, high, wide, channels), np.float32))
+        w = ops.convert_to_tensor(0.05 * rng.standard_normal((*layer.kernel_size, channels, filters), np.float32))
+        calls = {way: function(layer, way, options.train) for way in possible}
+        times: dict[str, list[float]] = {way: [] for way in possible}
+        for number in range(options.rounds + 1):
+            for way, call in calls.items():
+                started = time.perf_counter()
+                np.asarray(ops.ravel(call(x, w))[0])
+                if number:
+                    times[way].append(time.perf_counter() - started)
+        direct = np.array(times["direct"])
+        ratios = {way: np.median(direct / np.array(times[way])) for way in possible[1:]}
+        kernel = "x".join(map(str, layer.kernel_size)) + (f" /{layer.strides[0]}" if layer.strides[0] > 1 else "")
+        line = (
+            f"{network:18} {f'{high}x{wide}x{channels}':15} {kernel:8} {filters:5} {1e3 * np.median(direct):10.1f}   "
+        )
+        line += ", ".join(f"{way} {ratio:.2f}" for way, ratio in ratios.items())
+        print(line + f"   taken: {layer.way((options.batch, high, wide, channels))}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Names of files as people have them: which no user gave, and how any of them is shown."""
+
+import codecs
+import os
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+# What macOS, Windows and network disks put beside a user's files, in lower case: copies of resource forks, thumbnails,
+# waste baskets. (macOS' own "._NAME" files begin with a dot.)
+_LEFT_BY_SYSTEMS = {
+    *("__macosx", "icon\r", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini"),
+    *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin"),
+    *("system volume information", "lost+found"),
+}
+ESCAPED = "gandeblur.escaped"  # for `errors=` of an encoder: what it cannot write is escaped, bytes of a name as bytes
+
+
+def left_by_system(relative: Path) -> bool:
+    """Whether a path is none that a user made: it, or a folder on its way, is hidden or known to come from a system.
+
+    Every command that looks into a folder asks this function.
+
+    Args:
+        relative: the path below the folder that the user named.
+    """
+    return any(
+        (part.startswith(".") and part not in (".", "..")) or part.lower() in _LEFT_BY_SYSTEMS
+        for part in relative.parts
+    )
+
+
+class Found(NamedTuple):
+    """What `search` found, each in order."""
+
+    files: list[Path]
+    closed: list[Path]  # folders that cannot be listed
+    left_by_systems: list[Path]  # files and folders: see `left_by_system`
+
+
+def search(folder: Path) -> Found:
+    """All below a folder. What systems left is told, and their folders are not entered; nor are linked folders."""
+    found = Found([], [], [])
+    for place, folders, names in os.walk(folder, onerror=lambda error: found.closed.append(Path(error.filename))):
+        for name in (*folders, *names):
+            if left_by_system(Path(name)):
+                found.left_by_systems.append(Path(place, name))
+            elif name in names:
+                found.files.append(Path(place, name))
+        folders[:] = [name for name in folders if not left_by_system(Path(name))]
+    return Found(*map(sorted, found))
+
+
+def shown(text: str | Path) -> str:
+    """A name, or a line that holds one, on one line and in UTF-8: "caf\\xe9.png" for a name in Latin-1.
+
+    Control characters are escaped: a line break in a name ends no line, and no name moves a terminal's cursor.
+    """
+    return re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda match: _escape(match[0]), str(text))
+
+
+def show_any_name() -> None:
+    """From now on the standard streams show what they cannot encode instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors=ESCAPED)
+
+
+def _escape(text: str) -> str:
+    # Python reads a name's byte 0xE9 that is no UTF-8 as "\udce9".
+    escaped = (f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else ascii(c)[1:-1] for c in text)
+    return "".join(escaped)
+
+
+def _escape_error(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return _escape(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(ESCAPED, _escape_error)

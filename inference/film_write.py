@@ -1,0 +1,283 @@
+"""Films as they are written: frames encoded, all other streams copied, and what a container does not hold named."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gandeblur.inference import film_codecs, film_streams
+from gandeblur.inference.film_codecs import NAMES
+from gandeblur.inference.film_colour import RGB, Colour, Converter, by_size, has_alpha, told
+from gandeblur.inference.film_frames import turn, turned
+from gandeblur.inference.film_hdr import light, lost_side_data, refuse_hidden
+from gandeblur.inference.film_read import Film, Picture, is_cover
+from gandeblur.inference.film_streams import kept, named
+
+KEYS_SECONDS = 2  # between two key frames at most
+# Keys of metadata that describe the old stream.
+OLD_KEYS = ("bps", "duration", "number_of_frames", "number_of_bytes", "_statistics_")
+# What FFmpeg writes into MP4 and MOV where players look for it. Other keys need `use_metadata_tags`, which writes all
+# of them as Apple's keys, and no cover.
+PLAIN_KEYS = {
+    "mp4": "title artist album_artist composer album date creation_time comment genre copyright grouping lyrics "
+    "description synopsis show episode_id network keywords track disc compilation location season_number episode_sort "
+    "hd_video gapless_playback media_type",
+    "mov": "title artist album date creation_time comment genre copyright location make model",
+}
+
+
+class Writer:
+    """Writes one film; its container is made at the first frame.
+
+    Args:
+        film: the source.
+        target: the file as the user knows it.
+        temporary: the file to write.
+    """
+
+    def __init__(self, film: Film, target: Path, temporary: Path):
+        self.film, self.temporary = film, temporary
+        self.format = film_codecs.container_of(target.suffix)
+        self.suffix = target.suffix.lower()
+        source_only = film.path.suffix.lower() in film_codecs.READ_ONLY
+        self.notes: list[str] = []
+        self.new: Any = None  # `av.OutputContainer`
+        self.encoder: Any = None
+        self._waiting: list = []  # packets before the first frame: the header states the frames' size
+        self._copies: dict[int, Any] = {}
+        self._stays: dict[int, int] = {}
+        self._key = Fraction(-(10**9))  # time of the last frame that was made a key frame, in seconds
+        self._last = -(10**18)  # in units of `time_base`
+        self._held: Any = None  # the packet that was encoded last
+        self._first = (0, 0)  # time of the first packet, in units of `time_base`, and its decoding time, in its own
+        self._end = -(10**18)
+        self._refused: dict[int, int] = {}
+        # A film of another kind of container begins at 0, as players of the new one expect.
+        start = film.container.start_time if source_only else 0
+        self.earlier = Fraction(start or 0, 1_000_000)
+
+    def pixels(self, picture: Picture) -> tuple[np.ndarray, np.ndarray | None]:
+        """A frame as it is shown, upright: what is to be restored, and its alpha."""
+        frame = picture.frame
+        if self.encoder is None:
+            self._look(frame)
+        pixels, alpha = self.converter.pixels(frame)
+        return turned(pixels, self.how), None if alpha is None else turned(alpha, self.how)
+
+    def picture(self, picture: Picture, restored: np.ndarray, alpha: np.ndarray | None) -> None:
+        """Encodes a restored frame."""
+        if self.encoder is None:
+            self._begin(restored.shape[1], restored.shape[0], picture)
+        alpha = alpha if self.alpha else None
+        if restored.shape[:2] != self.first_shape:
+            self._note("frames of another size than the first were fitted to it")
+        else:
+            width, height = self.choice.size
+            restored, alpha = restored[:height, :width], None if alpha is None else alpha[:height, :width]
+        image = self.converter.frame(restored, alpha, self.choice.size, self.choice.pix_fmt)
+        self._last = max(round((picture.time - self.earlier) / self.time_base), self._last + 1)
+        image.pts, image.time_base = self._last, self.time_base
+        stay = round(picture.stay / self.time_base)
+        image.duration, self._stays[image.pts] = stay, stay
+        if picture.time + picture.stay - self._key > KEYS_SECONDS:
+            from av.video.frame import PictureType
+
+            image.pict_type, self._key = PictureType.I, picture.time
+        self._mux(self.encoder.encode(image))
+
+    def copy(self, packet: Any) -> None:
+        """Copies a packet of another stream."""
+        if self.encoder is None:
+            self._waiting.append(packet)
+        elif copy := self._copies.get(packet.stream.index):
+            import av
+
+            index = packet.stream.index
+            try:
+                self.new.mux(copy.packets(packet, self.earlier))
+            except av.ArgumentError:  # its time is not after that of the one before
+                self._refused[index] = self._refused.get(index, 0) + 1
+
+    def close(self) -> None:
+        """Ends the film, and notes what its container does not hold."""
+        self._mux(self.encoder.encode(None))
+        self._mux_last()
+        for copy in self._copies.values():
+            self.new.mux(copy.packets(None, self.earlier))
+        self.new.close()
+        for index, number in self._refused.items():
+            name = named(self.film.container.streams[index])
+            self.notes.append(f"{number} packets of {name} left out: their times go backwards")
+        self.notes += self._lost()
+
+    def abandon(self) -> None:
+        """Lets go of the file."""
+        if self.new is not None:
+            self.new.close()
+
+    def _look(self, frame):
+        """What the first frame says of the film."""
+        self._colour = told(frame, self.film.stream.codec_context)
+        refuse_hidden(self.film.path, frame, self._colour)
+        self.converter = Converter(self._colour, self._colour)
+        self.matrix = next((bytes(one) for one in frame.side_data if one.type.name == "DISPLAYMATRIX"), None)
+        how = turn(self.matrix) if self.matrix else (False, False, False)
+        self.how = how or (False, False, False)
+        if how:  # else it stays beside the pixels: by an angle between, players leave corners black
+            self.matrix = None
+
+    def _begin(self, width, height, picture):
+        """Opens the container and the encoder."""
+        import av
+
+        film, frame, colour = self.film, picture.frame, self._colour
+        old, stream = film.container, film.stream
+        full = colour.range == 2 and colour.matrix != RGB
+        self.first_shape = (height, width)
+        self.choice = film_codecs.choose(
+            self.format, stream.codec_context.name, frame.format, (width, height), full or "yuvj" in frame.format.name
+        )
+        chosen = av.VideoFormat(self.choice.pix_fmt)
+        written = colour
+        if colour.matrix == RGB and not chosen.is_rgb:
+            written = Colour(by_size(frame), colour.primaries, colour.transfer, 1)
+        if self.choice.pix_fmt.startswith("yuvj"):
+            written = Colour(written.matrix, written.primaries, written.transfer, 2)
+        self.converter.written = written
+        self.alpha = has_alpha(chosen)
+        self.new = av.open(str(self.temporary.absolute()), "w", self.format, container_options=self._options())
+        self.new.metadata.update(kept(old.metadata))
+        if chapters := old.chapters():
+            self.new.set_chapters(chapters)
+        for one in old.streams:
+            if one is stream:
+                self.encoder = self._encoder(written, frame)
+            elif copied := self._copied(one):
+                self._copies[one.index] = copied
+        self.new.start_encoding()
+        self.time_base = self._time_base()
+        self.notes += [*colour.notes, *self.choice.notes, *lost_side_data(frame, colour, self._holds_captions())]
+        waiting, self._waiting = self._waiting, []
+        for packet in waiting:
+            self.copy(packet)
+
+    def _holds_captions(self):
+        """Whether frames take their captions along: only as they lie, and to x264."""
+        return self.choice.encoder == film_codecs.H264 and self.how == (False, False, False)
+
+    def _options(self):
+        if self.format in film_codecs.QUICKTIME:
+            keys = {key.split("-")[0] for key in kept(self.film.container.metadata)}
+            plain = PLAIN_KEYS.get(self.format, PLAIN_KEYS["mp4"]).split()
+            covers = any(is_cover(one) for one in self.film.container.streams.video)
+            tags = "+use_metadata_tags" if keys - set(plain) and not covers else ""
+            return {"movflags": f"+faststart{tags}"}
+        if self.format == "mpegts":
+            return {"mpegts_m2ts_mode": "1" if self.suffix in (".mts", ".m2ts") else "0", "mpegts_copyts": "1"}
+        return {}
+
+    def _time_base(self):
+        stream = self.film.stream
+        if self.format == "avi":  # counts frames
+            return 1 / self.film.rate
+        return stream.time_base
+
+    def _encoder(self, colour, frame):
+        """The film's new stream."""
+        stream, choice = self.film.stream, self.choice
+        rate = self.film.rate
+        os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder would tell its settings on stderr
+        options = choice.options | light(frame, choice.encoder)
+        encoder = self.new.add_stream(choice.encoder, rate=rate, time_base=self._time_base(), options=options)
+        encoder.width, encoder.height = choice.size
+        encoder.pix_fmt = choice.pix_fmt
+        context = encoder.codec_context
+        context.gop_size = max(1, int(KEYS_SECONDS * rate))
+        context.color_range = colour.range
+        context.colorspace = colour.matrix
+        context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+        if aspect := stream.sample_aspect_ratio:
+            context.sample_aspect_ratio = 1 / aspect if self.how[0] else aspect
+        if choice.encoder == film_codecs.H265 and self.format in film_codecs.QUICKTIME:
+            context.codec_tag = "hvc1"  # QuickTime plays no other
+        if choice.encoder == "mjpeg":
+            context.qmin = context.qmax = 2
+        if self.format in ("avi", "flv"):  # AVI has no times for frames that are shown later than those behind them
+            context.max_b_frames = 0
+        if self.matrix:
+            encoder.set_display_matrix(np.frombuffer(self.matrix, np.int32))
+        encoder.metadata.update(kept(stream.metadata, OLD_KEYS))
+        encoder.disposition = stream.disposition
+        return encoder
+
+    def _copied(self, stream):
+        """How another stream is copied; None if the container does not hold it, or writes it by itself."""
+        if is_cover(stream) and self.format == "matroska":
+            film_streams.attach(self.new, stream, self._waiting)
+            return None
+        if self.format in film_codecs.QUICKTIME and film_streams.written_anew(stream):
+            return None
+        copy = film_streams.copy(self.new, self.format, stream)
+        codec = stream.codec_context.name if stream.codec_context is not None else stream.name
+        if copy is None:
+            self.notes.append(f"{named(stream)} left out: {self.suffix} does not hold {codec or 'it'}")
+        elif isinstance(copy, film_streams.Flac):
+            self.notes.append(f"{named(stream)}: FLAC in place of {codec}")
+        elif stream.type == "video" and not is_cover(stream):
+            self.notes.append(f"{named(stream)} copied as it is, not restored")
+        return copy
+
+    def _mux(self, packets):
+        for packet in packets:
+            place = round(packet.pts * packet.time_base / self.time_base)
+            stay = self._stays.pop(place, 0)
+            self._end = max(self._end, place + stay)
+            if stay:
+                packet.duration = round(stay * self.time_base / packet.time_base)
+            if abs(packet.pts - packet.dts) * packet.time_base > 60:  # x265's of a film of one or two frames
+                packet.dts = packet.pts
+            if self._held is None:
+                self._first = place, packet.dts
+            else:
+                self.new.mux(self._held)
+            self._held = packet
+
+    def _mux_last(self):
+        """Writes the last packet. QuickTime's length is the sum of the decoding times' steps and this one's stay."""
+        packet = self._held
+        if self.format in film_codecs.QUICKTIME:
+            length = (self._end - self._first[0]) * self.time_base / packet.time_base
+            packet.duration = round(length) - (packet.dts - self._first[1])
+        self.new.mux(packet)
+
+    def _note(self, text):
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _lost(self):
+        """What the new file, read again, lacks of what the old one says."""
+        import av
+
+        old, film = self.film.container, self.film.stream
+        with av.open(str(self.temporary.absolute()), metadata_errors="replace") as new:
+            keys = {key.lower() for key in new.metadata}
+            lost = [f"metadata {key}" for key in kept(old.metadata) if key.lower() not in keys]
+            if len(new.chapters()) < len(old.chapters()):
+                lost.append("chapters")
+            if sum(map(is_cover, new.streams.video)) < sum(map(is_cover, old.streams.video)):
+                lost.append("covers")
+            new_film = next(one for one in new.streams.video if not is_cover(one))
+            if _aspect(film) != (1 / _aspect(new_film) if self.how[0] else _aspect(new_film)):
+                lost.append(f"pixels of {_aspect(film)} to 1 for {NAMES[self.choice.encoder]}")
+            places = [one for one in old.streams if one is film or one.index in self._copies]
+            for one, copy in zip(places, new.streams, strict=False):
+                language = one.metadata.get("language", "und")
+                if language != copy.metadata.get("language", "und"):
+                    lost.append(f"the language of {named(one)}")
+        return [f"{self.suffix} does not hold {', '.join(lost)}"] if lost else []
+
+
+def _aspect(stream):
+    return stream.sample_aspect_ratio or Fraction(1)

@@ -1,0 +1,61 @@
+"""Opens what a training left: its generator, or its settings. The description tells all; no flags are needed."""
+
+from pathlib import Path
+
+import keras
+
+from gandeblur.errors import InputError
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments.spec import Experiment
+from gandeblur.inference.restore import Deblurrer
+from gandeblur.models.layers import hardware
+from gandeblur.stages import record
+from gandeblur.stages.run import Settings, choose
+from gandeblur.weights import file, names
+
+
+def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
+    """The generator in a run folder, or in a weights file with a description beside it, or a name in `weights/`.
+
+    Args:
+        path: where it is.
+        precision: "float32" or "bfloat16", of the layers' arithmetic; None: Keras' present policy.
+
+    Raises:
+        InputError: there is no description or no generator, or the two do not fit.
+    """
+    if not path.exists() and str(path) in names():
+        path = file(str(path))
+    told = record.read(path)
+    network = told["generator"]
+    variant = _experiment(path, told).variants.get(told["settings"]["variant"])
+    if variant is None:
+        raise InputError(f"{path}: is of a variant unknown here; use the version that wrote it")
+    policy = keras.config.dtype_policy()
+    try:
+        if precision:
+            keras.config.set_dtype_policy(hardware.dtype_policy(precision))
+        generator = variant.generator.builder(**network["widths"])
+    finally:
+        keras.config.set_dtype_policy(policy)
+    record.load_generator(path, generator)
+    black, white = network["value_range"]
+    multiple, dropout = network["size_multiple"], network["dropout_at_test"]
+    return Deblurrer(generator, (black, white), multiple, dropout, told, variant.again)
+
+
+def settings(folder: Path) -> Settings:
+    """The settings of the run in a folder.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    told = record.read(folder)
+    return choose(_experiment(folder, told), workdir=folder, **told["settings"])
+
+
+def _experiment(path: Path, told: dict) -> Experiment:
+    name = told["paper"]["experiment"]
+    if name not in EXPERIMENTS:
+        raise InputError(f"{path}: is of {name}, unknown here; use the version that wrote it")
+    return EXPERIMENTS[name]
