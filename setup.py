@@ -13,6 +13,7 @@ FOLDERS = (
     "evaluation",
     "inference",
     "experiments",
+    "stages",
     "weights",
 )
 

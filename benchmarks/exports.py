@@ -15,8 +15,8 @@ from pathlib import Path
 import keras
 from memory import memory_mib
 
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.errors import InputError
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.inference.export import FORMATS, export
 from gandeblur.inference.restore import Deblurrer
 

@@ -20,15 +20,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from gandeblur.experiments.paper import Experiment, Smaller, changed
 from gandeblur.data import pipeline
 from gandeblur.data.images import to_uint8
 from gandeblur.evaluation import metrics
-from gandeblur.experiments import deblurgan, gan_d, ird_gan, sources
-from gandeblur.experiments.settings import choose
+from gandeblur.experiments import changes, deblurgan, gan_d, ird_gan, recipes
+from gandeblur.experiments.spec import Experiment, Recipe
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.losses import pixel
-from gandeblur.training.gan import GAN, Term, between_images
+from gandeblur.losses.terms import OnImages, Term
+from gandeblur.stages import inputs
+from gandeblur.stages.run import choose
+from gandeblur.training.gan import GAN
 from gandeblur.training.spectral_adam import SpectralAdam
 
 
@@ -61,24 +63,24 @@ OPTIMIZERS = {
     "muon": KernelMuon,
 }
 NETWORKS = {  # paper, its small size, loss
-    "gan_d": (gan_d.PAPER, gan_d.CPU_HOUR, pixel.mean_squared_error),
-    "deblurgan": (deblurgan.PAPER, deblurgan.QUICK, pixel.mean_absolute_error),
-    "ird_gan": (ird_gan.PAPER, deblurgan.QUICK, pixel.mean_absolute_error),
+    "gan_d": (gan_d.PAPER, recipes.GAN_D["cpu_hour"], pixel.mean_squared_error),
+    "deblurgan": (deblurgan.PAPER, recipes.DEBLURGAN["quick"], pixel.mean_absolute_error),
+    "ird_gan": (ird_gan.PAPER, recipes.DEBLURGAN["quick"], pixel.mean_absolute_error),
 }
 
 
 def settings_of(network, options, seed, dropout):
-    paper, smaller, loss = NETWORKS[network]
-    paper = dataclasses.replace(
-        changed(paper, discriminator_steps=1),
-        discriminator=None,
-        discriminator_terms=(),
-        generator_terms=(Term("pixel", between_images(loss)),),
-    )
-    changes = {**smaller.changes, "discriminator_steps": 1, "epochs": 1, "steps_per_epoch": 10_000}
-    if "dropout" in paper.generator.widths:
-        changes["dropout"] = dropout
-    experiment = Experiment({"alone": paper}, {"quick": Smaller("", changes)})
+    own, recipe, loss = NETWORKS[network]
+
+    def alone(paper):
+        paper = changes.without_adversary(recipe.change(paper))
+        paper = changes.lasting(1, 10_000)(dataclasses.replace(paper, generator_terms=(Term("pixel", OnImages(loss)),)))
+        training = dataclasses.replace(paper.training, discriminator_steps=1)
+        if "dropout" in paper.generator.widths:
+            paper = changes.widths(dropout=dropout)(paper)
+        return dataclasses.replace(paper, training=training)
+
+    experiment = Experiment({"alone": own}, {"quick": Recipe("", alone)})
     return choose(experiment, seed=seed, train_data=options.data, test_data=options.test, workdir="unused")
 
 
@@ -103,7 +105,7 @@ def scores(settings, generator, dropout=False):
     paper = settings.paper
     restore = Deblurrer(generator, paper.value_range, paper.generator.size_multiple, dropout).restore
     pairs = []
-    for _, condition, source in sources.scored(settings, sources.test_images(settings)):
+    for _, condition, source in inputs.scored(settings, inputs.test_images(settings)):
         stream = pipeline.evaluation_stream(source, size_px=condition.size_px, batch_size=1, seed=0)
         for degraded, sharp in stream.as_numpy_iterator():
             degraded, sharp = to_uint8(degraded[0], (0, 1)), to_uint8(sharp[0], (0, 1))
@@ -113,8 +115,8 @@ def scores(settings, generator, dropout=False):
 
 def run(network, seed, dropout, rate, optimizer, options):
     settings = settings_of(network, options, seed, dropout)
-    train_sets = [train for train, _ in sources.training_images(settings)]
-    batches = iter(sources.training_batches(settings, train_sets, 0))
+    train_sets = [train for train, _ in inputs.training_images(settings)]
+    batches = iter(inputs.training_batches(settings, train_sets, 0))
     steps = options.steps
     if not steps:  # how many fit: of a model that is thrown away
         model = build(settings, optimizer, rate, 10, options.ema)
@@ -124,7 +126,7 @@ def run(network, seed, dropout, rate, optimizer, options):
         for _ in range(10):
             model.train_on_batch(*next(batches))
         steps = max(1, round(options.seconds / (time.perf_counter() - started) * 10))
-        batches = iter(sources.training_batches(settings, train_sets, 0))
+        batches = iter(inputs.training_batches(settings, train_sets, 0))
     model = build(settings, optimizer, rate, steps, options.ema)
     started = time.perf_counter()
     for _ in range(steps):

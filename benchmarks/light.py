@@ -14,15 +14,17 @@ import dataclasses
 import keras
 import numpy as np
 
-from gandeblur.experiments.paper import Experiment
 from gandeblur.data.blur.motion import TwoMotions
 from gandeblur.evaluation import metrics
-from gandeblur.experiments import ird_gan, sources, train
-from gandeblur.experiments.deblurgan import LIGHT_BLUR, PIXELS
-from gandeblur.experiments.evaluate import pairs
-from gandeblur.experiments.settings import choose
+from gandeblur.experiments import ird_gan
+from gandeblur.experiments.changes import blurred_by, chain, lasting
+from gandeblur.experiments.recipes import DEBLURGAN, LIGHT_BLUR
+from gandeblur.experiments.spec import Experiment
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.models.layers import hardware
+from gandeblur.stages import inputs, train
+from gandeblur.stages.run import choose
+from gandeblur.stages.score import pairs
 
 ONE = LIGHT_BLUR.motion
 BLURS = {
@@ -36,17 +38,22 @@ BLURS = {
 
 
 def settings_of(blur, options):
-    changes = {"photographs": (blur,), "learning_rate": options.rate, "epochs": 1, "steps_per_epoch": options.steps}
-    smaller = dataclasses.replace(PIXELS, changes={**PIXELS.changes, **changes})
-    experiment = Experiment({"ird": ird_gan.PAPER}, {"quick": smaller})
-    data = {"train_data": options.data, "test_data": options.test, "start": options.start}
+    pixels = DEBLURGAN["pixels"]
+    change = chain(pixels.change, blurred_by(blur), lasting(1, options.steps))
+    experiment = Experiment({"ird": ird_gan.PAPER}, {"quick": dataclasses.replace(pixels, change=change)})
+    data = {
+        "train_data": options.data,
+        "test_data": options.test,
+        "start": options.start,
+        "learning_rate": options.rate,
+    }
     return choose(experiment, seed=options.seed, precision=options.precision, workdir="unused", **data)
 
 
 def trained(settings):
     model = train.build(settings)
-    sets, _ = zip(*sources.training_images(settings), strict=True)
-    stream = sources.training_batches(settings, sets, 0)
+    sets, _ = zip(*inputs.training_images(settings), strict=True)
+    stream = inputs.training_batches(settings, sets, 0)
     model.fit(stream, steps_per_epoch=settings.paper.training.steps_per_epoch, verbose=0, shuffle=False)
     return model.generator
 
@@ -54,7 +61,7 @@ def trained(settings):
 def score(name, generator, settings):
     paper = settings.paper
     restore = Deblurrer(generator, paper.value_range, paper.generator.size_multiple).restore
-    for test, condition, source in sources.scored(settings, sources.test_images(settings)):
+    for test, condition, source in inputs.scored(settings, inputs.test_images(settings)):
         rows = []
         for _, blurred, sharp in pairs(source, condition):
             for image in (blurred, restore(blurred)):

@@ -34,10 +34,10 @@ def step(options):
     import numpy as np
 
     from gandeblur.experiments.papers import EXPERIMENTS
-    from gandeblur.experiments import train
-    from gandeblur.experiments.settings import choose
     from gandeblur.losses import perceptual
     from gandeblur.models.layers import hardware
+    from gandeblur.stages import train
+    from gandeblur.stages.run import choose
 
     perceptual._downloaded = lambda network: perceptual._NETWORKS[network](weights=None, include_top=False)
     keras.config.set_dtype_policy(hardware.dtype_policy(options.precision))
@@ -64,17 +64,22 @@ def pipeline(options):
     """Resident memory, MiB, at `SAMPLES` moments of a stream: rows of batch and memory."""
     import dataclasses
 
-    from gandeblur.experiments.paper import Smaller
     from gandeblur.experiments.papers import EXPERIMENTS
-    from gandeblur.experiments import sources
-    from gandeblur.experiments.settings import choose
+    from gandeblur.experiments.spec import Recipe
+    from gandeblur.stages import inputs
+    from gandeblur.stages.run import choose
 
     experiment = EXPERIMENTS[options.experiment[0]]
-    changes = {"crop_px": 32, "downsample": 1, "batch_size": 4, "discriminator_steps": 1, "epochs": 1}
-    small = Smaller("small crops", {**changes, "steps_per_epoch": options.batches})
-    settings = choose(dataclasses.replace(experiment, smaller={"quick": small}), workdir="unused")
+    training = {"batch_size": 4, "discriminator_steps": 1, "epochs": 1, "steps_per_epoch": options.batches}
+
+    def small(paper):
+        data = dataclasses.replace(paper.data, crop_px=32, downsample=1)
+        return dataclasses.replace(paper, data=data, training=dataclasses.replace(paper.training, **training))
+
+    recipes = {"quick": Recipe("small crops", small)}
+    settings = choose(dataclasses.replace(experiment, recipes=recipes), workdir="unused")
     rows = []
-    stream = sources.training_batches(settings, [train for train, _ in sources.training_images(settings)], 0)
+    stream = inputs.training_batches(settings, [train for train, _ in inputs.training_images(settings)], 0)
     for number, _ in enumerate(stream, start=1):
         if number % max(1, options.batches // SAMPLES) == 0:
             rows.append({"experiment": experiment.paper.name, "batch": number, "resident_mib": memory_mib("VmRSS")})

@@ -21,12 +21,11 @@ import keras
 from pipeline import make_pairs
 from wgan_step import gflop
 
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.data.datasets import ImageSet
 from gandeblur.data.datasets.packed import open_packed, pack
 from gandeblur.data.pipeline import Source, training_stream
-from gandeblur.losses.perceptual import Perceptual
-from gandeblur.training.gan import between_images, of_slopes
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.losses.terms import OnFeatures, OnSlopes
 
 ACCELERATORS = (1, 8, 64)
 
@@ -36,11 +35,8 @@ def step_gflop(paper):
     training, crop_px = paper.training, paper.data.crop_px
     work = {name: gflop(network.build(crop_px), crop_px) for name, network in paper.networks.items()}
     critic_steps = training.discriminator_steps
-    penalty = any(isinstance(term.loss, of_slopes) for term in paper.discriminator_terms)
-    perceptual = any(
-        isinstance(term.loss, between_images) and isinstance(term.loss.loss, Perceptual)
-        for term in paper.generator_terms
-    )
+    penalty = any(isinstance(term.loss, OnSlopes) for term in paper.discriminator_terms)
+    perceptual = any(isinstance(term.loss, OnFeatures) for term in paper.generator_terms)
     # The critic sees sharp and restored images, 3 passes each, and a penalty takes 6 (see `wgan_step.py`).
     total = (critic_steps + 3 * training.generator_steps - 1) * work["generator"]
     total += ((12 if penalty else 6) * critic_steps + 2 * training.generator_steps) * work["discriminator"]

@@ -26,7 +26,8 @@ from gandeblur.data.datasets.find import find
 from gandeblur.data.datasets.packed import open_packed, pack
 from gandeblur.data.images import read_image
 from gandeblur.data.pipeline import Source, training_stream
-from gandeblur.experiments.gan_d import CPU_HOUR, DEGRADATIONS, PAPER
+from gandeblur.experiments import recipes
+from gandeblur.experiments.gan_d import DEGRADATIONS, PAPER
 from gandeblur.training.gan import GAN
 
 BATCH_SIZE = 8
@@ -182,7 +183,7 @@ def wait_share(step: Callable[..., object], dataset: Iterable, steps: int) -> fl
 
 def training_step() -> Callable[..., object]:
     """GAN-D's training step, generator and discriminator, as `python experiments/gan_d.py` runs it."""
-    paper = CPU_HOUR.of(PAPER)
+    paper = recipes.GAN_D["cpu_hour"].of(PAPER)
     model = GAN(
         paper.generator.build(CROP_PX),
         paper.discriminator.build(CROP_PX),

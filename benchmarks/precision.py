@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gandeblur.experiments.paper import Experiment
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.experiments import stages
-from gandeblur.experiments.settings import MOST_EPOCHS, Settings, choose
+from gandeblur.experiments.spec import Experiment
+from gandeblur.stages import sequence
+from gandeblur.stages.run import MOST_EPOCHS, Settings, choose
 from gandeblur.training import checkpoint
 from gandeblur.training.schedules import OverTime
 
@@ -84,7 +84,7 @@ def main():
     curves = {}
     for precision in PRECISIONS:
         settings = settings_of(options, precision)
-        stages.run(settings, ["train"])
+        sequence.run(settings, ["train"])
         curves[precision] = curve(settings)
     with (options.workdir / "curves.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS)

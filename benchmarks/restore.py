@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from gandeblur.experiments.paper import Paper
+    from gandeblur.experiments.spec import Paper
 
 OURS, RIVAL = "ours", "torch"
 CASES = ("gan_d", "deblurgan", "hkust_gan", "ird_gan", "dark_channel_gan")

@@ -12,12 +12,12 @@ import argparse
 
 import numpy as np
 
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.data.images import to_uint8
 from gandeblur.evaluation import metrics
-from gandeblur.experiments import sources
-from gandeblur.experiments.evaluate import pairs
-from gandeblur.experiments.settings import choose
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.stages import inputs
+from gandeblur.stages.run import choose
+from gandeblur.stages.score import pairs
 
 QUANTILES = (5, 25, 50, 75, 95)
 SQUARE_PX = 32
@@ -48,7 +48,7 @@ def row(name, images):
 
 def crops(settings, images, count):
     """(blurred, sharp) of the training's stream."""
-    stream = sources.training_batches(settings, [images], 0)
+    stream = inputs.training_batches(settings, [images], 0)
     for degraded, sharp, *_ in stream.unbatch().take(count).as_numpy_iterator():
         yield to_uint8(degraded, (0, 1)), to_uint8(sharp, (0, 1))
 
@@ -65,10 +65,10 @@ def main():
     settings = choose(EXPERIMENTS[arguments.experiment], preset=arguments.preset, workdir="unused", **data)
     head = "".join(f"{quantile:6}%" for quantile in QUANTILES)
     print(f"{'source, crops of the training':42}  count    mean{head}  brighter moving")
-    for images, _ in sources.training_images(settings):
+    for images, _ in inputs.training_images(settings):
         row(images.name, crops(settings, images, arguments.crops))
     print("test, whole images")
-    for name, condition, source in sources.scored(settings, sources.test_images(settings)):
+    for name, condition, source in inputs.scored(settings, inputs.test_images(settings)):
         row(name, (images for _, *images in pairs(source, condition)))
 
 

@@ -18,10 +18,11 @@ from gan_d_step import matrix_rate
 
 from gandeblur.experiments import deblurgan
 from gandeblur.losses import perceptual
+from gandeblur.losses.terms import OnImages, Term
 from gandeblur.models.layers import hardware
-from gandeblur.training.gan import GAN, Term, between_images
+from gandeblur.training.gan import GAN
 
-LOSS = deblurgan.PERCEPTUAL.loss.loss
+LOSS = deblurgan.PERCEPTUAL.loss.features
 
 
 def networks(crop_px):
@@ -36,7 +37,7 @@ def networks(crop_px):
 
 def keras_step(generator, critic, vgg, images):
     vgg.trainable = False
-    content = Term("content", between_images(perceptual.perceptual_loss(vgg)), deblurgan.PERCEPTUAL.weight)
+    content = Term("content", OnImages(perceptual.perceptual_loss(vgg)), deblurgan.PERCEPTUAL.weight)
     model = GAN(
         generator,
         critic,

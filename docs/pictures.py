@@ -12,14 +12,14 @@ import numpy as np
 from PIL import Image
 
 import gandeblur
-from gandeblur.experiments.paper import Condition
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.data.datasets import sample
 from gandeblur.data.pipeline import Source
-from gandeblur.experiments import sources
-from gandeblur.experiments.deblurgan import LIGHT_BLUR
-from gandeblur.experiments.evaluate import pairs
-from gandeblur.experiments.settings import choose
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments.recipes import LIGHT_BLUR
+from gandeblur.experiments.spec import Condition
+from gandeblur.stages import inputs
+from gandeblur.stages.run import choose
+from gandeblur.stages.score import pairs
 
 FOLDER = Path(__file__).resolve().parent / "images"
 GAP_PX = 4
@@ -34,7 +34,7 @@ def save(name: str, pixels: np.ndarray) -> None:
 def gan_d() -> None:
     """The cat at its size, and all three photographs in rows: degraded, restored, truth, twice as large."""
     settings, restore = choose(EXPERIMENTS["gan_d"]), gandeblur.load("gan_d").restore
-    ((_, condition, source),) = sources.scored(settings, sources.test_images(settings))
+    ((_, condition, source),) = inputs.scored(settings, inputs.test_images(settings))
     rows = []
     for name, degraded, sharp in pairs(source, condition):
         shown = {"input": degraded, "gan-d": restore(degraded), "sharp": sharp}

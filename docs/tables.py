@@ -1,4 +1,4 @@
-"""Fills the tables of README.md and docs/ from the results that `experiments/compare.py` wrote.
+"""Fills the tables of README.md and docs/ from the results that `gandeblur compare` wrote.
 
     python docs/tables.py          fills them
     python docs/tables.py --check  says which are stale, exit status 1
@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-from gandeblur.experiments.compare import rows
+from gandeblur.stages.compare import rows
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs/results"
@@ -32,7 +32,7 @@ def filled(text: str) -> str:
 
 def main() -> int:
     stale = []
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         text = page.read_text("utf-8")
         if filled(text) != text:
             stale.append(page.relative_to(ROOT))

@@ -6,7 +6,7 @@ python experiments/dark_channel_gan.py --stage=audit    layers and parameters
 python experiments/dark_channel_gan.py --variant=all    dc250, dc0 and dc250p, and Table 1; with
     --beside=RUN                                        also its DeblurGAN column, RUN being a run folder of it
 python experiments/dark_channel_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS
-                                                        at most an hour on 2 CPU cores (docs/learning.md)
+                                                        at most an hour on 2 CPU cores (docs/training.md)
 python experiments/dark_channel_gan.py --preset=paper --train_data=GOPRO,PHOTOGRAPHS --test_data=GOPRO --blurred=blur
                                                         the paper's schedule, "2 days" on its GPU; about two
                                                         photographs per pair, with sides of 512 pixels or more
@@ -16,32 +16,19 @@ A checkpoint takes 1.1 GB, the generator's weights 0.34 GB.
 import dataclasses
 from functools import partial
 
-from gandeblur.experiments.paper import (
-    Condition,
-    Data,
-    Experiment,
-    Network,
-    Paper,
-    Reported,
-    Smaller,
-    Training,
-    adversarial_phase,
-    large,
-)
 from gandeblur.data.degradations import SHRINK, gaussian_noise
 from gandeblur.evaluation import metrics
-from gandeblur.experiments import deblurgan
-from gandeblur.experiments.deblurgan import ANY_LIGHT, BLUR, PERCEPTUAL
+from gandeblur.experiments.deblurgan import BLUR, PERCEPTUAL
+from gandeblur.experiments.spec import Condition, Data, Network, Paper, Reported, Training
 from gandeblur.losses import adversarial, dark_channel, pixel
+from gandeblur.losses.terms import OnBothLogits, OnImages, OnRestoredLogits, Term
 from gandeblur.models import dark_channel_gan
-from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images, of_both_logits, of_restored_logits
 
 # Equation 5. As in the authors' released code, the L1 norm is that of images in [-1, 1], twice that of [0, 1], which
 # loss terms see here; the dark channel's is on [0, 1]. Its window is that of He et al.
-L1 = Term("l1", between_images(pixel.mean_absolute_error), 2 * 100.0)
-DARK_CHANNEL = Term("dark_channel", between_images(partial(dark_channel.dark_channel_loss, window_px=15)), 250.0)
-ADVERSARIAL = Term("adversarial", of_restored_logits(adversarial.non_saturating))
+L1 = Term("l1", OnImages(pixel.mean_absolute_error), 2 * 100.0)
+DARK_CHANNEL = Term("dark_channel", OnImages(partial(dark_channel.dark_channel_loss, window_px=15)), 250.0)
+ADVERSARIAL = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), adversarial=True)
 
 TRAINING_NOISE = partial(gaussian_noise, variance=(0.0, 0.002))  # introduction: "variance in a limited range"
 TEST_NOISE = partial(gaussian_noise, variance=0.001)  # section "Datasets": GOPRO-noise, "to original" images
@@ -64,15 +51,20 @@ PAPER = Paper(
             "whitened_start": False,
             "own_statistics": True,
         },
+        tiny={"encoder_maps": (3, 4), "decoder_maps": (4, 3), "dropout_layers": 1},
         parameters=85_033_667,
         size_multiple=256,
     ),
     discriminator=Network(
-        dark_channel_gan.discriminator, {"maps": (64, 128, 256, 512), "logit_stddev": 0.02}, parameters=4_839_233
+        dark_channel_gan.discriminator,
+        {"maps": (64, 128, 256, 512), "logit_stddev": 0.02},
+        sized=True,
+        tiny={"maps": (3, 4)},
+        parameters=4_839_233,
     ),
     value_range=(-1.0, 1.0),
     generator_terms=(L1, DARK_CHANNEL, ADVERSARIAL),
-    discriminator_terms=(Term("discriminator", of_both_logits(adversarial.discriminator)),),
+    discriminator_terms=(Term("discriminator", OnBothLogits(adversarial.discriminator)),),
     data=Data(
         photographs=(BLUR, SHRINK, TRAINING_NOISE),
         pairs=(SHRINK, TRAINING_NOISE),
@@ -129,79 +121,9 @@ DC250P = dataclasses.replace(
     generator_terms=(L1, DARK_CHANNEL, PERCEPTUAL, ADVERSARIAL),
 )
 
-IDENTITY_START = (
-    "tanh of the network plus artanh of 0.99 times the input takes the place of tanh of the network, which would "
-    "have to learn its input first",
-    "the first layer starts as cosine patterns of equal strength: behind noise, all its maps are nearly one",
-)
-PIXELS_LEAD = (
-    "the pixels lead: with the paper's weights the adversary and the dark channel have 80 % of the generator's "
-    "gradient; the discriminator's dense layer, of 524,288 inputs, needs a smaller start and a lower rate"
-)
-NO_FEATURES = "dc250p has a second L1 loss for its perceptual loss: VGG's features would need a download"
-QUICK = Smaller(
-    "the embedded photographs, minutes on 2 CPU cores",
-    {
-        "downsample": 1,
-        "identity_start": 1e-4,
-        "whitened_start": True,
-        "learning_rate": 4e-4,
-        "discriminator_rate": 5e-6,
-        "logit_stddev": 1e-3,
-        "cosine_basis": True,
-        "schedule": schedules.Cosine(),
-        "epochs": 5,
-        "steps_per_epoch": 20,
-    },
-    losses={
-        "l1": Term("l1", between_images(pixel.mean_absolute_error), 4_000.0),
-        "content": Term("content", between_images(pixel.mean_absolute_error), 100.0),
-    },
-    departures=(*IDENTITY_START, PIXELS_LEAD, NO_FEATURES),
-)
-
-# A network that never sees an image without noise smooths those that have none; this one, which cannot tell in what
-# light an image was blurred, fails at pairs that are means of stored values (gamma 1) if all photographs are means of
-# light (docs/dark_channel_gan.md).
-SOME_NOISE = partial(TRAINING_NOISE, share=0.25)
-FOLDERS = {
-    "photographs": (ANY_LIGHT, SHRINK, SOME_NOISE),
-    "pairs": (SHRINK, SOME_NOISE),
-    "dropout": 0.0,
-    "batch_size": 4,
-    "own_statistics": False,  # moving averages: of several images, they are what the training saw
-}
-CPU_HOUR = dataclasses.replace(
-    QUICK,
-    description="folders of pairs and photographs, at most an hour on 2 CPU cores",
-    changes={**QUICK.changes, **FOLDERS, "epochs": 10, "steps_per_epoch": 50},
-    losses={"l1": dataclasses.replace(QUICK.losses["l1"], weight=10_000.0)},
-    departures=(*IDENTITY_START, PIXELS_LEAD),
-)
-PIXELS = dataclasses.replace(
-    QUICK,
-    description=deblurgan.PIXELS.description,
-    changes={**QUICK.changes, **FOLDERS, "generator_steps": 1, "epochs": 10, "steps_per_epoch": 100},
-    adversary=False,
-    departures=(*IDENTITY_START, NO_FEATURES),
-)
-ADVERSARY = adversarial_phase(QUICK, **FOLDERS)
-
-
-LARGE = {"batch_size": 16, "steps_per_epoch": 50}
-EXPERIMENT = Experiment(
-    {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P},
-    {
-        "quick": QUICK,
-        "cpu_hour": CPU_HOUR,
-        "pixels": PIXELS,
-        "adversary": ADVERSARY,
-        "large_pixels": large(PIXELS, **LARGE),
-        "large_adversary": large(ADVERSARY, **LARGE),
-    },
-)
+VARIANTS: dict[str, Paper] = {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P}
 
 if __name__ == "__main__":
-    from gandeblur.experiments.script import main
+    from gandeblur.stages.options import main
 
-    main(EXPERIMENT)
+    main("dark_channel_gan")

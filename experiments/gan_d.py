@@ -4,35 +4,18 @@ python experiments/gan_d.py                          the embedded photographs, 5
 python experiments/gan_d.py --stage=audit            layers and parameters against the paper
 python experiments/gan_d.py --preset=cpu_hour --train_data=FOLDER --benchmarks=FOLDER
                                                      an hour on 2 CPU cores, Set5 / Set14 / BSD100
-python experiments/gan_d.py --preset=pixels --minutes=N --train_data=FOLDER --benchmarks=FOLDER
-                                                     the first of two phases, by the clock (docs/gan_d.md)
-python experiments/gan_d.py --preset=paper --train_data=FOLDER --benchmarks=FOLDER
-                                                     the paper's schedule (docs/scaling.md counts it)
 """
 
 import dataclasses
 from functools import partial
 
-from gandeblur.experiments.paper import (
-    Condition,
-    Data,
-    Experiment,
-    Layer,
-    Network,
-    Paper,
-    Reported,
-    Smaller,
-    Training,
-    adversarial_phase,
-    changed,
-    large,
-)
 from gandeblur.data import degradations
 from gandeblur.evaluation import baselines, metrics
+from gandeblur.experiments.spec import Condition, Data, Layer, Network, Paper, Reported, Training
 from gandeblur.losses import adversarial, pixel
+from gandeblur.losses.terms import OnBothLogits, OnImages, OnRestoredLogits, Term
 from gandeblur.models import gan_d
-from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images, of_both_logits, of_restored_logits
+from gandeblur.training.schedules import Plateau
 
 # Section IV-A, in this order; Xu et al. (2014) name the same four.
 GAIN = 1.3
@@ -48,6 +31,7 @@ GENERATOR = Network(
     gan_d.generator,
     # 38 maps in the first two layers as in ODCNN.
     {"maps": 38, "wide_maps": 512, "identity_noise": None},
+    tiny={"maps": 3, "wide_maps": 4},
     parameters=676_571,
     layers=(  # section III-A: "16 x 16 sized 38 kernels", "1 x 1 sized 512 kernels"
         Layer("conv_1x121", "1x121", 1, 3, 38, 13_832),
@@ -60,6 +44,8 @@ GENERATOR = Network(
 DISCRIMINATOR = Network(
     gan_d.discriminator,
     {"block_maps": (64, 128, 256, 512, 512), "dense_units": (4096, 4096, 100)},
+    sized=True,
+    tiny={"block_maps": (4, 6), "dense_units": (8,)},
     parameters=21_031_305,
     layers=(  # section III-A: "64, 128, 256, 512, 512 kernels", "4096, 4096, 100 neurons [...] single neuron"
         Layer("block1_conv", "2x2", 2, 3, 64, 832),
@@ -74,9 +60,9 @@ DISCRIMINATOR = Network(
     ),
 )
 
-MSE = Term("mse", between_images(pixel.mean_squared_error))
+MSE = Term("mse", OnImages(pixel.mean_squared_error))
 # The weight is open. This one lets the squared error lead: it is 0.002 to 0.02 on [0, 1], the term 0.7 to 5.
-ADVERSARIAL = Term("adversarial", of_restored_logits(adversarial.non_saturating), 1e-4)
+ADVERSARIAL = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), 1e-4, adversarial=True)
 
 PAPER = Paper(
     name="gan_d",
@@ -90,20 +76,16 @@ PAPER = Paper(
     discriminator=DISCRIMINATOR,
     value_range=(0.0, 255.0),  # section IV-B
     generator_terms=(MSE, ADVERSARIAL),
-    discriminator_terms=(Term("discriminator", of_both_logits(adversarial.discriminator)),),  # eq. 3, L_D
-    data=Data(
-        photographs=DEGRADATIONS,
-        pairs=None,
-        test={"": Condition(DEGRADATIONS, None, size_px=128)},  # section IV-A
-        crop_px=128,
-    ),
+    discriminator_terms=(Term("discriminator", OnBothLogits(adversarial.discriminator)),),  # eq. 3, L_D
+    # Section IV-A.
+    data=Data(DEGRADATIONS, pairs=None, test={"": Condition(DEGRADATIONS, None, size_px=128)}, crop_px=128),
     training=Training(
         learning_rate=1e-5,
         beta_1=0.9,
         batch_size=16,  # open
         epochs=500,
         steps_per_epoch=250,  # 500 x 250 x 16 = two million patches
-        schedule=schedules.Plateau(factor=0.5, patience=5),  # open
+        schedule=Plateau(factor=0.5, patience=5),  # open
     ),
     protocol=metrics.RGB_MATLAB,  # open; nearest to the Input row of the table
     reported=Reported(
@@ -128,74 +110,21 @@ PAPER = Paper(
         "gain undone + Wiener": partial(baselines.gain_undone_wiener, gain=GAIN, kernel=BLUR_KERNEL),
     },
 )
-EQ3 = dataclasses.replace(
-    PAPER,
-    description="eq. 3 to the letter: the generator sees the MSE alone (adversarial weight 0)",
-    generator_terms=(MSE,),
-)
+EQ3_IN_WORDS = "eq. 3 to the letter: the generator sees the MSE alone (adversarial weight 0)"
+EQ3 = dataclasses.replace(PAPER, description=EQ3_IN_WORDS, generator_terms=(MSE,))
 ODCNN = dataclasses.replace(
-    changed(PAPER, crop_px=184),
+    EQ3,
+    data=dataclasses.replace(PAPER.data, crop_px=184),
     description="the baseline: valid padding, 184x184 -> 56x56, MSE, no adversary",
     ours="ODCNN",
     generator=dataclasses.replace(GENERATOR, builder=gan_d.odcnn),
     discriminator=None,
-    generator_terms=(MSE,),
     discriminator_terms=(),
 )
 
-CPU_HOUR = Smaller(
-    "a folder of photographs, at most an hour on 2 CPU cores",
-    {
-        "value_range": (0.0, 1.0),
-        "identity_noise": 1e-3,
-        "max_zoom": 4.0,
-        "learning_rate": 4e-4,
-        "discriminator_rate": 1e-4,
-        "cosine_basis": True,
-        "schedule": schedules.Cosine(),
-        "batch_size": 4,
-        "epochs": 16,
-        "steps_per_epoch": 100,
-    },
-    departures=(
-        "the generator starts as the identity with noise, on [0, 1]: from Keras' default, the first steps on [0, 255] "
-        "are wild (fan-in 4,598 and 9,728)",
-        "crops are cut at random scale and shrunk to 128x128, as the test images are",
-    ),
-)
-QUICK = Smaller(
-    "the embedded photographs, minutes on 2 CPU cores",
-    {
-        **CPU_HOUR.changes,
-        "learning_rate": 6e-4,
-        "batch_size": 1,
-        "epochs": 5,
-        "steps_per_epoch": 300,
-        "turned": True,
-    },
-    departures=(*CPU_HOUR.departures, "crops are also turned, and their colours exchanged: five photographs are few"),
-)
-PIXELS = dataclasses.replace(
-    CPU_HOUR,
-    description="the first of two phases: pixels alone",
-    changes={**CPU_HOUR.changes, "epochs": 5, "steps_per_epoch": 60},
-    adversary=False,
-)
-ADVERSARY = adversarial_phase(CPU_HOUR, steps_per_epoch=60)
-
-EXPERIMENT = Experiment(
-    {"combined": PAPER, "eq3": EQ3, "odcnn": ODCNN},
-    {
-        "quick": QUICK,
-        "cpu_hour": CPU_HOUR,
-        "pixels": PIXELS,
-        "adversary": ADVERSARY,
-        "large_pixels": large(PIXELS, batch_size=16),
-        "large_adversary": large(ADVERSARY, batch_size=16),
-    },
-)
+VARIANTS: dict[str, Paper] = {"combined": PAPER, "eq3": EQ3, "odcnn": ODCNN}
 
 if __name__ == "__main__":
-    from gandeblur.experiments.script import main
+    from gandeblur.stages.options import main
 
-    main(EXPERIMENT)
+    main("gan_d")

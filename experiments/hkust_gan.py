@@ -4,45 +4,29 @@ python experiments/hkust_gan.py                      the embedded photographs, b
                                                      minutes on 2 CPU cores
 python experiments/hkust_gan.py --stage=audit        Tables 1, 2 and 3, row by row
 python experiments/hkust_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
-                                                     at most an hour on 2 CPU cores (docs/learning.md)
+                                                     at most an hour on 2 CPU cores (docs/training.md)
 python experiments/hkust_gan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur_gamma
                                                      the paper's schedule
 """
 
-import dataclasses
 from functools import partial
 
-from gandeblur.experiments.paper import (
-    Condition,
-    Data,
-    Experiment,
-    Layer,
-    Network,
-    Paper,
-    Reported,
-    Smaller,
-    Training,
-    adversarial_phase,
-    large,
-    own_losses,
-)
 from gandeblur.data.degradations import enlarge
 from gandeblur.evaluation import metrics
 
 # The paper has no synthetic blur of its own: DeblurGAN's, as the related papers. Its loss is Wasserstein's as well.
-from gandeblur.experiments import deblurgan
-from gandeblur.experiments.deblurgan import ANY_LIGHT, BLUR, GAP, LIGHT_BLUR, WASSERSTEIN
-from gandeblur.losses import pixel
+from gandeblur.experiments.deblurgan import BLUR, GAP, WASSERSTEIN
+from gandeblur.experiments.spec import Condition, Data, Layer, Network, Paper, Reported, Training
 from gandeblur.losses.perceptual import Perceptual
+from gandeblur.losses.terms import OnFeatures, Term
 from gandeblur.models import hkust_gan
-from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images
 
 TABLE_1 = {"generator": (24, 11_399_171), "discriminator": (6, 3_098_370)}  # layers, parameters
 
 GENERATOR = Network(
     hkust_gan.generator,
     {"maps": 64, "blocks": 9, "identity_start": None, "own_statistics": False},  # section 2.1: "9 ResNet block"
+    tiny={"maps": 3, "blocks": 1},
     parameters=TABLE_1["generator"][1],  # with what stands between the convolutions
     size_multiple=4,
     layers=(  # Table 2, without the K and S that it prints for the input
@@ -59,6 +43,8 @@ GENERATOR = Network(
 DISCRIMINATOR = Network(
     hkust_gan.discriminator,
     {"maps": 64, "dense_units": 1024},  # with 1024 units, and only with them, Table 1's total is reached
+    sized=True,
+    tiny={"maps": 3, "dense_units": 5},
     parameters=TABLE_1["discriminator"][1],
     layers=(  # Table 3
         Layer("input_1", "", None, 3, 3, 0),
@@ -72,7 +58,7 @@ DISCRIMINATOR = Network(
 )
 
 # Section 2.3 gives no weights; those of the Keras code whose parameter counts match.
-PERCEPTUAL = Term("content", between_images(Perceptual("vgg16", "block3_conv3")), 100.0)
+PERCEPTUAL = Term("content", OnFeatures(Perceptual("vgg16", "block3_conv3")), 100.0)
 
 PAPER = Paper(
     name="hkust_gan",
@@ -133,86 +119,9 @@ PAPER = Paper(
     ),
 )
 
-SMALL_IMAGES = "the discriminator's dense layer is smaller, as its images are"
-AROUND_INPUT = (
-    "tanh of the network plus artanh of 0.99 times the input takes the place of tanh of the network: the mean of "
-    "tanh and input would have to learn to be the input first"
-)
-PIXELS_LEAD = (
-    "the pixels lead, the adversary has some 5 % of the generator's gradient; no perceptual loss: VGG's features "
-    "would need a download"
-)
-QUICK = Smaller(
-    "the embedded photographs, minutes on 2 CPU cores",
-    {
-        "crop_px": 96,
-        "learning_rate": 5e-4,
-        "discriminator_rate": 1e-4,
-        "cosine_basis": True,
-        "schedule": schedules.Cosine(),
-        "batch_size": 2,
-        "epochs": 5,
-        "steps_per_epoch": 40,
-        "discriminator_steps": 1,
-        "identity_start": 1e-4,
-        "own_statistics": True,
-    },
-    losses={"content": Term("content", between_images(pixel.mean_absolute_error), 6_000.0)},
-    departures=(
-        SMALL_IMAGES,
-        AROUND_INPUT,
-        "batch normalisation takes the statistics of the image at hand at test time: moving averages over few small "
-        "crops leave a tint",
-        PIXELS_LEAD,
-    ),
-)
-# A thousand steps of four crops are enough for moving averages, which the image's own statistics are 0.2 dB below.
-FOLDERS = {"photographs": (ANY_LIGHT,), "batch_size": 4, "own_statistics": False}
-CPU_HOUR = Smaller(
-    "folders of pairs and photographs, at most an hour on 2 CPU cores",
-    {
-        **QUICK.changes,
-        **FOLDERS,
-        "max_zoom": 2.5,  # frames resized to 256x256, the second reading of Table 4, are blurred less
-        "epochs": 25,
-        "steps_per_epoch": 60,
-    },
-    losses={"content": dataclasses.replace(PERCEPTUAL, weight=3.0)},
-    terms=(Term("pixel", between_images(pixel.mean_absolute_error), 3_000.0),),
-    departures=(SMALL_IMAGES, AROUND_INPUT, deblurgan.FEATURES_FOLLOW),
-)
-PIXELS = Smaller(
-    deblurgan.PIXELS.description,
-    {**QUICK.changes, **FOLDERS, "epochs": 10, "steps_per_epoch": 100},
-    losses=QUICK.losses,
-    adversary=False,
-    departures=(AROUND_INPUT,),
-)
-ADVERSARY = dataclasses.replace(
-    adversarial_phase(QUICK, **FOLDERS), departures=(SMALL_IMAGES, AROUND_INPUT, PIXELS_LEAD)
-)
-
-
-def _large(smaller):
-    departures = tuple(reason for reason in smaller.departures if reason != SMALL_IMAGES)
-    schedule = large(smaller, photographs=(LIGHT_BLUR,), crop_px=256, batch_size=8)
-    return dataclasses.replace(schedule, departures=departures)
-
-
-EXPERIMENT = Experiment(
-    {"hkust": PAPER},
-    {
-        "quick": QUICK,
-        "cpu_hour": CPU_HOUR,
-        "pixels": PIXELS,
-        "adversary": ADVERSARY,
-        "own_losses": own_losses(ADVERSARY, (SMALL_IMAGES, AROUND_INPUT)),
-        "large_pixels": _large(PIXELS),
-        "large_adversary": _large(ADVERSARY),
-    },
-)
+VARIANTS: dict[str, Paper] = {"hkust": PAPER}
 
 if __name__ == "__main__":
-    from gandeblur.experiments.script import main
+    from gandeblur.stages.options import main
 
-    main(EXPERIMENT)
+    main("hkust_gan")

@@ -4,15 +4,14 @@ python experiments/ird_gan.py                        the embedded photographs, b
                                                      minutes on 2 CPU cores
 python experiments/ird_gan.py --stage=audit          layers and parameters
 python experiments/ird_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
-                                                     at most an hour on 2 CPU cores (docs/learning.md)
+                                                     at most an hour on 2 CPU cores (docs/training.md)
 python experiments/ird_gan.py --preset=paper --train_data=GOPRO,COCO --test_data=GOPRO --blurred=blur_gamma
-                                                     the paper's schedule (docs/scaling.md counts it)
+                                                     the paper's schedule (docs/notes/scaling.md counts it)
 python experiments/ird_gan.py --variant=no_residual  an ablation; also no_l1, no_skip
 """
 
 import dataclasses
 
-from gandeblur.experiments.paper import Condition, Data, Experiment, Network, Paper, Reported, Training
 from gandeblur.evaluation import metrics
 
 # Section 3 takes DeblurGAN's critic and losses, and blurs photographs as it does.
@@ -22,15 +21,15 @@ from gandeblur.experiments.deblurgan import (
     GAP,
     PENALTY,
     PERCEPTUAL,
-    PRESETS,
     WASSERSTEIN,
 )
+from gandeblur.experiments.spec import Condition, Data, Network, Paper, Reported, Training
 from gandeblur.losses import pixel
+from gandeblur.losses.terms import OnImages, Term
 from gandeblur.models import ird_gan
 from gandeblur.training import schedules
-from gandeblur.training.gan import Term, between_images
 
-L1 = Term("l1", between_images(pixel.mean_absolute_error), 170.0)
+L1 = Term("l1", OnImages(pixel.mean_absolute_error), 170.0)
 
 PAPER = Paper(
     name="ird_gan",
@@ -43,6 +42,7 @@ PAPER = Paper(
     generator=Network(
         ird_gan.generator,
         {"maps": 64, "blocks": 9, "dropout": 0.2, "output_stddev": 0.02, "residual": True, "skip": True},
+        tiny={"maps": 3, "blocks": 1},
         parameters=5_343_683,
         size_multiple=4,
     ),
@@ -93,7 +93,7 @@ def _ablation(ours, description, generator_terms=PAPER.generator_terms, **widths
     return dataclasses.replace(PAPER, ours=ours, **changes)
 
 
-VARIANTS = {
+VARIANTS: dict[str, Paper] = {
     "ird": PAPER,
     "no_residual": _ablation(
         "IRD-GAN, no residuals", "ablation: no residual connection inside the blocks", residual=False
@@ -102,9 +102,7 @@ VARIANTS = {
     "no_skip": _ablation("IRD-GAN, no skip", "ablation: without the global skip connection (equation 6)", skip=False),
 }
 
-EXPERIMENT = Experiment(VARIANTS, PRESETS)
-
 if __name__ == "__main__":
-    from gandeblur.experiments.script import main
+    from gandeblur.stages.options import main
 
-    main(EXPERIMENT)
+    main("ird_gan")

@@ -1,13 +1,25 @@
-"""All experiments by name."""
+"""The papers by name: each paper's literal with the recipes that train it here."""
 
-from gandeblur.experiments.paper import Experiment
-from gandeblur.experiments import dark_channel_gan, deblurgan, gan_d, hkust_gan, ird_gan, sharingan
+from gandeblur.errors import InputError
+from gandeblur.experiments import dark_channel_gan, deblurgan, gan_d, hkust_gan, ird_gan, recipes, sharingan
+from gandeblur.experiments.spec import Experiment
 
 EXPERIMENTS: dict[str, Experiment] = {
-    "gan_d": gan_d.EXPERIMENT,
-    "hkust_gan": hkust_gan.EXPERIMENT,
-    "ird_gan": ird_gan.EXPERIMENT,
-    "dark_channel_gan": dark_channel_gan.EXPERIMENT,
-    "sharingan": sharingan.EXPERIMENT,
-    "deblurgan": deblurgan.EXPERIMENT,
+    "gan_d": Experiment(gan_d.VARIANTS, recipes.GAN_D),
+    "hkust_gan": Experiment(hkust_gan.VARIANTS, recipes.HKUST),
+    "ird_gan": Experiment(ird_gan.VARIANTS, recipes.DEBLURGAN),
+    "dark_channel_gan": Experiment(dark_channel_gan.VARIANTS, recipes.DARK_CHANNEL),
+    "sharingan": Experiment(sharingan.VARIANTS, recipes.DEBLURGAN),
+    "deblurgan": Experiment(deblurgan.VARIANTS, recipes.DEBLURGAN),
 }
+
+
+def find(name: str) -> Experiment:
+    """The experiment of this name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in EXPERIMENTS:
+        raise InputError(f"{name}: unknown experiment; use one of {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]

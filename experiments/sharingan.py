@@ -4,17 +4,17 @@ python experiments/sharingan.py                      the embedded photographs, b
                                                      minutes on 2 CPU cores
 python experiments/sharingan.py --stage=audit        layers and parameters
 python experiments/sharingan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
-                                                     at most an hour on 2 CPU cores (docs/learning.md)
+                                                     at most an hour on 2 CPU cores (docs/training.md)
 python experiments/sharingan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur_gamma
-                                                     the paper's schedule (docs/scaling.md counts it)
+                                                     the paper's schedule (docs/notes/scaling.md counts it)
 """
 
 import dataclasses
 
-from gandeblur.experiments.paper import Condition, Experiment, Paper, Reported
 from gandeblur.data.degradations import SHRINK
 from gandeblur.evaluation import metrics
 from gandeblur.experiments import deblurgan
+from gandeblur.experiments.spec import Condition, Paper, Reported
 
 PAPER = Paper(
     name="sharingan",
@@ -40,9 +40,9 @@ PAPER = Paper(
     departures=deblurgan.DEPARTURES,
 )
 
-EXPERIMENT = Experiment({"sharingan": PAPER}, deblurgan.PRESETS)
+VARIANTS: dict[str, Paper] = {"sharingan": PAPER}
 
 if __name__ == "__main__":
-    from gandeblur.experiments.script import main
+    from gandeblur.stages.options import main
 
-    main(EXPERIMENT)
+    main("sharingan")

@@ -18,12 +18,14 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: 0; 1 if `check-data` found something wrong, or `restore` failed with some of the pictures;
         2 after an error in what was given; 130 after Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments[0] if arguments else "").parse_args(arguments)
     place = str(getattr(options, "out", None) or "the disk")
     return leave(guarded(lambda: options.run(options), place, options.again, "folder"))
 
 
-def _parser():
+def _parser(asked):
+    """The command line; options of a run, which need TensorFlow, only where the command that is asked for has them."""
     parser = argparse.ArgumentParser(prog="gandeblur", description=__doc__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -85,16 +87,25 @@ def _parser():
     score.add_argument("--csv", type=Path, help="also write the scores to this file")
 
     train = command(_train, "train", "Train an experiment, or go on with the run that the work folder holds.")
-    train.add_argument("experiment", help="gan_d, hkust_gan, ird_gan, dark_channel_gan, sharingan, deblurgan")
+    train.add_argument("experiment", help="the paper's name, as its file in experiments/ has it")
     train.add_argument("data", nargs="*", metavar="DATA", help="folders; photographs of scikit-image if left out")
-    train.add_argument("--preset", help="schedule (default: quick)")
-    train.add_argument("--variant", help="network and losses (default: the paper's own)")
-    train.add_argument("--workdir", type=Path, help="folder of the run (default: runs/EXPERIMENT/...)")
+    train.set_defaults(again="the same command continues from the last finished epoch")
 
     evaluate = command(_evaluate, "evaluate", "Score a trained run, and write the report about it.")
     evaluate.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the run")
     evaluate.add_argument("test", nargs="*", metavar="TEST", help="folders; photographs of scikit-image if left out")
-    evaluate.add_argument("--beside", action="append", metavar="RUN", help="another run, scored beside this one")
+
+    compare = command(_compare, "compare", "Score networks on the same images under one protocol, in one table.")
+    compare.add_argument("models", nargs="*", metavar="MODEL", help="names, run folders, weights files (default: all)")
+    compare.add_argument("--conditions", default="deblurgan", help="whose degradations and protocol are used")
+    compare.add_argument("-o", "--out", type=Path, default=Path("runs/comparison"), help="folder to write to")
+    if asked in ("train", "evaluate", "compare"):
+        from gandeblur.stages.options import add_options
+
+        scored = {"test_data", "benchmarks", "detector", "beside"}
+        add_options(train, without={"train_data", "weights", *scored})
+        add_options(evaluate, only={"benchmarks", "blurred", "detector", "beside"})
+        add_options(compare, only={"test_data", "benchmarks", "blurred", "detector", "precision"})
 
     publish = command(_publish, "publish", "Write a trained run's generator to a small file, and its card beside it.")
     publish.add_argument(
@@ -260,7 +271,7 @@ def _open(model, precision):
     import gandeblur
 
     deblur = gandeblur.load(model, precision=precision)
-    from gandeblur.models.layers import hardware  # after `load`, which imports TensorFlow quietly
+    from gandeblur.models.layers import hardware
 
     hardware.warn_if_emulated(precision)
     print(f"{model}: for {deblur.purpose}", file=sys.stderr, flush=True)
@@ -275,12 +286,12 @@ def _default_first():
 
 
 def _models(options):
-    from gandeblur.experiments import description
+    from gandeblur.stages import record
     from gandeblur.weights import file
 
     for name in _default_first():
         chosen = " (the default)" if name == DEFAULT else ""
-        print(f"{name:18} {description.read(file(name))['paper']['undoes']}{chosen}")
+        print(f"{name:18} {record.read(file(name))['paper']['undoes']}{chosen}")
 
 
 def _export(options):
@@ -299,19 +310,30 @@ def _score(options):
 def _train(options):
     import gandeblur
 
-    choices = {name: getattr(options, name) for name in ("preset", "variant", "workdir")}
-    print(gandeblur.train(options.experiment, options.data, **choices).folder)
+    print(gandeblur.train(options.experiment, options.data, **_given(options)).folder)
 
 
 def _evaluate(options):
     import gandeblur
 
-    found = gandeblur.evaluate(options.run_folder, options.test, beside=tuple(options.beside or ()))
+    found = gandeblur.evaluate(options.run_folder, options.test, **_given(options))
     print(f"report: {found.report().resolve()}")
 
 
+def _compare(options):
+    from gandeblur.stages import compare
+
+    compare.main(options.models, options.conditions, options.out, **_given(options))
+
+
+def _given(options):
+    from gandeblur.stages.options import given
+
+    return given(options)
+
+
 def _publish(options):
-    from gandeblur.experiments.publish import publish
+    from gandeblur.stages.publish import publish
 
     publish(options.run_folder, options.out, options.bits, options.start_share)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")

@@ -1,6 +1,7 @@
 """The one exception that users are meant to read, and how commands end."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -10,8 +11,18 @@ INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 class InputError(Exception):
     """Bad input: the message is one line that names the file (or flag) and the remedy.
 
-    Scripts and commands print the line and exit with status 2; nothing has been overwritten by then.
+    Scripts and commands print the line and exit with status 2; nothing has been overwritten by then. An option is
+    written as a command has it, --workdir; `in_python` writes it as an argument, workdir.
     """
+
+    def __init__(self, line: str):
+        super().__init__(line)
+        self.on_command_line = line
+
+    def in_python(self) -> "InputError":
+        error = InputError(re.sub(r"(?<![\w/.-])--(?=[a-z])", "", str(self)))
+        error.on_command_line = self.on_command_line
+        return error
 
 
 def guarded(run: Callable[[], int | None], place: str, after_interrupt: str, other_place: str) -> int:
@@ -29,7 +40,7 @@ def guarded(run: Callable[[], int | None], place: str, after_interrupt: str, oth
     try:
         return run() or 0
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error.on_command_line}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of a pipe, `head` for example, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

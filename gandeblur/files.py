@@ -5,16 +5,13 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from gandeblur.errors import InputError
+from filelock import FileLock, Timeout
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from gandeblur.errors import InputError
 
 LOCK = ".lock"
 # Errors of a disk that is full, or of a folder that is not ours: the next file will meet them, too.
@@ -57,8 +54,7 @@ def write_json(path: Path, content: Any) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Holds a folder for this process. The system lets go of it when the process ends, however it ends.
 
-    The file `.lock` in it stays; it says who holds the folder, or held it last. Where Python has no `fcntl` (Windows),
-    or the file system no locks, nothing is locked.
+    The file `.lock` in it stays; it says who holds the folder, or held it last.
 
     Args:
         folder: made if it is not there.
@@ -67,19 +63,18 @@ def locked(folder: Path) -> Iterator[None]:
         InputError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOCK, "a+", encoding="utf-8") as file:
-        if fcntl:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                holder = file.read() or "another process"
-                raise InputError(
-                    f"{folder}: {holder} trains here; wait until it has ended, or choose another --workdir"
-                ) from None
-            except OSError:
-                pass  # no locks here
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+    path = folder / LOCK
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        holder = path.read_text(encoding="utf-8") or "another process"
+        raise InputError(
+            f"{folder}: {holder} trains here; wait until it has ended, or choose another --workdir"
+        ) from None
+    try:
+        with suppress(OSError):  # Windows lets nobody write a locked file
+            path.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         yield
+    finally:
+        lock.release()

@@ -1,41 +1,63 @@
-"""Importing TensorFlow without the lines that it writes where all is well; no setting of TensorFlow 2.21 stops them."""
+"""TensorFlow starts without the lines that it writes where all is well; no setting of TensorFlow 2.21 stops them.
+
+It writes them while it is imported. `import gandeblur` therefore leaves a finder that holds back what comes to stderr
+during that import, whoever asks for it, and then writes all of it but the lines that are known to be harmless.
+"""
 
 import os
-import subprocess
+import re
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.machinery import PathFinder
 
 _HARMLESS = r"WARNING: All log messages before absl::InitializeLog\(\) .*|.*\] oneDNN custom operations are on\. .*"
 _WITHOUT_GPU = r"|.*\] Could not find cuda drivers on your machine, .*|.*\] failed call to cuInit: .*ERROR \(303\)"
-_FILTER = """import os, re, sys
-for line in sys.stdin.buffer:
-    if not re.fullmatch(sys.argv[1], line.decode(errors="replace").rstrip()):
-        os.write(1, line)"""
 
 
-def import_tensorflow_quietly() -> None:
-    """Imports TensorFlow and looks for devices; stderr gets every line but those known to be harmless.
+class QuietTensorFlow:
+    """A finder of TensorFlow alone.
 
-    With TF_CPP_MIN_LOG_LEVEL=0 it gets all. CUDA_VISIBLE_DEVICES is read here, later changes have no effect.
+    With TF_CPP_MIN_LOG_LEVEL=0, nothing is held back: also where TensorFlow crashes while it starts. Devices are looked
+    for as well, which writes further lines: CUDA_VISIBLE_DEVICES is read there, later changes have no effect.
     """
-    lines = _HARMLESS + ("" if os.path.exists("/proc/driver/nvidia") else _WITHOUT_GPU)
-    reader = None
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "0":
-        with suppress(OSError):  # no stderr, or no process to be had
-            stderr, (pipe, end) = os.dup(2), os.pipe()
-            command = [sys.executable, "-I", "-S", "-c", _FILTER, lines]
-            # A process, so that all comes out should TensorFlow crash; in its own session, as Ctrl-C is not for it.
-            reader = subprocess.Popen(command, stdin=pipe, stdout=stderr, start_new_session=True)
-            os.dup2(end, 2)
-            os.close(end)
-            os.close(pipe)
-    try:
-        import tensorflow as tf
 
-        tf.config.list_physical_devices()
-    finally:
-        if reader:
-            os.dup2(stderr, 2)  # closes the pipe's last end; the reader finishes
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "tensorflow" or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def run_quietly(module):
+                with _held_back():
+                    run(module)
+                    module.config.list_physical_devices()
+
+            spec.loader.exec_module = run_quietly  # type: ignore[method-assign]
+        return spec
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Holds back what is written to file number 2: TensorFlow does not write through Python."""
+    lines = _HARMLESS + ("" if os.path.exists("/proc/driver/nvidia") else _WITHOUT_GPU)
+    sys.stderr and sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # there is no stderr
+            yield
+            return
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
             os.close(stderr)
-            with suppress(subprocess.TimeoutExpired):  # a child of TensorFlow's may hold the pipe
-                reader.wait(5)
+            held.seek(0)
+            for line in held:
+                if not re.fullmatch(lines, line.decode(errors="replace").rstrip()):
+                    os.write(2, line)

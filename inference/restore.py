@@ -33,7 +33,7 @@ class Deblurrer:
         value_range: (black, white) of the generator's images.
         size_multiple: the generator takes sides that are a multiple of this.
         dropout: whether the generator's dropout stays active: each call then gives another result.
-        description: of the run that trained it, see `experiments.description`; empty if unknown.
+        description: of the run that trained it, see `stages.record`; empty if unknown.
         again: what all images of its training went through, see `outside.remark`.
     """
 

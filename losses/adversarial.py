@@ -1,6 +1,6 @@
 """Adversarial losses: one value per image, from what the discriminator says of it.
 
-`discriminator`, `minimax` and `non_saturating` (Goodfellow et al. 2014) take logits l with D = sigmoid(l):
+`discriminator` and `non_saturating` (Goodfellow et al. 2014) take logits l with D = sigmoid(l):
 -log D = softplus(-l) and -log(1 - D) = softplus(l) are finite where the sigmoid itself has rounded to 0 or 1.
 `wasserstein_critic` and `wasserstein_generator` (Arjovsky et al. 2017) take the scores of a critic, any real numbers.
 Both are `[B, 1]` or a map `[B, ...]`, over which the loss is averaged; results are `[B]`.
@@ -16,13 +16,8 @@ def discriminator(real_logits: Any, fake_logits: Any) -> Any:
     return _per_image(ops.softplus(-real_logits)) + _per_image(ops.softplus(fake_logits))
 
 
-def minimax(fake_logits: Any) -> Any:
-    """The generator's part of eq. 2: log(1 - D(G(z))), whose gradient vanishes when D is sure of a fake."""
-    return -_per_image(ops.softplus(fake_logits))
-
-
 def non_saturating(fake_logits: Any) -> Any:
-    """-log D(G(z)): the same fixed point as `minimax`, with a gradient where D is sure of a fake."""
+    """-log D(G(z)): the same fixed point as eq. 2's log(1 - D(G(z))), with a gradient where D is sure of a fake."""
     return _per_image(ops.softplus(-fake_logits))
 
 

@@ -11,13 +11,13 @@ import tensorflow as tf
 import tiny_experiment
 
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.training import backend
+from gandeblur.training import devices
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 if keras.backend.backend() == "jax":
-    backend.strategy("cpu:2")
+    devices.strategy("cpu:2")
 
 REASONS = ("slow", "machines", "browser", "runtimes", "jax", "networks")
 

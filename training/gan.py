@@ -4,99 +4,20 @@
                     -> D steps on (sharp, restored), each on a fresh minibatch       (eq. 3, L_D)
                     -> G steps on the weighted generator terms, D held fixed         (L_G)
 
-The papers differ in data passed here, not in code: the terms, the numbers of steps and their order.
+The papers differ in data passed here, not in code: the terms and the numbers of steps.
 """
 
 import functools
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
-from gandeblur.losses import gradient_penalty, pixel
-from gandeblur.training import backend
-
-
-class Batch(NamedTuple):
-    """What a loss term sees. Images are `[B, H, W, 3]` float32 in [0, 1]; the networks get their own value range."""
-
-    degraded: Any
-    sharp: Any
-    restored: Any
-    mixing: Any  # one uniform number in [0, 1) per image, [B]; None where the data hold none
-    judge: Callable[[Any], Any]  # images in [0, 1] -> logits or scores of the discriminator
-    slopes: Callable[[Any], Any]  # the same -> gradient of each image's mean score, in the networks' value range
-
-
-@dataclass(frozen=True)
-class Term:
-    """A weighted loss: `loss(batch) -> [B]`, one value per image."""
-
-    name: str
-    loss: Callable[[Batch], Any]
-    weight: float = 1.0
-
-    @property
-    def description(self) -> str:
-        """One line: "100 x mean_absolute_error(restored, sharp)"."""
-        return f"{self.weight:g} x {self.loss}"
-
-
-@dataclass(frozen=True)
-class _LossOf:
-    """A term's loss: a function of parts of the batch that subclasses choose.
-
-    Args:
-        loss: the function; in an experiment's literal also data that become one, such as a `Perceptual`.
-    """
-
-    loss: Any
-    arguments: ClassVar[str]
-
-    def __str__(self) -> str:
-        if not isinstance(self.loss, functools.partial):
-            return f"{self.loss.__name__}({self.arguments})" if hasattr(self.loss, "__name__") else str(self.loss)
-        keywords = [f"{name}={value}" for name, value in self.loss.keywords.items()]
-        return f"{self.loss.func.__name__}({', '.join([self.arguments, *keywords])})"
-
-
-class between_images(_LossOf):
-    """A term's loss from `loss(restored, sharp)`."""
-
-    arguments = "restored, sharp"
-
-    def __call__(self, batch: Batch) -> Any:
-        return self.loss(batch.restored, batch.sharp)
-
-
-class of_restored_logits(_LossOf):
-    """A term's loss from `loss(fake_logits)`."""
-
-    arguments = "fake_logits"
-
-    def __call__(self, batch: Batch) -> Any:
-        return self.loss(batch.judge(batch.restored))
-
-
-class of_both_logits(_LossOf):
-    """A term's loss from `loss(real_logits, fake_logits)`."""
-
-    arguments = "real_logits, fake_logits"
-
-    def __call__(self, batch: Batch) -> Any:
-        return self.loss(batch.judge(batch.sharp), batch.judge(batch.restored))
-
-
-class of_slopes(_LossOf):
-    """A term's loss from `loss(slopes)`, at one random point between each sharp and restored image."""
-
-    arguments = "slopes"
-
-    def __call__(self, batch: Batch) -> Any:
-        return self.loss(batch.slopes(gradient_penalty.mix(batch.sharp, batch.restored, batch.mixing)))
+from gandeblur.losses import pixel
+from gandeblur.losses.terms import Batch, Term
+from gandeblur.training import devices, gradients
+from gandeblur.training.progress import DataClock
 
 
 class GAN(keras.Model):
@@ -114,7 +35,6 @@ class GAN(keras.Model):
         generator_terms: the first one, unweighted, is also the validation loss.
         discriminator_terms: empty without a discriminator.
         discriminator_steps, generator_steps: per call of `train_step`.
-        generator_first: whether the generator steps come before the discriminator's.
         value_range: (black, white) of the networks' images.
         accumulate: a step's images go through the networks in so many parts, one after the other, and their gradients
             are added up: the step of all the images, but for normalisation over a batch, in the memory of one part.
@@ -126,7 +46,7 @@ class GAN(keras.Model):
     train_function: Any
     discriminator: Any
     averaged: Any
-    _maybe_symbolic_build = backend.no_symbolic_build
+    _maybe_symbolic_build = devices.no_symbolic_build
 
     def __init__(
         self,
@@ -137,7 +57,6 @@ class GAN(keras.Model):
         discriminator_terms: Sequence[Term],
         discriminator_steps: int = 1,
         generator_steps: int = 1,
-        generator_first: bool = False,
         value_range: tuple[float, float] = (0.0, 1.0),
         accumulate: int = 1,
         average_decay: float | None = None,
@@ -149,7 +68,6 @@ class GAN(keras.Model):
         self.discriminator_terms = tuple(discriminator_terms)
         self.discriminator_steps = discriminator_steps if discriminator is not None else 0
         self.generator_steps = generator_steps
-        self.generator_first = generator_first
         self.conditional = discriminator is not None and discriminator.input_shape[-1] == 2 * generator.output_shape[-1]
         self.black, self.white = value_range
         self.accumulate = accumulate
@@ -171,12 +89,30 @@ class GAN(keras.Model):
         self.validation_means = {name: keras.metrics.Mean(name) for name in ("loss", "psnr_db")}
         self.built = True
 
-    def compile(self, generator_optimizer: keras.optimizers.Optimizer, discriminator_optimizer: Any = None) -> None:
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, the networks among them as they are: `GAN.from_config` makes a second trainer of them.
+
+        Loss terms hold functions, which a file cannot: `generator.save` saves the network, a run's checkpoint the rest.
+        """
+        names = ("generator", "discriminator", "generator_terms", "discriminator_terms", "generator_steps")
+        config = {name: getattr(self, name) for name in (*names, "accumulate", "average_decay")}
+        return config | {
+            "discriminator_steps": max(1, self.discriminator_steps),
+            "value_range": (self.black, self.white),
+        }
+
+    def compile(
+        self,
+        generator_optimizer: keras.optimizers.Optimizer,
+        discriminator_optimizer: keras.optimizers.Optimizer | None = None,
+        run_eagerly: bool = False,
+    ) -> None:
         # On TensorFlow, compiling the whole step with XLA fails under MirroredStrategy and is slower on a CPU.
-        super().compile(optimizer=generator_optimizer, jit_compile=keras.backend.backend() == "jax")
+        jit_compile = keras.backend.backend() == "jax" and not run_eagerly
+        super().compile(optimizer=generator_optimizer, run_eagerly=run_eagerly, jit_compile=jit_compile)
         generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer = discriminator_optimizer
-        if self.discriminator is not None:
+        if discriminator_optimizer is not None:
             discriminator_optimizer.build(self.discriminator.trainable_variables)
             # Keras passes only `optimizer`'s variables through a JAX step; this list makes them the model's state.
             self.discriminator_optimizer_variables = list(discriminator_optimizer.variables)
@@ -214,16 +150,13 @@ class GAN(keras.Model):
     def _update(self, data):
         forward = None
         steps = self._shared_out(data)
-        if self.generator_first:
-            self._train_generator(steps[-1])
         for parts in steps:
             # The generator's step differentiates the forward pass whose images the discriminator has seen. Of several
             # parts, it computes each one's again: kept, they would take the memory of all.
             forward = self._forward(parts[0][0]) if self.accumulate == 1 else None
             if self.discriminator is not None:
                 self._train_discriminator(parts, forward)
-        if not self.generator_first:
-            self._train_generator(steps[-1], forward)
+        self._train_generator(steps[-1], forward)
         return {name: mean.result() for name, mean in self.train_means.items()}
 
     def _shared_out(self, data):
@@ -243,7 +176,7 @@ class GAN(keras.Model):
         parts = list(zip(*map(pieces, keras.utils.unpack_x_y_sample_weight(data)), strict=True))
         return [parts[step::steps] for step in range(steps)]
 
-    train_step = backend.step(_update)
+    train_step = gradients.step(_update)
 
     def _validate(self, data):
         degraded, sharp, factor = keras.utils.unpack_x_y_sample_weight(data)
@@ -256,63 +189,60 @@ class GAN(keras.Model):
         self.validation_means["psnr_db"].update_state(factor * -10 * ops.log10(ops.maximum(error, 1e-10)))
         return {name: mean.result() for name, mean in self.validation_means.items()}
 
-    test_step = backend.step(_validate)
+    test_step = gradients.step(_validate)
 
     def _forward(self, degraded):
-        return backend.forward(lambda: self(degraded, training=True), self.generator.trainable_variables)
+        return gradients.forward(lambda: self(degraded, training=True), self.generator.trainable_variables)
 
-    def _train_generator(self, parts, forward=None):
-        variables = self.generator.trainable_variables
-        for number in range(self.generator_steps):
-
-            def gradients_of(part, forward=forward if number == 0 else None):
-                restored, pullback = forward or self._forward(part[0])
-                losses: dict[str, Any] = {}
-                slopes: dict[str, Any] = {}
-                for term in self.generator_terms:
-
-                    def loss(x, terms=(term,)):
-                        return self._weighted(terms, self._batch(part, x))
-
-                    (_, own), slopes[term.name] = backend.value_and_input_gradient(loss, restored)
-                    losses |= own
-                self._record(losses)
-                # Not a term's value but its gradient at the restored images says how far it leads.
-                norms = {name: ops.sqrt(ops.sum(ops.square(slope))) for name, slope in slopes.items()}
-                total = ops.maximum(sum(norms.values()), 1e-30)
-                self._record({f"{name}_gradient_share": norm / total for name, norm in norms.items()})
-                return pullback(sum(slopes.values()))
-
-            self._step("generator", self.optimizer, variables, self._summed(gradients_of, parts))
+    def _train_generator(self, parts, forward):
+        for _ in range(self.generator_steps):
+            slopes = self._summed(functools.partial(self._generator_gradients, forward), parts)
+            self._step("generator", self.optimizer, self.generator.trainable_variables, slopes)
             if self.averaged is not None:
                 self._average()
+            forward = None  # the weights have changed
+
+    def _generator_gradients(self, forward, part):
+        restored, pullback = forward or self._forward(part[0])
+        losses: dict[str, Any] = {}
+        slopes: dict[str, Any] = {}
+        for term in self.generator_terms:
+            loss = functools.partial(self._loss, (term,), part)
+            (_, values), slopes[term.name] = gradients.value_and_input_gradient(loss, restored)
+            losses |= values
+        self._record(losses)
+        # Not a term's value but its gradient at the restored images says how far it leads.
+        norms = {name: ops.sqrt(ops.sum(ops.square(slope))) for name, slope in slopes.items()}
+        total = ops.maximum(sum(norms.values()), 1e-30)
+        self._record({f"{name}_gradient_share": norm / total for name, norm in norms.items()})
+        return pullback(sum(slopes.values()))
 
     def _train_discriminator(self, parts, forward):
-        variables = self.discriminator.trainable_variables
+        slopes = self._summed(functools.partial(self._discriminator_gradients, forward), parts)
+        self._step("discriminator", self.discriminator_optimizer, self.discriminator.trainable_variables, slopes)
 
-        def gradients_of(part):
-            restored, _ = forward or self._forward(part[0])
-            batch = self._batch(part, backend.stop_gradient(restored))
-            (_, losses), gradients = backend.value_and_gradient(
-                lambda: self._weighted(self.discriminator_terms, batch), variables
-            )
-            self._record(losses)
-            return gradients
+    def _discriminator_gradients(self, forward, part):
+        restored, _ = forward or self._forward(part[0])
+        loss = functools.partial(self._loss, self.discriminator_terms, part, ops.stop_gradient(restored))
+        (_, losses), slopes = gradients.value_and_gradient(loss, self.discriminator.trainable_variables)
+        self._record(losses)
+        return slopes
 
-        self._step("discriminator", self.discriminator_optimizer, variables, self._summed(gradients_of, parts))
+    def _loss(self, terms, part, restored):
+        return self._weighted(terms, self._batch(part, restored))
 
     def _summed(self, gradients_of, parts):
         """The sum of the parts' gradients; a part begins when those before it are through."""
         total = gradients_of(parts[0])
         for part in parts[1:]:
-            gradients = gradients_of(backend.after(part, total))
-            total = [one + other for one, other in zip(total, gradients, strict=True)]
+            more = gradients_of(gradients.after(part, total))
+            total = [one + other for one, other in zip(total, more, strict=True)]
         return total
 
-    def _step(self, network, optimizer, variables, gradients):
-        optimizer.apply(gradients, variables)
+    def _step(self, network, optimizer, variables, slopes):
+        optimizer.apply(slopes, variables)
         # On several replicas: of each replica's share, before they are added up.
-        norm = ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in gradients))
+        norm = ops.sqrt(sum(ops.sum(ops.square(slope)) for slope in slopes))
         self._record({f"{network}_gradient_norm": norm})
 
     def _average(self):
@@ -339,7 +269,7 @@ class GAN(keras.Model):
                 scores = discriminate(images)
                 return ops.sum(ops.mean(scores, axis=tuple(range(1, len(scores.shape))))), None
 
-            return backend.value_and_input_gradient(score, self._to_network(images))[1]
+            return gradients.value_and_input_gradient(score, self._to_network(images))[1]
 
         return Batch(degraded, sharp, restored, mixing, judge, slopes)
 
@@ -351,7 +281,7 @@ class GAN(keras.Model):
         losses = {term.name: ops.mean(term.loss(batch)) for term in terms}
         weighted = {term.name: term.weight * losses[term.name] for term in terms}
         losses |= {f"{term.name}_weighted": weighted[term.name] for term in terms if term.weight != 1}
-        return sum(weighted.values()) / (self.accumulate * backend.replicas()), losses
+        return sum(weighted.values()) / (self.accumulate * devices.replicas()), losses
 
     def _record(self, values):
         for name, value in values.items():
@@ -363,17 +293,3 @@ def center(images: Any, height: int, width: int) -> Any:
     rows, columns = ops.shape(images)[1:3]
     top, left = (rows - height) // 2, (columns - width) // 2
     return images[:, top : top + height, left : left + width]
-
-
-class DataClock:
-    """Seconds that training has waited for its next batch."""
-
-    def __init__(self) -> None:
-        self.waited_s = 0.0
-
-    def timed(self, iterator: Iterator[Any]) -> Iterator[Any]:
-        while True:
-            start = time.perf_counter()
-            batch = next(iterator)
-            self.waited_s += time.perf_counter() - start
-            yield batch

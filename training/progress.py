@@ -4,8 +4,9 @@ numbers."""
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from gandeblur.errors import InputError
-from gandeblur.training.schedules import OverTimeCallback
+from gandeblur.training.checkpoint import RunLog
+from gandeblur.training.schedules import OverTimeCallback, rate
 
 TIMED_STEPS = 4  # for the length of an epoch
 LONG_EPOCH_S = 120  # a file that gets a line per epoch is silent for longer: it is told how long
@@ -25,9 +27,8 @@ class Progress(keras.callbacks.Callback):
 
         epoch 3/10  loss 0.0123  validation 24.51 dB  12.3 images/s  4 min left
 
-    The loss is the generator's weighted sum. All else goes to TensorBoard, which must come before in the callbacks, as
-    what sets the rates must. An epoch of minutes is told of after its first steps where no bar shows it; and in a
-    training by the clock, which ends with an epoch, one that takes much longer than the time that is left.
+    The loss is the generator's weighted sum. All else goes to TensorBoard. An epoch of minutes is told of after its
+    first steps where no bar shows it. So is, in a training by the clock, one that takes much longer than is left.
 
     Args:
         epochs: of the whole training.
@@ -92,18 +93,62 @@ class Progress(keras.callbacks.Callback):
             self.bar.stop()
 
 
+class DataClock:
+    """Seconds that training has waited for its next batch."""
+
+    def __init__(self) -> None:
+        self.waited_s = 0.0
+
+    def timed(self, iterator: Iterator[Any]) -> Iterator[Any]:
+        while True:
+            start = time.perf_counter()
+            batch = next(iterator)
+            self.waited_s += time.perf_counter() - start
+            yield batch
+
+
+class Timer(keras.callbacks.Callback):
+    """Adds an epoch's times and learning rates to its logs: `epoch_s`, `images_per_s`, `data_wait_share`, and
+    `generator_learning_rate` and so on. The validation is not part of the time.
+
+    Args:
+        images_per_epoch: training images in one epoch.
+    """
+
+    def __init__(self, images_per_epoch: int):
+        super().__init__()
+        self.images_per_epoch = images_per_epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.perf_counter()
+        self.waited_s = self.model.data_clock.waited_s
+        self.train_s = None
+
+    def on_test_begin(self, logs=None):
+        # Validation runs inside an epoch; the training ends here.
+        self.train_s = time.perf_counter() - self.started
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = self.train_s or time.perf_counter() - self.started
+        logs["epoch_s"] = seconds
+        logs["images_per_s"] = self.images_per_epoch / seconds
+        logs["data_wait_share"] = (self.model.data_clock.waited_s - self.waited_s) / seconds
+        for network, optimizer in self.model.optimizers.items():
+            logs[f"{network}_learning_rate"] = rate(optimizer)
+
+
 class Skipped(keras.callbacks.Callback):
     """Counts the files that were skipped, as `skipped_files`, and names each once on stderr when an epoch ends.
 
     Args:
         skipped: file -> what is wrong with it; grows while the training reads.
-        run: the run's description; its part "skipped" receives them, and holds those of earlier sittings.
+        log: of the run; the part "skipped" of its description receives them, and holds those of earlier sittings.
     """
 
-    def __init__(self, skipped: Mapping[str, str], run: dict):
+    def __init__(self, skipped: Mapping[str, str], log: RunLog):
         super().__init__()
         self.skipped = skipped
-        self.run = run
+        self.run = log.run
 
     def on_epoch_end(self, epoch, logs=None):
         known = self.run.get("skipped", {})
@@ -159,9 +204,9 @@ class StopAtNonFinite(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        # Running means: once not finite, they stay so.
-        bad = [name for name, value in logs.items() if not np.isfinite(float(value))]
-        if bad:
+        # Running means: once not finite, they stay so. Together, so that an accelerator is waited for once.
+        values = keras.ops.convert_to_numpy(keras.ops.stack([keras.ops.sum(value) for value in logs.values()]))
+        if bad := [name for name, finite in zip(logs, np.isfinite(values), strict=True) if not finite]:
             step = self.epoch * self.steps_per_epoch + batch + 1
             last = self.checkpoint_path
             kept = f"{last} holds epoch {self.epoch}" if last.exists() else "no checkpoint was written before it"

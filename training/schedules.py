@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from gandeblur.training import backend
+from gandeblur.training import devices
 
 
 def rate(optimizer: keras.optimizers.Optimizer) -> float:
@@ -21,8 +21,8 @@ def rate(optimizer: keras.optimizers.Optimizer) -> float:
 
 
 @dataclass(frozen=True)
-class Constant:
-    """One rate for the whole training."""
+class Schedule:
+    """What a learning rate does in a training; by itself, nothing."""
 
     def rate(self, first: float, epochs: int, steps_per_epoch: int) -> Any:
         """What an optimizer takes as its learning rate, a number or a Keras schedule.
@@ -35,7 +35,7 @@ class Constant:
         return first
 
     def callback(self, optimizers: list[keras.optimizers.Optimizer]) -> "StatefulCallback | None":
-        """What changes the rate of the optimizers as the training goes, with a state to keep; None: nothing."""
+        """A callback that changes the optimizers' rates as the training goes; None where there is no need of one."""
         return None
 
     def over(self, state: dict) -> bool:
@@ -44,7 +44,12 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class LinearToZero(Constant):
+class Constant(Schedule):
+    """One rate for the whole training."""
+
+
+@dataclass(frozen=True)
+class LinearToZero(Schedule):
     """The full rate for part of the epochs, then linearly to 0, epoch by epoch, both networks alike.
 
     DeblurGAN: constant for 150 epochs, linear to zero over the next 150. Epoch e of E (counted from 0), the first C =
@@ -62,7 +67,7 @@ class LinearToZero(Constant):
 
 
 @dataclass(frozen=True)
-class Cosine(Constant):
+class Cosine(Schedule):
     """From the full rate down half a cosine to `floor` times it, step by step (Loshchilov & Hutter 2017).
 
     Attributes:
@@ -76,12 +81,12 @@ class Cosine(Constant):
 
 
 @dataclass(frozen=True)
-class OverTime(Constant):
+class OverTime(Schedule):
     """Half a cosine from the full rate to `floor` times it, laid over minutes of training.
 
-    Each epoch has one rate, that of its middle, if it takes as long as the one before; the first has the full rate. How
-    many steps fit into the minutes, the machine decides: stopped and resumed, or slowed down by other work, the
-    training ends at the lowest rate and in time.
+    The first epoch has the full rate. Each later epoch has the rate of its middle, which is known if the epoch takes as
+    long as the one before. The machine decides how many steps fit into the minutes: stopped and resumed, or slowed down
+    by other work, the training ends at the lowest rate and in time.
 
     Attributes:
         minutes: of all sittings together; the epoch that would end nearest to them is the last.
@@ -99,7 +104,7 @@ class OverTime(Constant):
 
 
 @dataclass(frozen=True)
-class Plateau(Constant):
+class Plateau(Schedule):
     """The rate times `factor` once the validation loss has not fallen for `patience` epochs.
 
     GAN-D IV-B: the learning rate was updated when the validation loss "dropped to certain range of loss"; the paper
@@ -184,7 +189,7 @@ class OverTimeCallback(StatefulCallback):
     def on_epoch_end(self, epoch, logs=None):
         now = time.monotonic()
         # One clock for all workers, or their rates would differ.
-        epoch_s, self.before = backend.of_chief(self.model, now - self.before), now
+        epoch_s, self.before = devices.of_chief(self.model, now - self.before), now
         self.state = {"spent_s": self.state["spent_s"] + epoch_s, "epoch_s": epoch_s}
         self.model.stop_training = self.schedule.over(self.state)
 

@@ -8,7 +8,7 @@ With the orthonormal DCT-II matrices C_h, C_w of the kernel's height and width, 
 
 Every frequency has a scale of its own. It is SOAP's idea (Vyas et al., arXiv 2409.11321: Adam in the eigenbasis of the
 gradient's covariance) with the eigenbasis that stationary images have; a fixed DCT basis serves low-rank Adam in
-language models (arXiv 2505.17967). `docs/learning.md` measures it.
+language models (arXiv 2505.17967). `docs/notes/learning.md` measures it.
 """
 
 import functools

@@ -1,7 +1,6 @@
 """TensorBoard: what a run writes for it."""
 
 import errno
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,28 +10,24 @@ import numpy as np
 import tensorflow as tf
 
 from gandeblur.training.gan import center
-from gandeblur.training.schedules import rate
 
 
 class TensorBoard(keras.callbacks.Callback):
     """Writes scalars, image strips, the run's description and the generator's graph for TensorBoard.
 
-    Scalars at each epoch: every loss term and gradient norm, the learning rates, images per second, the share of the
-    time spent waiting for data, validation loss and PSNR. Image strips at each epoch: degraded | restored | sharp.
+    Scalars at each epoch: all that the logs hold. Image strips at each epoch: degraded | restored | sharp.
 
     Args:
         folder: log folder.
         description: Markdown text of the experiment.
         pairs: (degraded, sharp) float32 arrays `[N, H, W, 3]` in [0, 1], shown at each validation.
-        images_per_epoch: training images in one epoch, for the rate.
     """
 
-    def __init__(self, folder, description, pairs, images_per_epoch):
+    def __init__(self, folder, description, pairs):
         super().__init__()
         self.folder = str(folder)
         self.description = description
         self.degraded, self.sharp = pairs
-        self.images_per_epoch = images_per_epoch
 
     def on_train_begin(self, logs=None):
         with self._writing():
@@ -43,22 +38,7 @@ class TensorBoard(keras.callbacks.Callback):
                 spec = tf.TensorSpec([None, *self.degraded.shape[1:]], tf.float32, name="degraded")
                 tf.summary.graph(tf.function(self.model.generator).get_concrete_function(spec).graph)
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.started = time.perf_counter()
-        self.waited_s = self.model.data_clock.waited_s
-        self.train_s = None
-
-    def on_test_begin(self, logs=None):
-        # Validation runs inside an epoch; the training rates end here.
-        self.train_s = time.perf_counter() - self.started
-
     def on_epoch_end(self, epoch, logs=None):
-        seconds = self.train_s or time.perf_counter() - self.started
-        logs["epoch_s"] = seconds
-        logs["images_per_s"] = self.images_per_epoch / seconds
-        logs["data_wait_share"] = (self.model.data_clock.waited_s - self.waited_s) / seconds
-        for network, optimizer in self.model.optimizers.items():
-            logs[f"{network}_learning_rate"] = rate(optimizer)
         # Not `predict`: under a strategy it would restore the batch once per device.
         restored = keras.ops.convert_to_numpy(self.model(self.degraded, training=False))
         sides = [center(images, *restored.shape[1:3]) for images in (self.degraded, restored, self.sharp)]
@@ -96,9 +76,11 @@ def tag(name: str) -> str:
 
 
 def markdown(description: Mapping[str, Any]) -> str:
-    """A run's description for TensorBoard's text page."""
+    """A run's description for TensorBoard's text page, but for its "identity", which says the same as data."""
     lines = [f"# {description['paper']['title']}"]
     for section, values in description.items():
+        if section == "identity":
+            continue
         lines.append(f"## {section}")
         if isinstance(values, Mapping):
             lines += [f"- {label}: {value}" for label, value in values.items()]

@@ -5,8 +5,9 @@ from tiny_experiments import tiny
 
 from gandeblur.data.blur.trajectories import SCRIPT
 from gandeblur.experiments import dark_channel_gan, deblurgan, ird_gan, sharingan
-from gandeblur.experiments.settings import choose
-from gandeblur.experiments.stages import run
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.stages.run import choose
+from gandeblur.stages.sequence import run
 
 
 def weights(terms):
@@ -19,7 +20,7 @@ def test_losses_and_data():
     assert weights(paper.discriminator_terms) == {"minus_wasserstein_gap": 1, "penalty": 10}
     assert paper.data.photographs[0].parameters == SCRIPT and paper.data.photographs[0].exposures == (0.1, 0.5, 1)
     assert (paper.data.downsample, paper.data.test[""].full_size) == (2, True)
-    assert paper.dropout_at_test and not choose(deblurgan.EXPERIMENT).paper.dropout_at_test
+    assert paper.dropout_at_test and not choose(EXPERIMENTS["deblurgan"]).paper.dropout_at_test
 
 
 def test_what_others_share_with_it():
@@ -34,7 +35,7 @@ def test_what_others_share_with_it():
 
 
 def test_it_trains_and_restores_with_its_dropout(tmp_path):
-    experiment = tiny(deblurgan.EXPERIMENT, dropout_at_test=True, downsample=1)
+    experiment = tiny(EXPERIMENTS["deblurgan"], dropout_at_test=True, downsample=1)
     results = run(choose(experiment, workdir=tmp_path, epochs=1), ["train", "evaluate", "report"])
     assert results.test.dropout and results.methods == ["input", "DeblurGAN Comb"]
     assert np.isfinite(results.sets["sample/test"]["methods"]["DeblurGAN Comb"]["psnr_db"]["mean"])

@@ -59,14 +59,13 @@ def pack(folder, out):
 def train_untold(workdir, data, epochs):
     from tiny_experiment import EXPERIMENT
 
-    from gandeblur.experiments import stages
-    from gandeblur.experiments.settings import choose
+    from gandeblur.stages import sequence
+    from gandeblur.stages.run import choose
 
-    stages.run(choose(EXPERIMENT, workdir=workdir, train_data=[data], epochs=int(epochs)), ["train"])
+    sequence.run(choose(EXPERIMENT, workdir=workdir, train_data=[data], epochs=int(epochs)), ["train"])
 
 
 def train(workdir, data, epochs):
-    import gandeblur.experiments  # noqa: F401  starts TensorFlow quietly
     from gandeblur.training import checkpoint, progress
 
     def begins(self, batch, logs=None):

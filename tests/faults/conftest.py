@@ -1,8 +1,8 @@
 import pytest
 import tiny_experiment
 
-from gandeblur.experiments import stages
-from gandeblur.experiments.settings import choose
+from gandeblur.stages import sequence
+from gandeblur.stages.run import choose
 
 
 @pytest.fixture
@@ -10,6 +10,6 @@ def train():
     """Trains the tiny experiment in a work folder."""
 
     def trained(workdir, **choices):
-        stages.run(choose(tiny_experiment.EXPERIMENT, workdir=workdir, **choices), ["train"])
+        sequence.run(choose(tiny_experiment.EXPERIMENT, workdir=workdir, **choices), ["train"])
 
     return trained

@@ -78,8 +78,6 @@ def arrays(path):
 
 def run(folder, kills, seed):
     """Returns the moments; raises an AssertionError if anything differs from the uninterrupted run."""
-    import gandeblur.experiments  # noqa: F401  starts TensorFlow quietly
-
     draw = random.Random(seed)
     places = collections.Counter([*PLACES][number % len(PLACES)] for number in range(kills))
     data = photographs(folder / "photographs")

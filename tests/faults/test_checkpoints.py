@@ -11,7 +11,7 @@ import tiny_gan as tiny
 
 import gandeblur
 from gandeblur.errors import InputError
-from gandeblur.training import checkpoint
+from gandeblur.training import checkpoint, weight_files
 
 
 def state(model):
@@ -27,7 +27,7 @@ def two_epochs(tmp_path_factory):
     """Folder of two checkpoints, the states in them, and a model to restore them into."""
     folder = tmp_path_factory.mktemp("two")
     model = tiny.gan(lambda: keras.optimizers.Adam(1e-3))
-    save = checkpoint.Checkpoint(folder, {"experiment": "x"}, {})
+    save = checkpoint.Checkpoint(folder, checkpoint.RunLog({"experiment": "x"}))
     save.set_model(model)
     states = []
     for epoch, (degraded, sharp) in enumerate(tiny.batches(2)):
@@ -129,17 +129,17 @@ def test_a_training_goes_on_from_the_one_before_and_ends_as_if_nothing_had_been(
     with np.load(path) as archive:
         for name, array in whole.items():
             np.testing.assert_array_equal(archive[name], array, err_msg=name)
-    assert checkpoint.weights_sha256(gandeblur.load(run).generator) == sha256
+    assert weight_files.weights_sha256(gandeblur.load(run).generator) == sha256
 
 
 def opened(folder):
     """(epoch, hash of the weights) as the readers open a run."""
     network = tiny_experiment.EXPERIMENT.paper.generator.build(tiny_experiment.SIDE_PX)
     meta = checkpoint.load_generator(folder, network)
-    loaded = checkpoint.weights_sha256(network)
+    loaded = weight_files.weights_sha256(network)
     assert loaded == meta["run"]["weights"]["sha256"]
-    assert checkpoint.weights_sha256(gandeblur.load(folder).generator) == loaded
-    assert checkpoint.weights_sha256(gandeblur.load(folder / "generator.weights.h5").generator) == loaded
+    assert weight_files.weights_sha256(gandeblur.load(folder).generator) == loaded
+    assert weight_files.weights_sha256(gandeblur.load(folder / "generator.weights.h5").generator) == loaded
     return meta["epoch"], loaded
 
 

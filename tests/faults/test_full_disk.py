@@ -11,7 +11,7 @@ import tiny_gan as tiny
 from tiny_experiment import call
 
 import gandeblur
-from gandeblur.training import checkpoint, summaries
+from gandeblur.training import checkpoint, summaries, weight_files
 
 resource = pytest.importorskip("resource")
 
@@ -36,10 +36,10 @@ def one_line(capfd):
 
 def test_wherever_the_room_ends_the_last_epoch_stays_whole(tmp_path):
     model = tiny.gan(lambda: keras.optimizers.Adam(1e-3))
-    save = checkpoint.Checkpoint(tmp_path, {"experiment": "x"}, {})
+    save = checkpoint.Checkpoint(tmp_path, checkpoint.RunLog({"experiment": "x"}))
     save.set_model(model)
     save.on_epoch_end(0, {"mse": 1.0})
-    first, sha256 = tiny.weights(model), checkpoint.weights_sha256(model.generator)
+    first, sha256 = tiny.weights(model), weight_files.weights_sha256(model.generator)
     model.train_on_batch(*tiny.batches(1)[0])
     sizes = [(tmp_path / name).stat().st_size for name in ("generator.weights.h5", "checkpoint.npz")]
     assert sizes[0] < sizes[1]
@@ -49,7 +49,7 @@ def test_wherever_the_room_ends_the_last_epoch_stays_whole(tmp_path):
         assert full.value.errno == errno.EFBIG
         assert not list(tmp_path.glob(".*"))
         assert checkpoint.load_generator(tmp_path, model.generator)["epoch"] == 1
-        assert checkpoint.weights_sha256(model.generator) == sha256
+        assert weight_files.weights_sha256(model.generator) == sha256
         assert checkpoint.restore(tmp_path / "checkpoint.npz", model)["epoch"] == 1
         for ours, theirs in zip(tiny.weights(model), first, strict=True):
             np.testing.assert_array_equal(ours, theirs)
@@ -60,7 +60,7 @@ def test_wherever_the_room_ends_the_last_epoch_stays_whole(tmp_path):
 def test_tensorflows_error_while_it_writes_for_tensorboard_is_one_of_the_disk(tmp_path, monkeypatch):
     # Of more than its buffer holds TensorFlow does not notice the loss; the checkpoint that follows does.
     monkeypatch.setattr(summaries.tf.summary, "image", lambda *_, **__: None)
-    board = summaries.TensorBoard(tmp_path / "board", "text", tiny.batches(1)[0], images_per_epoch=4)
+    board = summaries.TensorBoard(tmp_path / "board", "text", tiny.batches(1)[0])
     board.set_model(tiny.gan())
     board.on_train_begin()
     board.on_epoch_begin(0)

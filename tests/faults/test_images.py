@@ -11,7 +11,7 @@ from gandeblur.data import pipeline
 from gandeblur.data.datasets import ImageSet
 from gandeblur.data.pipeline import Source, evaluation_stream, input_errors, training_stream
 from gandeblur.errors import InputError
-from gandeblur.experiments import sources
+from gandeblur.stages import inputs
 from gandeblur.training import checkpoint, progress
 
 
@@ -88,7 +88,7 @@ def test_an_image_too_small_for_the_crop_is_not_skipped(photographs):
 
 def test_a_training_stops_at_it_or_counts_it_and_goes_on(photographs, train, tmp_path, monkeypatch, capsys):
     # As if the images did not fit into memory: else all are decoded before the first step.
-    monkeypatch.setattr(sources.pipeline, "training_stream", functools.partial(pipeline.training_stream, cache_bytes=0))
+    monkeypatch.setattr(inputs.pipeline, "training_stream", functools.partial(pipeline.training_stream, cache_bytes=0))
     path = photographs / "1.png"
     truncate(path)
     run = tmp_path / "run"
@@ -107,7 +107,7 @@ def test_a_training_stops_at_it_or_counts_it_and_goes_on(photographs, train, tmp
 
 def test_what_earlier_sittings_found_still_counts_and_is_not_named_again(capsys):
     skipped, logs = {"b": "b: is damaged", "c": "c: is damaged"}, {}
-    count = progress.Skipped(skipped, {"skipped": {"a": "a: was damaged", "b": "b: is damaged"}})
+    count = progress.Skipped(skipped, checkpoint.RunLog({"skipped": {"a": "a: was damaged", "b": "b: is damaged"}}))
     count.on_epoch_end(0, logs)
     assert logs == {"skipped_files": 3} and list(count.run["skipped"]) == ["a", "b", "c"]
     assert capsys.readouterr().err == "skipped: c: is damaged\n"

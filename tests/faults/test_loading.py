@@ -11,12 +11,12 @@ import tiny_experiment
 import gandeblur
 from gandeblur.data.datasets import ImageSet, packed, sample
 from gandeblur.errors import InputError
-from gandeblur.experiments import stages
-from gandeblur.experiments.settings import choose
 from gandeblur.inference import export
 from gandeblur.losses.perceptual import features
 from gandeblur.models import gan_d
-from gandeblur.training import checkpoint
+from gandeblur.stages import sequence
+from gandeblur.stages.run import choose
+from gandeblur.training import checkpoint, weight_files
 
 
 class Creates:
@@ -52,7 +52,7 @@ def test_no_pickled_array_is_unpickled(tmp_path):
 
     path = tmp_path / "weights.npz"
     np.savez(path, **{f"{index:04d}": pickled for index in range(len(generator.weights))})
-    refused(path, "does not fit .*allow_pickle=False", checkpoint.load_weights, path, generator)
+    refused(path, "does not fit .*allow_pickle=False", weight_files.load_weights, path, generator)
 
     path = tmp_path / "vgg.npz"
     np.savez(path, block1_conv1_kernel=pickled, block1_conv1_bias=pickled)
@@ -84,7 +84,7 @@ def test_no_lambda_layer_is_run(tmp_path):
 
     refused(path, "is no weights file; give the .weights.h5 or .npz", gandeblur.load, path)
     settings = choose(tiny_experiment.EXPERIMENT, weights=str(path), workdir=tmp_path / "run")
-    refused(path, "is no weights file; give the .weights.h5 or .npz", stages.run, settings, ["evaluate"])
+    refused(path, "is no weights file; give the .weights.h5 or .npz", sequence.run, settings, ["evaluate"])
     refused(path, r"does not hold .* \(neither .npz nor .h5\)", features, "vgg19", "block1_conv1", path)
     h5 = tmp_path / "model.h5"
     refused(h5, "does not hold the weights", features, "vgg19", "block1_conv1", h5)
@@ -95,9 +95,9 @@ def test_no_lambda_layer_is_run(tmp_path):
 
 def describe():
     from gandeblur.experiments.papers import EXPERIMENTS
-    from gandeblur.experiments import description
+    from gandeblur.stages import record
 
-    return description.describe(choose(EXPERIMENTS["gan_d"]))
+    return record.describe(choose(EXPERIMENTS["gan_d"]))
 
 
 @pytest.mark.parametrize("name", ["mine.weights.h5", "mine.npz"])
@@ -109,13 +109,13 @@ def test_weights_are_those_of_their_description_or_both_files_are_named(name, ru
 
     def save():
         if path.suffix == ".npz":
-            checkpoint.save_small_weights(path, generator, 16)
-            checkpoint.load_weights(path, generator)
+            weight_files.save_small_weights(path, generator, 16)
+            weight_files.load_weights(path, generator)
         else:
-            checkpoint.save_weights(path, generator)
+            weight_files.save_weights(path, generator)
 
     save()
-    told["weights"] = {"sha256": checkpoint.weights_sha256(generator)}
+    told["weights"] = {"sha256": weight_files.weights_sha256(generator)}
     card.write_text(json.dumps(told))
     gandeblur.load(path)
     kernel = max(generator.weights, key=lambda weight: np.prod(weight.shape))
@@ -125,7 +125,7 @@ def test_weights_are_those_of_their_description_or_both_files_are_named(name, ru
     refused(path, line, gandeblur.load, path)
     for choice in ({"weights": str(path)}, {"start": str(path)}):
         settings = choose(tiny_experiment.EXPERIMENT, workdir=tmp_path / "other", **choice)
-        refused(path, line, stages.run, settings, ["evaluate" if "weights" in choice else "train"])
+        refused(path, line, sequence.run, settings, ["evaluate" if "weights" in choice else "train"])
     assert {path.name for path in (tmp_path / "other").glob("*")} <= {".lock"}
     del told["weights"]  # a description of before hashes were kept
     card.write_text(json.dumps(told))
@@ -139,6 +139,6 @@ def test_a_run_copied_without_its_checkpoint_keeps_the_hash(run, tmp_path):
         shutil.copy(run / name, copy)
     gandeblur.load(copy)
     generator = gan_d.generator(maps=3, wide_maps=4)
-    checkpoint.save_weights(copy / "generator.weights.h5", generator)
+    weight_files.save_weights(copy / "generator.weights.h5", generator)
     line = f"holds other weights than {copy / 'run.json'} says"
     refused(copy / "generator.weights.h5", line, gandeblur.load, copy)

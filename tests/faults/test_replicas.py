@@ -7,7 +7,7 @@ import tensorflow as tf
 import tiny_gan as tiny
 
 from gandeblur.errors import InputError
-from gandeblur.training import backend, checkpoint, progress
+from gandeblur.training import checkpoint, devices, progress
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
@@ -17,11 +17,11 @@ def test_nan_on_one_device_stops_all_and_the_last_checkpoint_is_unharmed(tmp_pat
     # of some processors make a 0 before it reaches the loss.
     data[4, 1, 3, 0, 0, 0] = np.nan
     batches = tf.data.Dataset.from_tensor_slices((data[:, 0], data[:, 1]))
-    with backend.strategy("cpu:2").scope():
+    with devices.strategy("cpu:2").scope():
         model = tiny.gan(lambda: keras.optimizers.Adam(1e-3))
     callbacks = [
         progress.StopAtNonFinite(3, tmp_path / "checkpoint.npz"),
-        checkpoint.Checkpoint(tmp_path, {"experiment": "x"}, {}),
+        checkpoint.Checkpoint(tmp_path, checkpoint.RunLog({"experiment": "x"})),
     ]
     with pytest.raises(InputError, match=r"^training step 5: .*mse.* is not finite; .*checkpoint.npz holds epoch 1; "):
         model.fit(batches, epochs=2, steps_per_epoch=3, callbacks=callbacks, shuffle=False, verbose=0)

@@ -11,14 +11,14 @@ from unittest import mock
 import keras
 import numpy as np
 import tensorflow as tf
-from tiny_experiments import tiny
+from tiny_experiments import only, tiny
 
-from gandeblur.experiments.paper import Experiment, Smaller, Training
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.experiments import train
-from gandeblur.experiments.settings import choose
+from gandeblur.experiments.spec import Training
 from gandeblur.losses.perceptual import Perceptual, perceptual_loss
-from gandeblur.training import checkpoint
+from gandeblur.stages import train
+from gandeblur.stages.run import choose
+from gandeblur.training import checkpoint, weight_files
 from gandeblur.training.gan import GAN
 
 SIDE_PX = 32
@@ -38,9 +38,8 @@ CASES = [f"{name}-{optimizer}" for name in EXPERIMENTS for optimizer in ("sgd", 
 
 def settings_of(name, **changes):
     """One variant's settings, with the paper's own losses, two critic steps where it has five."""
-    own = Smaller("the paper's losses", {**CHANGES[name], **changes})
-    experiment = tiny(Experiment(EXPERIMENTS[name].variants, {"quick": own}), **changes)
-    return choose(experiment, workdir="unused")
+    own = only(EXPERIMENTS[name], "the paper's losses", **{**CHANGES.get(name, {}), **changes})
+    return choose(tiny(own, **changes), workdir="unused")
 
 
 def model_of(case, strategy=None, **changes) -> GAN:
@@ -98,7 +97,7 @@ def main(folder):
         checkpoint.restore(folder / f"{case}.start.npz", model)
         train_steps(model, batch_size=2)
         checkpoint.save(folder / f"{case}.end.npz", model, {"case": case})
-        checkpoint.save_weights(folder / f"{case}.weights.h5", model.generator)
+        weight_files.save_weights(folder / f"{case}.weights.h5", model.generator)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gandeblur.training import backend
+from gandeblur.training import devices
 from gandeblur.training.workers import Workers
 
 
@@ -26,16 +26,16 @@ class Plain(keras.Model):
 
 class WithScalars(Plain):
     rank = 0
-    _maybe_symbolic_build = backend.no_symbolic_build
+    _maybe_symbolic_build = devices.no_symbolic_build
 
 
 class AsOurs(Plain):
-    _maybe_symbolic_build = backend.no_symbolic_build
+    _maybe_symbolic_build = devices.no_symbolic_build
 
 
 def main(ports, index):
     workers = Workers(tuple(f"127.0.0.1:{port}" for port in ports.split(",")), int(index), 60.0)
-    strategy = backend.strategy("cpu:1", workers)
+    strategy = devices.strategy("cpu:1", workers)
     for kind in (Plain, WithScalars, AsOurs):
         with strategy.scope():
             image = keras.Input((1,))
@@ -43,7 +43,7 @@ def main(ports, index):
             model.compile("sgd", "mse")
         data = tf.data.Dataset.from_tensors((np.ones((2, 1)), np.ones((2, 1))))
         try:
-            model.fit(backend.distributed(strategy, data), steps_per_epoch=1, verbose=0)
+            model.fit(devices.distributed(strategy, data), steps_per_epoch=1, verbose=0)
             print(f"{kind.__name__}: fits", flush=True)
         except Exception as error:
             print(f"{kind.__name__}: {type(error).__name__}", " ".join(str(error).split())[-100:], flush=True)

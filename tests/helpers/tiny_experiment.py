@@ -2,44 +2,44 @@
 
 import dataclasses
 
-from absl import flags
-from absl.testing import flagsaver
+from tiny_experiments import changed
 
-from gandeblur.experiments.paper import Condition, Experiment, Network, Smaller, changed
-from gandeblur.experiments import gan_d, script
-from gandeblur.models import gan_d as networks
+from gandeblur.experiments import gan_d
+from gandeblur.experiments.spec import Condition, Experiment, Recipe
+from gandeblur.stages import options
 from gandeblur.training import schedules
 
 SIDE_PX = 32
 
 
-def _tiny(paper, builder, crop_px=SIDE_PX):
-    discriminator = Network(networks.discriminator, {"block_maps": (4, 6), "dense_units": (8,)})
+def _tiny(paper, crop_px=SIDE_PX):
     paper = changed(paper, crop_px=crop_px, test={"": Condition(gan_d.DEGRADATIONS, None, size_px=SIDE_PX)})
-    widths = {"maps": 3, "wide_maps": 4, "identity_noise": None}
-    return dataclasses.replace(
-        paper, generator=Network(builder, widths), discriminator=paper.discriminator and discriminator
-    )
+    tiny = {
+        name: dataclasses.replace(network.with_widths(**network.tiny), parameters=None, layers=())
+        for name, network in paper.networks.items()
+    }
+    return dataclasses.replace(paper, **tiny)
 
 
 EXPERIMENT = Experiment(
     {
-        "combined": _tiny(gan_d.PAPER, networks.generator),
-        "odcnn": _tiny(gan_d.ODCNN, networks.odcnn, crop_px=184),
+        "combined": _tiny(gan_d.PAPER),
+        "odcnn": _tiny(gan_d.ODCNN, crop_px=184),
     },
     {
-        "quick": Smaller(
+        "quick": Recipe(
             "seconds",
-            {
-                "value_range": (0.0, 1.0),
-                "identity_noise": 0.01,
-                "max_zoom": 4.0,
-                "learning_rate": 1e-4,
-                "batch_size": 2,
-                "epochs": 3,
-                "steps_per_epoch": 3,
-                "schedule": schedules.Plateau(factor=0.5, patience=2),
-            },
+            lambda paper: changed(
+                paper,
+                value_range=(0.0, 1.0),
+                identity_noise=0.01,
+                max_zoom=4.0,
+                learning_rate=1e-4,
+                batch_size=2,
+                epochs=3,
+                steps_per_epoch=3,
+                schedule=schedules.Plateau(factor=0.5, patience=2),
+            ),
         )
     },
 )
@@ -47,12 +47,8 @@ EXPERIMENT = Experiment(
 
 def call(*arguments) -> int:
     """Runs it with these flags in this process; returns the exit status."""
-    with flagsaver.flagsaver():
-        flags.FLAGS.unparse_flags()
-        return script.run(EXPERIMENT, flags.FLAGS(["tiny_experiment", *map(str, arguments)]))
+    return options.run(EXPERIMENT, list(map(str, arguments)))
 
 
 if __name__ == "__main__":
-    from gandeblur.experiments.script import main
-
-    main(EXPERIMENT)
+    options.main(EXPERIMENT)

@@ -7,14 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from gandeblur.losses import adversarial, dark_channel, gradient_penalty, pixel
+from gandeblur.losses.terms import OnBothLogits, OnImages, OnRestoredLogits, OnSlopes, Term
 from gandeblur.models import dark_channel_gan, gan_d, sharingan
-from gandeblur.training.gan import GAN, Term, between_images, of_both_logits, of_restored_logits, of_slopes
+from gandeblur.training.gan import GAN
 
 GENERATOR_TERMS = (
-    Term("mse", between_images(pixel.mean_squared_error)),
-    Term("adversarial", of_restored_logits(adversarial.non_saturating), 0.1),
+    Term("mse", OnImages(pixel.mean_squared_error)),
+    Term("adversarial", OnRestoredLogits(adversarial.non_saturating), 0.1),
 )
-DISCRIMINATOR_TERMS = (Term("discriminator", of_both_logits(adversarial.discriminator)),)
+DISCRIMINATOR_TERMS = (Term("discriminator", OnBothLogits(adversarial.discriminator)),)
 SIDE_PX = 16
 
 
@@ -41,12 +42,12 @@ def wgan(optimizer=lambda: keras.optimizers.SGD(0.001), dropout=0.0, maps=3, **o
         sharingan.generator(maps=maps, blocks=1, dropout=dropout),
         sharingan.critic(maps=maps),
         generator_terms=(
-            Term("content", between_images(pixel.mean_absolute_error), 10.0),
-            Term("adversarial", of_restored_logits(adversarial.wasserstein_generator)),
+            Term("content", OnImages(pixel.mean_absolute_error), 10.0),
+            Term("adversarial", OnRestoredLogits(adversarial.wasserstein_generator)),
         ),
         discriminator_terms=(
-            Term("minus_wasserstein_gap", of_both_logits(adversarial.wasserstein_critic)),
-            Term("penalty", of_slopes(gradient_penalty.gradient_penalty), 10.0),
+            Term("minus_wasserstein_gap", OnBothLogits(adversarial.wasserstein_critic)),
+            Term("penalty", OnSlopes(gradient_penalty.gradient_penalty), 10.0),
         ),
         **{"value_range": (-1.0, 1.0)} | options,
     )
@@ -60,9 +61,9 @@ def cgan(optimizer=lambda: keras.optimizers.SGD(0.01), dropout=0.0, **options):
         dark_channel_gan.generator(encoder_maps=(3, 4), decoder_maps=(4, 3), dropout=dropout, dropout_layers=1),
         dark_channel_gan.discriminator(maps=(3, 4), image_px=SIDE_PX),
         generator_terms=(
-            Term("l1", between_images(pixel.mean_absolute_error), 10.0),
-            Term("dark_channel", between_images(partial(dark_channel.dark_channel_loss, window_px=5)), 25.0),
-            Term("adversarial", of_restored_logits(adversarial.non_saturating)),
+            Term("l1", OnImages(pixel.mean_absolute_error), 10.0),
+            Term("dark_channel", OnImages(partial(dark_channel.dark_channel_loss, window_px=5)), 25.0),
+            Term("adversarial", OnRestoredLogits(adversarial.non_saturating)),
         ),
         discriminator_terms=DISCRIMINATOR_TERMS,
         **{"value_range": (-1.0, 1.0), "generator_steps": 2} | options,

@@ -7,9 +7,9 @@ import time
 import keras
 from tiny_experiments import tiny
 
-from gandeblur.experiments.paper import Training
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.experiments import script
+from gandeblur.experiments.spec import Training
+from gandeblur.stages import options
 from gandeblur.training.checkpoint import Checkpoint
 
 # Of generator and discriminator. Small: where a pixel's error is all rounding, the gradient of the mean absolute error,
@@ -39,7 +39,7 @@ def main(name):
         save = Checkpoint.on_epoch_end
         pause_s = float(os.environ["PAUSE_S"])
         Checkpoint.on_epoch_end = lambda self, epoch, logs=None: (save(self, epoch, logs), time.sleep(pause_s))
-    script.main(experiment(name))
+    options.main(experiment(name))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ def test_equals_the_papers_formula_with_the_sigmoid_written_out():
     np.testing.assert_allclose(
         numpy(adversarial.discriminator(LOGITS, LOGITS[::-1])), -np.log(D) - np.log(1 - D[::-1]), rtol=1e-5
     )
-    np.testing.assert_allclose(numpy(adversarial.minimax(LOGITS)), np.log(1 - D), rtol=1e-5)
     np.testing.assert_allclose(numpy(adversarial.non_saturating(LOGITS)), -np.log(D), rtol=1e-5)
 
 
@@ -30,7 +29,6 @@ def test_finite_where_the_sigmoid_underflows(logit):
     logits = np.full((1, 1), logit, "float32")
     for value in (
         adversarial.discriminator(logits, logits),
-        adversarial.minimax(logits),
         adversarial.non_saturating(logits),
     ):
         assert np.isfinite(numpy(value)).all()

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from gandeblur.models import hkust_gan
 from gandeblur.models.layers.reflect_pad import ReflectPadding2D
-from gandeblur.training import backend
+from gandeblur.training import devices
 
 TINY = {"maps": 4, "blocks": 2}
 TINY_DISCRIMINATOR = {"maps": 4, "dense_units": 5, "image_px": 32}
@@ -139,7 +139,7 @@ def test_norms_take_a_hundredth_of_the_batch_s_statistics_in_training():
 def test_norms_take_the_statistics_of_all_replicas_images():
     import tensorflow as tf
 
-    strategy = backend.strategy("cpu:2")
+    strategy = devices.strategy("cpu:2")
     with strategy.scope():
         norm = hkust_gan.generator(**TINY).get_layer("conv2d_norm")
     halves = [images(2, 8, 8, 4), 5 + images(2, 8, 8, 4, seed=1)]

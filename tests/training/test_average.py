@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tiny_gan as tiny
 
-from gandeblur.training import checkpoint
+from gandeblur.training import checkpoint, weight_files
 from gandeblur.training.spectral_adam import SpectralAdam
 
 DECAY = 0.3  # low: the first steps' own decays, 2/11, 3/12 and 4/13, are below and above it
@@ -54,10 +54,10 @@ def test_it_is_what_restores_is_validated_and_shipped(average, tmp_path):
     np.testing.assert_allclose(np.array(model(degraded)), restored, atol=1e-6)
     loss = model.evaluate(degraded, sharp, verbose=0, return_dict=True)["loss"]
     assert loss == pytest.approx(np.abs(restored - sharp).mean(), rel=1e-5)
-    callback = checkpoint.Checkpoint(tmp_path, {}, {})
+    callback = checkpoint.Checkpoint(tmp_path, checkpoint.RunLog({}))
     callback.set_model(model)
     callback.on_epoch_end(0, {})
-    checkpoint.load_weights(tmp_path / "generator.weights.h5", twin)
+    weight_files.load_weights(tmp_path / "generator.weights.h5", twin)
     for shipped, averaged, raw in zip(
         twin.get_weights(), model.averaged.get_weights(), model.generator.get_weights(), strict=True
     ):

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from gandeblur.training import checkpoint
+from gandeblur.training import checkpoint, weight_files
 
 pytestmark = [
     pytest.mark.jax,
@@ -69,6 +69,6 @@ def test_what_one_backend_wrote_the_other_opens(case, pairs):
         for key, variable in checkpoint.training_variables(theirs):
             np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), archive[key], err_msg=key)
     generator = steps.model_of(case).generator
-    checkpoint.load_weights(path.with_name(f"{case}.weights.h5"), generator)
+    weight_files.load_weights(path.with_name(f"{case}.weights.h5"), generator)
     for ours, others in zip(generator.get_weights(), theirs.generator.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, others)

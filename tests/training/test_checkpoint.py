@@ -8,7 +8,7 @@ import tiny_gan as tiny
 
 from gandeblur.errors import InputError
 from gandeblur.models import gan_d, hkust_gan
-from gandeblur.training import checkpoint
+from gandeblur.training import checkpoint, weight_files
 
 
 def adam():
@@ -96,16 +96,16 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_weights_file_of_another_network_is_refused(tmp_path):
     small = gan_d.generator(maps=3, wide_maps=4)
-    checkpoint.save_weights(tmp_path / "g.weights.h5", small)
+    weight_files.save_weights(tmp_path / "g.weights.h5", small)
     other = gan_d.generator(maps=4, wide_maps=4)
     with pytest.raises(InputError, match="g.weights.h5: does not fit gan_d_generator"):
-        checkpoint.load_weights(tmp_path / "g.weights.h5", other)
+        weight_files.load_weights(tmp_path / "g.weights.h5", other)
     with pytest.raises(InputError, match="missing.weights.h5: no such file"):
-        checkpoint.load_weights(tmp_path / "missing.weights.h5", other)
+        weight_files.load_weights(tmp_path / "missing.weights.h5", other)
     same = gan_d.generator(maps=3, wide_maps=4)
-    assert checkpoint.weights_sha256(same) != checkpoint.weights_sha256(small)
-    checkpoint.load_weights(tmp_path / "g.weights.h5", same)
-    assert checkpoint.weights_sha256(same) == checkpoint.weights_sha256(small)
+    assert weight_files.weights_sha256(same) != weight_files.weights_sha256(small)
+    weight_files.load_weights(tmp_path / "g.weights.h5", same)
+    assert weight_files.weights_sha256(same) == weight_files.weights_sha256(small)
 
 
 def test_callback_writes_each_epoch_and_continues_the_history(tmp_path):
@@ -116,12 +116,12 @@ def test_callback_writes_each_epoch_and_continues_the_history(tmp_path):
         def get_state(self):
             return {"wait": 7}
 
-    callback = checkpoint.Checkpoint(tmp_path, {"experiment": "x"}, history, Schedule())
+    callback = checkpoint.Checkpoint(tmp_path, checkpoint.RunLog({"experiment": "x"}, history), Schedule())
     callback.set_model(model)
     callback.on_epoch_end(1, {"mse": np.float32(2.5)})
     meta = checkpoint.read_meta(tmp_path / "checkpoint.npz")
     assert meta == {
-        "run": {"experiment": "x", "weights": {"sha256": checkpoint.weights_sha256(model.generator)}},
+        "run": {"experiment": "x", "weights": {"sha256": weight_files.weights_sha256(model.generator)}},
         "epoch": 2,
         "history": {"mse": [3.0, 2.5]},
         "schedule": {"wait": 7},
@@ -138,9 +138,9 @@ def test_small_weights_are_the_weights_but_for_their_rounding(bits, largest, tmp
     network = hkust_gan.generator(maps=3, blocks=1)  # batch normalisation's moving averages are weights as well
     rng = np.random.default_rng(0)
     network.set_weights([rng.normal(size=weight.shape) ** 2 for weight in network.weights])
-    checkpoint.save_small_weights(tmp_path / "g.npz", network, bits)
+    weight_files.save_small_weights(tmp_path / "g.npz", network, bits)
     again = hkust_gan.generator(maps=3, blocks=1)
-    checkpoint.load_weights(tmp_path / "g.npz", again)
+    weight_files.load_weights(tmp_path / "g.npz", again)
     for weight, loaded in zip(network.get_weights(), again.get_weights(), strict=True):
         scale = np.abs(weight).max(axis=tuple(range(weight.ndim - 1)))
         assert np.all(np.abs(loaded - weight) <= 1.001 * largest * scale * (weight.ndim > 1))
@@ -149,25 +149,25 @@ def test_small_weights_are_the_weights_but_for_their_rounding(bits, largest, tmp
 def test_small_weights_of_zeros_stay_zeros(tmp_path):
     network = gan_d.generator(maps=3, wide_maps=4)
     network.set_weights([np.zeros(weight.shape) for weight in network.weights])
-    checkpoint.save_small_weights(tmp_path / "g.npz", network, 8)
+    weight_files.save_small_weights(tmp_path / "g.npz", network, 8)
     again = gan_d.generator(maps=3, wide_maps=4)
-    checkpoint.load_weights(tmp_path / "g.npz", again)
+    weight_files.load_weights(tmp_path / "g.npz", again)
     assert all(not np.any(weight) for weight in again.get_weights())
 
 
 def test_small_weights_of_another_network_damaged_or_pickled_are_refused(tmp_path):
     path = tmp_path / "g.npz"
-    checkpoint.save_small_weights(path, gan_d.generator(maps=3, wide_maps=4), 8)
+    weight_files.save_small_weights(path, gan_d.generator(maps=3, wide_maps=4), 8)
     for other in (
         gan_d.generator(maps=4, wide_maps=4),
         gan_d.discriminator(block_maps=(3,), dense_units=(), image_px=8),
     ):
         with pytest.raises(InputError, match="g.npz: does not fit .*; use the --variant"):
-            checkpoint.load_weights(path, other)
+            weight_files.load_weights(path, other)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match="g.npz: does not fit"):
-        checkpoint.load_weights(path, gan_d.generator(maps=3, wide_maps=4))
+        weight_files.load_weights(path, gan_d.generator(maps=3, wide_maps=4))
     same = gan_d.generator(maps=3, wide_maps=4)
     np.savez(path, **{f"{index:04d}": np.array({}, dtype=object) for index in range(len(same.weights))})
     with pytest.raises(InputError, match="g.npz: does not fit .*allow_pickle=False"):
-        checkpoint.load_weights(path, same)
+        weight_files.load_weights(path, same)

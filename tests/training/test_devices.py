@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from experiment_steps import model_of, relative_differences, train_steps, weights
 
-from gandeblur.training import backend
+from gandeblur.training import devices
 
 BATCH = 8
 # name -> accumulated parts, devices, devices of the whole batch that it is held against, largest difference. Another
@@ -25,9 +25,9 @@ MORE_CASES = [
 
 
 @functools.cache
-def whole(case, devices):
+def whole(case, count):
     """The weights before and after, and the history, of the whole batch at once."""
-    strategy = backend.strategy(f"cpu:{devices}")
+    strategy = devices.strategy(f"cpu:{count}")
     model = model_of(case, strategy, batch_size=BATCH, ema=0.5)
     before = weights(model)
     return before, train_steps(model, BATCH, strategy), weights(model), model.averaged.get_weights()
@@ -35,12 +35,12 @@ def whole(case, devices):
 
 @pytest.mark.parametrize(("case", "way"), [*CASES, *(pytest.param(*one, marks=pytest.mark.slow) for one in MORE_CASES)])
 def test_the_step_is_that_of_the_whole_batch(case, way):
-    parts, devices, devices_of_whole, tolerance = WAYS[way]
+    parts, count, count_of_whole, tolerance = WAYS[way]
     if case.endswith("adam"):
         tolerance = 1e-4  # it divides each gradient by its size, and so makes the last digits of small ones count
-    before, history, after, average = whole(case, devices_of_whole)
-    strategy = backend.strategy(f"cpu:{devices}")
-    assert backend.device_count(strategy) == devices
+    before, history, after, average = whole(case, count_of_whole)
+    strategy = devices.strategy(f"cpu:{count}")
+    assert devices.device_count(strategy) == count
     model = model_of(case, strategy, batch_size=BATCH // parts, accumulate=parts, ema=0.5)
     for ours, theirs in zip(weights(model), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -52,5 +52,5 @@ def test_the_step_is_that_of_the_whole_batch(case, way):
     assert max(relative_differences(before, after)) > 1e-2
     for name, values in history.items():
         # Of each replica's own images, or of each part's, before they are added up.
-        if not name.endswith("share") and not (devices > devices_of_whole and name.endswith("norm")):
+        if not name.endswith("share") and not (count > count_of_whole and name.endswith("norm")):
             np.testing.assert_allclose(ours[name], values, rtol=1e-4, err_msg=name)

@@ -14,13 +14,11 @@ import plain_keras
 import pytest
 import tiny_gan
 import tiny_sgd
-from absl import flags
-from absl.testing import flagsaver
 
-from gandeblur.experiments.paper import Training
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.experiments import description, script
-from gandeblur.experiments.settings import choose
+from gandeblur.experiments.spec import Training
+from gandeblur.stages import options, record
+from gandeblur.stages.run import choose
 from gandeblur.training import checkpoint
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MultiWorkerMirroredStrategy")
@@ -76,10 +74,7 @@ def two_workers(tmp_path_factory):
 @pytest.mark.parametrize("name", tiny_sgd.RATES)
 def test_two_workers_train_as_one_process(name, two_workers, tmp_path, monkeypatch):
     monkeypatch.setattr(Training, "optimizer", tiny_sgd.sgd(name))
-    with flagsaver.flagsaver():
-        flags.FLAGS.unparse_flags()
-        rest = flags.FLAGS(["tiny_sgd", "--stage=train", f"--workdir={tmp_path}"])
-        assert script.run(tiny_sgd.experiment(name), rest) == 0
+    assert options.run(tiny_sgd.experiment(name), ["--stage=train", f"--workdir={tmp_path}"]) == 0
     alone, losses_alone = state(tmp_path)
     shared, losses = state(two_workers(name))
     weights = [key for key in alone if alone[key].dtype.kind == "f" and "metric" not in key]
@@ -208,7 +203,7 @@ def test_a_worker_with_another_command_is_named(tmp_path):
 
 def test_what_workers_must_agree_in():
     def digest(reads="10 images", **choices):
-        return description.digest(choose(EXPERIMENTS["gan_d"], workdir="unused", **choices), reads)
+        return record.digest(choose(EXPERIMENTS["gan_d"], workdir="unused", **choices), reads)
 
     assert digest() == digest()
     others = [{"epochs": 3}, {"minutes": 1.0}, {"minutes": 2.0}, {"skip_corrupt": True}, {"vgg_weights": "a.npz"}]
@@ -217,12 +212,12 @@ def test_what_workers_must_agree_in():
 
 @pytest.mark.machines
 def test_when_keras_override_can_go():
-    """Keras issue 20585: `backend.no_symbolic_build`, and logs of rank 1 in `backend.step`, work around it."""
+    """Keras issue 20585: `devices.no_symbolic_build`, and logs of rank 1 in `gradients.step`, work around it."""
     ports = ",".join(address.split(":")[1] for address in addresses())
     command = [sys.executable, plain_keras.__file__, ports]
     both = [subprocess.Popen([*command, index], stdout=subprocess.PIPE, text=True) for index in "01"]
     for process in both:
         lines = dict(re.findall(r"^(\w+): (.*)$", process.communicate(timeout=300)[0], re.MULTILINE))
         assert lines["AsOurs"] == "fits"
-        assert lines["Plain"] != "fits", "Keras builds by itself now: remove backend.no_symbolic_build"
-        assert lines["WithScalars"] != "fits", "Keras means scalars now: remove the reshaping in backend.step"
+        assert lines["Plain"] != "fits", "Keras builds by itself now: remove devices.no_symbolic_build"
+        assert lines["WithScalars"] != "fits", "Keras means scalars now: remove the reshaping in gradients.step"

@@ -4,13 +4,17 @@ import pytest
 import tensorflow as tf
 import tiny_gan as tiny
 
-from gandeblur.training import summaries
+from gandeblur.training import progress, summaries
 
 
 def test_tensorboard_holds_scalars_strips_text_and_graph(tmp_path):
     data = tiny.batches(2)
     model = tiny.gan()
-    tiny.fit(model, data, [summaries.TensorBoard(tmp_path, "# what this is", data[0][:, :2], images_per_epoch=8)])
+    tiny.fit(
+        model,
+        data,
+        [progress.Timer(images_per_epoch=8), summaries.TensorBoard(tmp_path, "# what this is", data[0][:, :2])],
+    )
     found = {}
     for file in tmp_path.iterdir():
         for record in tf.data.TFRecordDataset([str(file)]):
@@ -51,7 +55,12 @@ def test_tensorboard_holds_scalars_strips_text_and_graph(tmp_path):
 
 
 def test_a_description_becomes_markdown():
-    told = {"paper": {"title": "A paper", "experiment": "x"}, "departures": ["one", "two"], "commit": None}
+    told = {
+        "paper": {"title": "A paper", "experiment": "x"},
+        "identity": {"x": 1},
+        "departures": ["one", "two"],
+        "commit": None,
+    }
     assert summaries.markdown(told).splitlines() == [
         "# A paper",
         "## paper",

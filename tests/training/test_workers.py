@@ -11,9 +11,9 @@ import pytest
 import tiny_experiment
 
 from gandeblur.errors import InputError
-from gandeblur.experiments.settings import choose
-from gandeblur.experiments.train import train
-from gandeblur.training import backend, workers
+from gandeblur.stages.run import choose
+from gandeblur.stages.train import train
+from gandeblur.training import devices, workers
 from gandeblur.training.workers import Workers, resolve
 
 TWO = ("one:2222", "two:2222")
@@ -110,7 +110,7 @@ def test_a_batch_that_the_workers_cannot_share(tmp_path):
 def test_several_machines_need_tensorflow(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="several machines need the TensorFlow backend"):
-        backend.strategy("all", Workers(TWO, 0, 1.0))
+        devices.strategy("all", Workers(TWO, 0, 1.0))
 
 
 def test_a_worker_that_never_comes_is_named(nobody, listening):

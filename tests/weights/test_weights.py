@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 import gandeblur
-from gandeblur.experiments.paper import Condition
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur import cli
 from gandeblur.data.datasets import sample
 from gandeblur.data.pipeline import Source
 from gandeblur.evaluation.metrics import psnr_db
-from gandeblur.experiments import sources
-from gandeblur.experiments.deblurgan import LIGHT_BLUR
-from gandeblur.experiments.evaluate import pairs
-from gandeblur.experiments.settings import choose
-from gandeblur.training import checkpoint
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments.recipes import LIGHT_BLUR
+from gandeblur.experiments.spec import Condition
+from gandeblur.stages import inputs
+from gandeblur.stages.run import choose
+from gandeblur.stages.score import pairs
+from gandeblur.training import weight_files
 from gandeblur.weights import FOLDER, file, names
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -37,7 +37,7 @@ def test_a_picture_of_the_sample_is_restored_as_the_results_say(name):
     conditions = "gan_d" if name == "gan_d" else "deblurgan"
     settings = choose(EXPERIMENTS[conditions])
     scored = RESULTS[f"sample_{conditions}.json"]["sets"]
-    ((set_name, condition, source),) = sources.scored(settings, sources.test_images(settings))
+    ((set_name, condition, source),) = inputs.scored(settings, inputs.test_images(settings))
     image, degraded, sharp = next(pairs(source, condition))
     (told,) = [one["scores"] for one in scored[set_name]["images"] if one["name"] == image]
     restored = gandeblur.load(name).restore(degraded)
@@ -83,13 +83,13 @@ def test_they_are_listed_the_default_first(capsys):
 )
 def test_the_card_is_that_of_the_weights(name):
     deblur, card = gandeblur.load(name), json.loads((FOLDER / f"{name}.json").read_text())
-    assert card["weights"]["sha256"] == checkpoint.weights_sha256(deblur.generator)
+    assert card["weights"]["sha256"] == weight_files.weights_sha256(deblur.generator)
     assert card["weights"]["phases"] and card["commit"]
     assert all(place not in json.dumps(card) for place in ("/tmp", "/home", "/work", "/root"))
     assert f"## {name}\n" in (FOLDER / "README.md").read_text()
     scored = [results["networks"] for file, results in RESULTS.items() if file != "equal.json"]  # its are others
     held = [networks[name]["sha256"] for networks in scored if name in networks]
-    assert held and set(held) == {card["weights"]["sha256"]}, "stale results: run experiments/compare.py again"
+    assert held and set(held) == {card["weights"]["sha256"]}, "stale results: run gandeblur compare again"
 
 
 def test_the_tables_of_the_pages_are_those_of_the_results(monkeypatch, capsys):

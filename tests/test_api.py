@@ -1,12 +1,15 @@
 """What `import gandeblur` offers, as the README shows it."""
 
+import doctest
 import json
+import random
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tiny_experiment
@@ -14,10 +17,10 @@ from PIL import Image
 from tiny_experiments import tiny
 
 import gandeblur
+from gandeblur import api, cli, weights
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur import cli, weights
-from gandeblur.experiments import description, publish
-from gandeblur.training import checkpoint
+from gandeblur.stages import publish, record
+from gandeblur.training import weight_files
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -52,7 +55,7 @@ def write_pairs(folder, split, count=3):
 
 
 def test_the_readmes_python_block_runs_as_it_stands(small, tmp_path, monkeypatch):
-    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    block = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
     monkeypatch.chdir(tmp_path)
     write_pairs(tmp_path / "PAIRS", "train")
     write_pairs(tmp_path / "TEST", "test", count=2)
@@ -66,6 +69,18 @@ def test_the_readmes_python_block_runs_as_it_stands(small, tmp_path, monkeypatch
     told = json.loads(Path("runs/mine/run.json").read_text())
     assert told["paper"]["experiment"] == "sharingan" and told["data"]["train"] == [str(tmp_path / "PAIRS")]
     assert "TEST/test/blur" in Path("runs/mine/report.html").read_text()
+
+
+def test_the_readmes_first_line_restores_what_it_names(tmp_path, monkeypatch):
+    lines = re.findall(r"^pip install .* && (.*)$", README.read_text(encoding="utf-8"), re.M)
+    restore, tests = (line.split() for line in lines)
+    assert tests == ["python", "-m", "pytest"]
+    picture = next(Path(word) for word in restore if word.endswith(".png"))
+    (tmp_path / picture.parent).mkdir(parents=True)
+    Image.open(README.parent / picture).crop((0, 0, 64, 48)).save(tmp_path / picture)  # a part: it is a test
+    monkeypatch.chdir(tmp_path)
+    assert restore[0] == "gandeblur" and cli.main(restore[1:]) == 0
+    assert Image.open(Path("restored") / picture.name).size == (64, 48)
 
 
 def test_a_picture_comes_back_as_it_came(trained, tmp_path):
@@ -123,7 +138,12 @@ def test_a_run_is_scored_wherever_it_lies_and_on_what_it_is_told(small, tmp_path
         ("empty", "", "cannot be read as a run's description"),
         ("text", "[]", "cannot be read as a run's description"),
         ("newer", '{"format": 99}', "another version wrote it"),
-        ("other", '{"format": 1, "paper": {"experiment": "x"}, "generator": {}}', "is of x, unknown here"),
+        (
+            "cut",
+            '{"format": 1, "paper": {"experiment": "x"}, "generator": {}}',
+            "cannot be read as a run's description",
+        ),
+        ("other", '{"format": 2, "paper": {"experiment": "x"}, "generator": {}}', "is of x, unknown here"),
     ],
 )
 def test_what_is_no_run_is_refused_in_one_line(name, told, line, tmp_path):
@@ -136,13 +156,64 @@ def test_what_is_no_run_is_refused_in_one_line(name, told, line, tmp_path):
         assert "\n" not in str(error.value)
 
 
+def test_the_examples_of_the_docstrings_are_right():
+    found = doctest.testmod(api, extraglobs={"gandeblur": gandeblur})
+    assert found.attempted >= 2 and found.failed == 0
+
+
+def test_a_network_is_built_by_its_paper_s_name(small):
+    network = gandeblur.build("gan_d")
+    assert (
+        isinstance(network, keras.Model)
+        and network.count_params() == EXPERIMENTS["gan_d"].paper.generator.build(32).count_params()
+    )
+    restored = network(np.zeros((1, 40, 44, 3), np.float32))
+    assert restored.shape == (1, 40, 44, 3)
+    policy = keras.config.dtype_policy().name
+    half = gandeblur.build("sharingan", dtype="mixed_bfloat16")
+    assert half.layers[1].compute_dtype == "bfloat16" and keras.config.dtype_policy().name == policy
+    with pytest.raises(gandeblur.InputError, match="nonesuch: unknown experiment; use one of gan_d"):
+        gandeblur.build("nonesuch")
+
+
+def test_trained_weights_are_built_in_and_are_those_of_the_paper():
+    network = gandeblur.build("ird_gan", weights="ird_gan")
+    for ours, theirs in zip(network.get_weights(), gandeblur.load("ird_gan").generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(gandeblur.InputError, match="ird_gan: are weights of ird_gan, not of deblurgan"):
+        gandeblur.build("deblurgan", weights="ird_gan")
+
+
+def test_a_training_returns_its_history_and_leaves_the_process_as_it_was(small, tmp_path):
+    policy, numbers, numpy_numbers = keras.config.dtype_policy().name, random.getstate(), np.random.get_state()[1]
+    run = gandeblur.train("gan_d", workdir=tmp_path, epochs=2, precision="bfloat16")
+    assert keras.config.dtype_policy().name == policy and random.getstate() == numbers
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_numbers)
+    assert len(run.history["mse"]) == len(run.history["val_psnr_db"]) == len(run.history["epoch_s"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("choices", "line"),
+    [
+        ({"lr": 1e-3}, "lr: no such option; there are variant, preset, workdir"),
+        ({"preset": "x"}, "preset=x: unknown; use one of quick"),
+        ({"epochs": 0}, "epochs=0: must be 1 or more"),
+        ({"train_data": "nowhere"}, "nowhere: no such folder"),  # one folder, not seven
+    ],
+)
+def test_a_wrong_argument_is_named_as_python_has_it(choices, line, small, tmp_path):
+    with pytest.raises(gandeblur.InputError) as error:
+        gandeblur.train("gan_d", workdir=tmp_path, **choices)
+    assert str(error.value).startswith(line) and "--" not in str(error.value)
+
+
 def test_an_unknown_experiment_lists_the_known_ones():
     with pytest.raises(gandeblur.InputError, match=r"gand: unknown experiment; use one of gan_d, "):
         gandeblur.train("gand")
 
 
 def test_a_description_holds_all_that_makes_a_run_this_run(trained):
-    told = description.read(trained.folder)
+    told = record.read(trained.folder)
     assert told["generator"]["widths"] == {"maps": 3, "wide_maps": 4, "identity_noise": 0.01}
     assert (told["generator"]["builder"], told["generator"]["value_range"]) == ("gan_d.generator", [0, 1])
     assert told["losses"]["generator"] == [
@@ -155,12 +226,8 @@ def test_a_description_holds_all_that_makes_a_run_this_run(trained):
     )
     assert (told["run"]["seed"], told["run"]["precision"], told["data"]["crop_px"]) == (0, "float32", 32)
     assert told["versions"].keys() >= {"gandeblur", "tensorflow", "keras", "backend"}
-    again = description.describe(trained.settings)
-    assert description.difference(told, again) is None
-    again["run"]["vgg_weights"] = "elsewhere.npz"  # scoring needs none
-    assert description.difference(told, again) is None
-    again["run"]["seed"] = 7
-    assert description.difference(told, again) == "run.seed=0, not 7"
+    again = record.describe(trained.settings)
+    assert record.difference(told, again) is None
 
 
 def test_the_command_restores_and_never_overwrites(trained, tmp_path, capsys):
@@ -224,7 +291,7 @@ def test_a_published_network_opens_by_its_name_and_tells_what_it_is(trained, tmp
 
     card = deblur.description
     assert [phase["steps"] for phase in card["weights"]["phases"]] == [3, 3]
-    assert card["weights"]["sha256"] == checkpoint.weights_sha256(deblur.generator)
+    assert card["weights"]["sha256"] == weight_files.weights_sha256(deblur.generator)
     assert str(tmp_path) not in (tmp_path / "mine.json").read_text()
     assert str(trained.folder) not in (tmp_path / "mine.json").read_text()
     third = gandeblur.train("gan_d", workdir=tmp_path / "third", epochs=1, start=str(tmp_path / "mine.npz"))

@@ -1,36 +1,26 @@
-"""One table for all: every network on the same test images under one protocol.
+"""One table for all: every network on the same test images under one protocol; the command `gandeblur compare`."""
 
-python experiments/compare.py --test_data=PAIRS [--detector=FILE]   the networks in weights/ on blurred and sharp pairs
-python experiments/compare.py --conditions=gan_d --benchmarks=FOLDER
-                                                                    on photographs degraded as GAN-D's test images
-python experiments/compare.py --models=runs/sharingan/quick-sharingan,deblurgan
-                                                                    run folders, weights files, names
-Writes comparison.json, with the score of every image, and the restored pictures beside it.
-"""
-
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from absl import app, flags
 from rich.console import Console
 from rich.table import Table
 
-from gandeblur.experiments.paper import PAPERS_OWN
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.data import pipeline
-from gandeblur.errors import InputError, guarded
+from gandeblur.errors import InputError
 from gandeblur.evaluation import detection, scoring
 from gandeblur.evaluation.detectors import load_detector
-from gandeblur.experiments import description, opening, publish, sources
-from gandeblur.experiments.evaluate import keeper, pairs, stored
-from gandeblur.experiments.script import FLAGS
-from gandeblur.experiments.settings import Settings, choose
+from gandeblur.experiments.papers import find
+from gandeblur.experiments.spec import PAPERS_OWN
 from gandeblur.files import write_json
 from gandeblur.inference.restore import Deblurrer
-from gandeblur.training import checkpoint
+from gandeblur.stages import inputs, opening, provenance, publish
+from gandeblur.stages.run import Settings, choose
+from gandeblur.stages.score import keeper, pairs, stored
+from gandeblur.training import weight_files
 from gandeblur.weights import names
 
 FILE = "comparison.json"
@@ -58,7 +48,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
     methods: dict[str, Callable[[np.ndarray], np.ndarray]]
     methods = {"input": lambda image: image, **settings.paper.baselines, **clocks}
     scores, found = {}, {}
-    for name, condition, source in sources.scored(settings, sources.test_images(settings)):
+    for name, condition, source in inputs.scored(settings, inputs.test_images(settings)):
         with pipeline.input_errors():
             keep = keeper(out / "images", name)
             scores[name] = scoring.score_set(methods, pairs(source, condition), settings.paper.protocol, keep)
@@ -70,14 +60,14 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
     results = {
         "protocol": str(settings.paper.protocol),
         "precision": settings.precision,
-        "commit": description.commit(),
+        "commit": provenance.commit(),
         "methods": list(methods),
         "networks": {
             name: {
                 "title": network.description["paper"]["title"],
                 "parameters": network.generator.count_params(),
                 "seconds_per_megapixel": clocks[name].seconds_per_megapixel,
-                "sha256": checkpoint.weights_sha256(network.generator),
+                "sha256": weight_files.weights_sha256(network.generator),
                 "phases": network.description.get("weights", {}).get("phases", []),
             }
             for name, network in networks.items()
@@ -91,19 +81,21 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
 
 def rows(results: Mapping) -> list[list[str]]:
     """The table: a head, and a row for the input, for each baseline and for each network."""
-    head = ["method", "parameters", "training, crops", "s / megapixel"]
+    head = ["method", "trained by", "parameters", "training, crops", "s / megapixel"]
     for name in results["sets"]:
         head += [f"{name}: PSNR dB / SSIM", "gain, dB", "2 px grid, dB"]
         head += ["F1 of detections"] * (name in results["detection"])
     table = [head]
     for method in results["methods"]:
-        row = [method, "", "", ""]
+        row = [method, "", "", "", ""]
         if method in results["networks"]:
             network = results["networks"][method]
             crops = sum(phase["images"] for phase in network["phases"])
             speed = network["seconds_per_megapixel"]
             parameters = f"{network['parameters'] / 1e6:.2f} M"
-            row[1:] = [parameters, f"{crops:,}" if crops else "-", f"{speed:.1f}" if speed else "-"]
+            losses = dict.fromkeys(phase["trained_by"] for phase in network["phases"])
+            row[1:] = [", then ".join(losses) or "-", parameters, f"{crops:,}" if crops else "-"]
+            row.append(f"{speed:.1f}" if speed else "-")
         for name, scored in results["sets"].items():
             own, blurred = scored["methods"][method], scored["methods"]["input"]
             psnr, gain = own["psnr_db"]["mean"], own["psnr_db"]["mean"] - blurred["psnr_db"]["mean"]
@@ -151,35 +143,27 @@ def _open(models: list[str], precision: str) -> dict[str, Deblurrer]:
     return networks
 
 
-def main(argv: list[str]) -> int:
-    def work():
-        if len(argv) > 1:
-            raise InputError(f"{argv[1]}: unexpected argument; every option is a --flag=value, see --help")
-        if FLAGS.conditions not in EXPERIMENTS:
-            raise InputError(f"--conditions={FLAGS.conditions}: unknown; use one of {', '.join(EXPERIMENTS)}")
-        networks = _open(FLAGS.models or names(), FLAGS.precision)
-        if not networks:
-            raise InputError("weights/: holds no network; name run folders with --models")
-        given = {name: FLAGS[name].value for name in ("test_data", "benchmarks", "blurred", "detector")}
-        given |= {"preset": PAPERS_OWN, "precision": FLAGS.precision}  # the conditions of the paper's own test
-        settings = choose(EXPERIMENTS[FLAGS.conditions], workdir=FLAGS.out, **given)
-        results = compare(settings, networks, Path(FLAGS.out))
-        head, *body = rows(results)
-        table = Table(*head, title=results["protocol"].split(":")[0])
-        for row in body:
-            table.add_row(*row)
-        Console(width=max(120, Console().width)).print(table)
-        print(Path(FLAGS.out) / FILE)
+def main(models: Sequence[str], conditions: str, out: Path, **given: Any) -> None:
+    """Opens the networks, compares them, and prints the table.
 
-    return guarded(work, FLAGS.out, "run the same command again", "--out")
+    Args:
+        models: names, run folders or weights files; empty: all in weights/.
+        conditions: experiment whose degradations and protocol are used.
+        out: folder for `comparison.json` and the restored pictures.
+        given: options of `run.Settings`: what is restored, the detector, the precision.
 
-
-def define_flags() -> None:
-    flags.DEFINE_list("models", None, "names, run folders or weights files; all in weights/ if left out")
-    flags.DEFINE_string("conditions", "deblurgan", "experiment whose degradations and protocol are used")
-    flags.DEFINE_string("out", "runs/comparison", "folder for comparison.json and the restored pictures")
-
-
-if __name__ == "__main__":
-    define_flags()
-    app.run(lambda argv: sys.exit(main(argv)))
+    Raises:
+        InputError: no such experiment, network or test image.
+    """
+    experiment = find(conditions)
+    networks = _open(list(models) or names(), given["precision"] or "float32")
+    if not networks:
+        raise InputError("weights/: holds no network; name run folders")
+    # The conditions of the paper's own test.
+    results = compare(choose(experiment, workdir=out, preset=PAPERS_OWN, **given), networks, out)
+    head, *body = rows(results)
+    table = Table(*head, title=results["protocol"].split(":")[0])
+    for row in body:
+        table.add_row(*row)
+    Console(width=max(120, Console().width)).print(table)
+    print(out / FILE)

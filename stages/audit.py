@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from gandeblur.experiments.paper import Network, Paper
+from gandeblur.experiments.spec import Network, Paper
 
 COLUMNS = ("layer", "kernel", "stride", "in", "out", "parameters", "paper", "verdict")
 _TITLES = {"kernel": "K", "stride": "S"}  # as in the papers' tables, and short: 80 columns hold the largest network

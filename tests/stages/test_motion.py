@@ -5,18 +5,16 @@ import json
 
 import numpy as np
 import pytest
-from absl import flags
-from absl.testing import flagsaver
 from PIL import Image
 from tiny_experiments import tiny
 
-from gandeblur.experiments.papers import EXPERIMENTS as ALL
 from gandeblur.data.datasets.find import find
 from gandeblur.data.datasets.packed import pack
 from gandeblur.errors import INTERRUPTED
 from gandeblur.evaluation import detectors
-from gandeblur.experiments import dark_channel_gan, hkust_gan, script, sharingan, stages
-from gandeblur.experiments.settings import choose
+from gandeblur.experiments.papers import EXPERIMENTS as ALL
+from gandeblur.stages import options, sequence
+from gandeblur.stages.run import choose
 from gandeblur.training import progress
 
 EXPERIMENTS = {name: experiment for name, experiment in ALL.items() if experiment.paper.data.pairs is not None}
@@ -27,10 +25,7 @@ EACH = pytest.mark.parametrize(
 
 
 def call(experiment, *arguments):
-    with flagsaver.flagsaver():
-        flags.FLAGS.unparse_flags()
-        rest = flags.FLAGS(["experiment", *map(str, arguments)])
-        return script.run(experiment, rest)
+    return options.run(experiment, list(map(str, arguments)))
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +66,9 @@ def test_pairs_and_photographs_are_mixed_and_the_variant_of_the_blur_is_recorded
     )
     assert list(results["sets"]) == ["pairs/test/blur_gamma" + condition for condition in conditions]
     assert results["test"]["sets"] == {"pairs/test/blur_gamma": 2}
-    logged = {
-        "hkust_gan": {"loss/content", "loss/content_weighted", "loss/adversarial", "loss/minus_wasserstein_gap"},
-        "dark_channel_gan": {"loss/l1", "loss/dark_channel_weighted", "loss/adversarial", "loss/discriminator"},
-    }.get(name, {"loss/content", "loss/penalty", "loss/penalty_weighted", "loss/minus_wasserstein_gap"})
+    trained = choose(experiment).paper
+    terms = (*trained.generator_terms, *trained.discriminator_terms)
+    logged = {f"loss/{term.name}{'_weighted' * weighted}" for term in terms for weighted in {False, term.weight != 1}}
     assert logged <= results["history"].keys()
     with open(tmp_path / "run" / "scores.csv") as file:
         rows = list(csv.DictReader(file))
@@ -89,7 +83,7 @@ def test_pairs_and_photographs_are_mixed_and_the_variant_of_the_blur_is_recorded
 
 def test_the_variant_must_be_said_where_there_are_two(data, tmp_path, capsys):
     arguments = (f"--train_data={data / 'pairs'}", f"--workdir={tmp_path}")
-    assert call(tiny(sharingan.EXPERIMENT, downsample=1), *arguments, "--stage=train") == 2
+    assert call(tiny(EXPERIMENTS["sharingan"], downsample=1), *arguments, "--stage=train") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "choose --blurred=blur|blur_gamma" in error
 
@@ -101,7 +95,7 @@ def test_training_on_packed_pairs_gives_the_same_weights(data, tmp_path):
     for number, folder in enumerate((data / "pairs", tmp_path / "packed")):
         workdir = tmp_path / str(number)
         options = (f"--train_data={folder}", "--blurred=blur", "--stage=train", f"--workdir={workdir}")
-        assert call(tiny(sharingan.EXPERIMENT, downsample=1), *options) == 0
+        assert call(tiny(EXPERIMENTS["sharingan"], downsample=1), *options) == 0
         with np.load(workdir / "checkpoint.npz") as archive:
             hashes.append([archive[key].tobytes() for key in archive.files if key != "meta"])
     assert hashes[0] == hashes[1]
@@ -117,7 +111,7 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(data, tmp_path, monkeypa
             raise KeyboardInterrupt
         shown(self, epoch, logs)
 
-    experiment = tiny(sharingan.EXPERIMENT, downsample=1)
+    experiment = tiny(EXPERIMENTS["sharingan"], downsample=1)
     options = (f"--train_data={data / 'sharp'}", "--stage=train")
     assert call(experiment, *options, f"--workdir={tmp_path / 'whole'}") == 0
     with monkeypatch.context() as patched:
@@ -132,7 +126,7 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(data, tmp_path, monkeypa
 
 def test_without_vgg_weights_a_run_stops_in_one_line(data, tmp_path, capsys):
     arguments = (f"--train_data={data / 'sharp'}", f"--workdir={tmp_path}", "--stage=train", "--preset=cpu_hour")
-    assert call(tiny(sharingan.EXPERIMENT, downsample=1), *arguments, f"--vgg_weights={tmp_path / 'none.npz'}") == 2
+    assert call(tiny(EXPERIMENTS["sharingan"], downsample=1), *arguments, f"--vgg_weights={tmp_path / 'none.npz'}") == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {tmp_path / 'none.npz'}: no such file") and "--vgg_weights=FILE" in error
     assert error.count("\n") == 1 and not (tmp_path / "checkpoint.npz").exists()
@@ -145,9 +139,9 @@ def test_a_detector_is_asked_about_every_test_image(data, tmp_path, capsys, monk
         return detectors.Detections(np.float32([box]), np.array([1]), np.float32([0.9]))
 
     detector = detectors.Detector("bright parts", "0" * 64, {1: "light"}, bright_parts)
-    monkeypatch.setattr(stages, "load_detector", lambda path: detector)
+    monkeypatch.setattr(sequence, "load_detector", lambda path: detector)
     options = (f"--train_data={data / 'pairs'}", f"--test_data={data / 'pairs'}", "--blurred=blur", "--detector=x")
-    assert call(tiny(sharingan.EXPERIMENT, downsample=1), *options, f"--workdir={tmp_path}") == 0
+    assert call(tiny(EXPERIMENTS["sharingan"], downsample=1), *options, f"--workdir={tmp_path}") == 0
     found = json.loads((tmp_path / "results.json").read_text())["detection"]["pairs/test/blur"]
     assert list(found["methods"]) == ["input", "SharinGAN", "sharp"]
     assert found["methods"]["sharp"]["f1"] == 1 and found["methods"]["sharp"]["objects"] == 2
@@ -159,7 +153,7 @@ def test_a_detector_is_asked_about_every_test_image(data, tmp_path, capsys, monk
 def test_enlarged_and_motion_blurred_photographs_are_scored_apart(data, tmp_path):
     """HKUST's section 3.3: a network for motion blur may fail on blur by enlargement."""
     options = (f"--train_data={data / 'sharp'}", f"--test_data={data / 'sharp'}")
-    assert call(tiny(hkust_gan.EXPERIMENT), *options, f"--workdir={tmp_path}") == 0
+    assert call(tiny(EXPERIMENTS["hkust_gan"]), *options, f"--workdir={tmp_path}") == 0
     results = json.loads((tmp_path / "results.json").read_text())
     assert list(results["sets"]) == ["sharp-motion", "sharp-motion-256px", "sharp-enlargement"]
     motion, resized, enlarged = (results["sets"][name]["images"] for name in results["sets"])
@@ -175,10 +169,10 @@ def test_enlarged_and_motion_blurred_photographs_are_scored_apart(data, tmp_path
 def all_variants(data, tmp_path_factory):
     """The work folder of `--variant=all`, with another paper's network beside its own."""
     folder = tmp_path_factory.mktemp("all")
-    experiment = tiny(dark_channel_gan.EXPERIMENT, downsample=1)
+    experiment = tiny(EXPERIMENTS["dark_channel_gan"], downsample=1)
     options = (f"--train_data={data / 'sharp'}", f"--test_data={data / 'sharp'}")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(ALL, "sharingan", tiny(sharingan.EXPERIMENT))
+        patched.setitem(ALL, "sharingan", tiny(EXPERIMENTS["sharingan"]))
         assert call(ALL["sharingan"], *options, "--stage=train", f"--workdir={folder / 'other'}") == 0
         beside = f"--beside={folder / 'other'}"
         assert call(experiment, *options, beside, "--variant=all", f"--workdir={folder / 'run'}") == 0
@@ -220,14 +214,14 @@ def test_networks_beside_that_share_a_name_are_all_scored(monkeypatch):
     class Opened:
         description = {"paper": {"experiment": "deblurgan"}}
 
-    monkeypatch.setattr(stages.opening, "deblurrer", lambda path: Opened())
-    settings = choose(dark_channel_gan.EXPERIMENT, beside=["runs/a", "runs/b"])
-    assert list(stages._beside(settings)) == ["DeblurGAN", "runs/b"]
+    monkeypatch.setattr(sequence.opening, "deblurrer", lambda path: Opened())
+    settings = choose(EXPERIMENTS["dark_channel_gan"], beside=["runs/a", "runs/b"])
+    assert list(sequence._beside(settings)) == ["DeblurGAN", "runs/b"]
 
 
 def test_what_is_scored_beside_is_opened_before_the_training(data, tmp_path, capsys):
     arguments = (f"--train_data={data / 'sharp'}", f"--workdir={tmp_path / 'run'}", f"--beside={tmp_path}")
-    assert call(tiny(dark_channel_gan.EXPERIMENT, downsample=1), *arguments) == 2
+    assert call(tiny(EXPERIMENTS["dark_channel_gan"], downsample=1), *arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {tmp_path}: is not described; it needs a run.json") and error.count("\n") == 1
     assert not list(tmp_path.iterdir())
@@ -235,17 +229,17 @@ def test_what_is_scored_beside_is_opened_before_the_training(data, tmp_path, cap
 
 def test_all_variants_look_for_vggs_weights_before_the_first_training(data, tmp_path, capsys):
     arguments = (f"--train_data={data / 'sharp'}", f"--workdir={tmp_path}", "--preset=cpu_hour", "--variant=all")
-    assert call(tiny(dark_channel_gan.EXPERIMENT, downsample=1), *arguments, "--vgg_weights=none.npz") == 2
+    assert call(tiny(EXPERIMENTS["dark_channel_gan"], downsample=1), *arguments, "--vgg_weights=none.npz") == 2
     assert capsys.readouterr().err.startswith("error: none.npz: no such file")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_variant_without_perceptual_loss_asks_for_no_weights_of_vgg(data, tmp_path):
     arguments = (f"--train_data={data / 'sharp'}", f"--workdir={tmp_path}", "--preset=cpu_hour", "--stage=train")
-    assert call(tiny(dark_channel_gan.EXPERIMENT, downsample=1), *arguments, "--vgg_weights=none.npz") == 0
+    assert call(tiny(EXPERIMENTS["dark_channel_gan"], downsample=1), *arguments, "--vgg_weights=none.npz") == 0
 
 
 def test_weights_belong_to_one_variant(data, tmp_path, capsys):
     arguments = (f"--test_data={data / 'sharp'}", "--variant=all", "--weights=x.weights.h5", f"--workdir={tmp_path}")
-    assert call(tiny(dark_channel_gan.EXPERIMENT, downsample=1), *arguments) == 2
+    assert call(tiny(EXPERIMENTS["dark_channel_gan"], downsample=1), *arguments) == 2
     assert "belongs to one variant; name it with --variant" in capsys.readouterr().err

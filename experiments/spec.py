@@ -5,14 +5,14 @@
     Training     optimizer, schedule, minibatches, steps
     Reported     the paper's table of scores
     Paper        a network with its losses, data, training and scores: the paper's own, or a variant of it
-    Smaller      the differences of another schedule from the paper's; the list of departures follows from them
-    Experiment   a paper's variants and schedules
+    Recipe       another schedule, as a function of the paper (`experiments.recipes`)
+    Experiment   a paper's variants and recipes
 
 `experiments/<paper>.py` holds literals of these, to be read beside the PDF; nothing here knows flags or files.
+`experiments/differences.py` compares them.
 """
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,10 +21,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from gandeblur.data.blur.motion import TwoMotions
 from gandeblur.data.degradations import Step
 from gandeblur.evaluation.metrics import Protocol
-from gandeblur.training.gan import Term, of_restored_logits
-from gandeblur.training.schedules import Constant, OverTime
+from gandeblur.losses.terms import OnFeatures, OnImages, Term
+from gandeblur.training.schedules import Constant, OverTime, Schedule
 from gandeblur.training.spectral_adam import SpectralAdam
 
 PAPERS_OWN = "paper"  # the schedule without differences
@@ -47,8 +48,10 @@ class Network:
     """A function that builds a network, its widths, and what the paper says of the result.
 
     Attributes:
-        builder: called with `widths`, and with `image_px`, the side of the images, if it takes that.
+        builder: called with `widths`.
         widths: keyword arguments of the builder.
+        sized: whether the builder also takes `image_px`, the side of the images.
+        tiny: widths of the smallest network of this kind, for tests: those that differ.
         parameters: of the network at the paper's crop size; None where neither the paper nor its code says.
         size_multiple: the sides of its images are multiples of this.
         layers: those that the paper prints, in order; empty if it prints none.
@@ -59,10 +62,21 @@ class Network:
     parameters: int | None = None
     size_multiple: int = 1
     layers: Sequence[Layer] = ()
+    sized: bool = False
+    tiny: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self, image_px: int) -> keras.Model:
-        sized = {"image_px": image_px} if "image_px" in inspect.signature(self.builder).parameters else {}
-        return self.builder(**self.widths, **sized)
+        return self.builder(**self.widths, **({"image_px": image_px} if self.sized else {}))
+
+    def with_widths(self, **widths: Any) -> "Network":
+        """The network with other widths.
+
+        Raises:
+            ValueError: it has none of that name.
+        """
+        if unknown := sorted(widths.keys() - self.widths.keys()):
+            raise ValueError(f"{self.builder.__name__} has no {', '.join(unknown)}; it has {', '.join(self.widths)}")
+        return dataclasses.replace(self, widths={**self.widths, **widths})
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,7 @@ class Training:
     epochs: int
     steps_per_epoch: int
     epsilon: float = 1e-7
-    schedule: Constant = Constant()
+    schedule: Schedule = Constant()
     discriminator_steps: int = 1
     generator_steps: int = 1
     cosine_basis: bool = False
@@ -181,10 +195,10 @@ class Paper:
     Attributes:
         description: what tells this variant from the others.
         undoes: one line for a photographer: which blur it is trained for.
-        again: the steps, without chance, that all images of its training go through first: a restored image that goes
-            through them is what was restored, or its blur is another one (`inference.outside`). Empty where chance
-            draws the blur.
-        ours: its column in the paper's table, or the name it would have there.
+        again: the first steps of its training's degradation, where chance draws none of them; else empty. A restored
+            image that goes through these steps must be the image that was restored. If it is not, the image has another
+            blur (`inference.outside`).
+        ours: its column in the paper's table. A variant that the paper does not print has a name of its own.
         value_range: (black, white) of the networks' images.
         generator_terms: the first one, unweighted, is also the validation loss.
         dropout_at_test: whether the generator's dropout stays active when it restores.
@@ -212,6 +226,24 @@ class Paper:
     baselines: Mapping[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)  # uint8 [H, W, 3] -> same
 
     @property
+    def purpose(self) -> str:
+        """`undoes`, and what its training's photographs add."""
+        in_light = any(isinstance(step, TwoMotions) for step in self.data.photographs)
+        return f"{self.undoes}, in pictures out of a camera" if in_light else self.undoes
+
+    def trained_by(self, own: "Paper") -> str:
+        """What trains the generator: "the paper's losses", or the kinds of them, as in "pixels + adversary"."""
+        terms = self.generator_terms
+        if (terms, self.discriminator_terms) == (own.generator_terms, own.discriminator_terms):
+            return "the paper's losses"
+        kinds = {
+            "pixels": any(isinstance(term.loss, OnImages) for term in terms),
+            "features": any(isinstance(term.loss, OnFeatures) for term in terms),
+            "adversary": any(term.adversarial for term in terms),
+        }
+        return " + ".join(kind for kind, there in kinds.items() if there)
+
+    @property
     def crops_per_step(self) -> int:
         """Images that one call of the train step takes: a minibatch, or one for each of the discriminator's steps."""
         minibatches = self.training.discriminator_steps if self.discriminator else 1
@@ -224,114 +256,38 @@ class Paper:
 
 
 @dataclass(frozen=True)
-class Smaller:
-    """The differences of a schedule from the paper's.
+class Recipe:
+    """A schedule of ours.
 
     Attributes:
         description: for whom it is.
-        changes: field of `Data` or `Training`, `value_range`, `dropout_at_test`, or width of a network (of the
-            generator, where both have it) -> value.
-        losses: name of a term of the generator -> the term in its place; a paper without it stays as it is.
-        terms: further terms of the generator.
-        adversary: whether there is one; without, the generator's other terms train it alone.
+        change: the paper -> the paper that runs in its place.
         departures: reasons, and what numbers do not say.
     """
 
     description: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    losses: Mapping[str, Term] = field(default_factory=dict)
-    terms: Sequence[Term] = ()
-    adversary: bool = True
+    change: Callable[[Paper], Paper]
     departures: Sequence[str] = ()
 
     def of(self, paper: Paper) -> Paper:
-        """The paper with these differences, which its departures list."""
-        smaller = changed(paper, **self.changes)
-        terms = [self.losses.get(term.name, term) for term in paper.generator_terms]
-        smaller = dataclasses.replace(smaller, generator_terms=(*terms, *self.terms))
-        if not self.adversary:
-            alone = [term for term in smaller.generator_terms if not isinstance(term.loss, of_restored_logits)]
-            smaller = dataclasses.replace(
-                smaller, generator_terms=tuple(alone), discriminator=None, discriminator_terms=()
-            )
-        return dataclasses.replace(smaller, departures=(*paper.departures, *self.departures))
-
-
-def adversarial_phase(quick: Smaller, **changes: Any) -> Smaller:
-    """The second of two phases: the quick schedule's losses at a lower rate, from weights that pixels have trained.
-
-    Args:
-        quick: the schedule.
-        changes: further differences from the paper's.
-    """
-    return dataclasses.replace(
-        quick,
-        description="the second of two phases: pixels and adversary, from the weights of the first, --start",
-        changes={**quick.changes, "learning_rate": 1e-4, "epochs": 10, **changes},
-    )
-
-
-def own_losses(phase: Smaller, departures: Sequence[str]) -> Smaller:
-    """The second of two phases by the paper's own losses, VGG's features among them, in place of pixels that lead.
-
-    Args:
-        phase: the second phase, see `adversarial_phase`.
-        departures: those that are left of its.
-    """
-    description = "the second of two phases by the paper's own losses, from the weights of the first, --start"
-    return dataclasses.replace(phase, description=description, losses={}, departures=tuple(departures))
-
-
-def large(smaller: Smaller, **changes: Any) -> Smaller:
-    """A schedule with larger batches, for an accelerator; `--minutes` gives it its time.
-
-    Args:
-        smaller: the schedule.
-        changes: further differences from the paper's, among them `batch_size`.
-    """
-    return dataclasses.replace(
-        smaller,
-        description=f"{smaller.description}; large batches, for an accelerator",
-        changes={**smaller.changes, "steps_per_epoch": 200, **changes},
-    )
+        return dataclasses.replace(self.change(paper), departures=(*paper.departures, *self.departures))
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a script runs: the first variant and the schedule `quick` unless told otherwise."""
+    """What a script runs: the first variant and the recipe `quick` unless told otherwise."""
 
     variants: Mapping[str, Paper]
-    smaller: Mapping[str, Smaller]
+    recipes: Mapping[str, Recipe]
 
     @cached_property
     def paper(self) -> Paper:
         return next(iter(self.variants.values()))
 
     @property
-    def presets(self) -> dict[str, Smaller]:
-        own = Smaller(f"the paper's own: {self.paper.training.all_generator_steps:,} generator steps")
-        return {**self.smaller, PAPERS_OWN: own}
-
-
-def changed(paper: Paper, **changes: Any) -> Paper:
-    """The paper with other values, see `Smaller.changes`.
-
-    Raises:
-        ValueError: it has nothing of that name.
-    """
-    left = dict(changes)
-
-    def own(part):
-        return {f.name: left.pop(f.name) for f in dataclasses.fields(part) if f.name in left}
-
-    data = dataclasses.replace(paper.data, **own(paper.data))
-    training = dataclasses.replace(paper.training, **own(paper.training))
-    own_values = {name: left.pop(name) for name in ("value_range", "dropout_at_test") if name in left}
-    networks = {}
-    for title in ("generator", "discriminator"):
-        if network := getattr(paper, title):
-            widths = {name: left.pop(name, width) for name, width in network.widths.items()}
-            networks[title] = dataclasses.replace(network, widths=widths)
-    if left:
-        raise ValueError(f"{paper.name} has no {', '.join(sorted(left))}")
-    return dataclasses.replace(paper, data=data, training=training, **networks, **own_values)
+    def presets(self) -> dict[str, Recipe]:
+        """The recipes, and the paper's own schedule."""
+        own = Recipe(
+            f"the paper's own: {self.paper.training.all_generator_steps:,} generator steps", lambda paper: paper
+        )
+        return {**self.recipes, PAPERS_OWN: own}

@@ -2,32 +2,28 @@
 
 import dataclasses
 import datetime
-import functools
 import hashlib
-import importlib
 import json
-import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 
-from gandeblur.experiments.paper import Network
 from gandeblur.data.degradations import in_words
 from gandeblur.errors import InputError
-from gandeblur.experiments.settings import Settings
-from gandeblur.training import checkpoint
+from gandeblur.experiments.differences import as_data, differences
+from gandeblur.experiments.spec import Network
+from gandeblur.files import write_json
+from gandeblur.stages.provenance import commit, versions
+from gandeblur.stages.run import MOST_EPOCHS, Settings
+from gandeblur.training import checkpoint, weight_files
 from gandeblur.training.checkpoint import CHECKPOINT_FILE, RUN_FILE, WEIGHTS_FILE
 from gandeblur.weights import names
 
-FORMAT = 1
-# What may differ between a run and its continuation.
-_FREE = (
-    *("title", "citation", "undoes", "variant", "preset"),  # words; their numbers are compared
-    *("epochs", "length", "devices", "workers", "data_service", "vgg_weights"),
-    *("versions", "commit", "created", "departures", "settings"),
-)
+FORMAT = 2
+# What may differ, in format 1, between a run and its continuation.
+_FREE = ("epochs", "length", "devices", "workers", "data_service", "vgg_weights")
 
 
 def describe(settings: Settings) -> dict:
@@ -39,8 +35,9 @@ def describe(settings: Settings) -> dict:
             "experiment": paper.name,
             "title": paper.title,
             "citation": paper.citation,
-            "undoes": purpose(paper.undoes, in_words(paper.data.photographs)),
+            "undoes": paper.purpose,
             "variant": f"{settings.variant}: {paper.description}",
+            "trained_by": paper.trained_by(own),
             "preset": f"{settings.preset}: {settings.experiment.presets[settings.preset].description}",
         },
         "generator": generator(settings),
@@ -61,7 +58,7 @@ def describe(settings: Settings) -> dict:
             "accumulate": paper.training.accumulate if paper.training.accumulate > 1 else None,
             "ema": paper.training.ema,
             "steps_per_epoch": paper.training.steps_per_epoch,
-            "epochs": paper.training.epochs,
+            "epochs": None if paper.training.minutes else paper.training.epochs,
             "length": f"{paper.training.length} (the paper: {own.training.length})",
             "steps_of_each_network_per_step": {
                 "discriminator": paper.training.discriminator_steps if paper.discriminator else 0,
@@ -86,8 +83,9 @@ def describe(settings: Settings) -> dict:
             "data_service": settings.data_service,
             "vgg_weights": settings.vgg_weights,
             "start": settings.start_path
-            and f"{settings.start_path} ({checkpoint.file_sha256(settings.start_path)[:16]})",
+            and f"{settings.start_path} ({weight_files.file_sha256(settings.start_path)[:16]})",
         },
+        "identity": identity(settings),
         "departures": settings.departures,
         "settings": _choices(settings),
         "versions": versions(),
@@ -95,6 +93,30 @@ def describe(settings: Settings) -> dict:
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
     return json.loads(json.dumps(description))
+
+
+def identity(settings: Settings) -> dict:
+    """What makes a run this run, as data: all that may not differ between it and its continuation."""
+    paper = settings.paper
+    training = {name: value for name, value in as_data(paper.training).items() if name != "epochs"}
+    if paper.training.minutes:
+        training["schedule"] = {name: value for name, value in training["schedule"].items() if name != "minutes"}
+    return {
+        "generator": generator(settings),
+        "discriminator": _network(paper.discriminator) if paper.discriminator else None,
+        "losses": {"generator": as_data(paper.generator_terms), "discriminator": as_data(paper.discriminator_terms)},
+        "training": training,
+        "data": {
+            **{name: value for name, value in as_data(paper.data).items() if name not in ("is", "test")},
+            "train": [str(Path(folder).resolve()) for folder in settings.train_data],
+            "blurred": settings.blurred,
+        },
+        "run": {
+            "seed": settings.seed,
+            "precision": settings.precision,
+            "start": settings.start_path and weight_files.file_sha256(settings.start_path)[:16],
+        },
+    }
 
 
 def generator(settings: Settings) -> dict:
@@ -122,12 +144,31 @@ def read(path: Path) -> dict:
         raise InputError(f"{path}: is not described; {remedy}")
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
-        wrong = description["format"] != FORMAT
+        if description["format"] not in (1, FORMAT):
+            raise InputError(f"{file}: another version wrote it; train again")
+        return upgraded(description)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file}: cannot be read as a run's description; train again") from error
-    if wrong:
-        raise InputError(f"{file}: another version wrote it; train again")
-    return description
+
+
+def upgraded(description: dict) -> dict:
+    """A description of format 1 as one of format 2, but for its "identity", which cannot be had from its words."""
+    if description["format"] == FORMAT:
+        return description
+    told = {**description, "format": FORMAT}
+    if told["training"]["epochs"] == MOST_EPOCHS:  # as format 1 says "by the clock"
+        told["training"] = {**told["training"], "epochs": None}
+    if "phases" in told.get("weights", ()):
+        phases = [{**phase, "trained_by": _in_kinds(phase["losses"])} for phase in told["weights"]["phases"]]
+        told["weights"] = {**told["weights"], "phases": phases}
+    told["paper"] = {**told["paper"], "trained_by": _in_kinds(told["losses"]["generator"])}
+    return told
+
+
+def _in_kinds(losses):
+    """What losses train by, of their words in format 1; see `Paper.trained_by`."""
+    kinds = {"pixels": "restored, sharp", "features": "VGG", "adversary": "fake_logits"}
+    return " + ".join(kind for kind, mark in kinds.items() if any(mark in loss for loss in losses))
 
 
 def load_generator(path: Path, network: keras.Model) -> dict:
@@ -148,7 +189,7 @@ def load_generator(path: Path, network: keras.Model) -> dict:
         return checkpoint.load_generator(folder, network)
     told = of_weights(path)
     weights = folder / WEIGHTS_FILE if own else path
-    checkpoint.load_weights(weights, network, told.get("weights", {}).get("sha256"), _file(path))
+    weight_files.load_weights(weights, network, told.get("weights", {}).get("sha256"), _file(path))
     return {"epoch": 0, "history": {}}
 
 
@@ -178,53 +219,39 @@ def _file(path: Path) -> Path | None:
 
 
 def difference(held: Mapping, asked: Mapping) -> str | None:
-    """The first value in which two descriptions are not of one run, in words."""
-    values = dict(_values(held))
-    for label, value in _values(asked):
-        if values.get(label) != value:
-            return f"{label}={values.get(label)}, not {value}"
-    return None
+    """The first value in which two descriptions are not of one run, in words.
+
+    Args:
+        held: of a run that was begun, of this format or of format 1, which is compared in its words.
+        asked: see `describe`.
+    """
+    if "identity" in held:
+        return first_difference(held["identity"], asked["identity"])
+    sections = ("generator", "discriminator", "losses", "training", "data", "run")
+    return first_difference(*({name: _without_free(told[name]) for name in sections} for told in (held, asked)))
 
 
-def digest(settings: Settings, reads: str) -> int:
+def first_difference(one: Mapping, other: Mapping) -> str | None:
+    """The first value in which two parts of descriptions differ, in words."""
+    found = differences(one, other)
+    return f"{found[0].path}={found[0].one}, not {found[0].other}" if found else None
+
+
+def _without_free(section):
+    return {name: value for name, value in section.items() if name not in _FREE} if section else section
+
+
+def digest(settings: Settings, described: Mapping, reads: str) -> int:
     """A number, of 48 bits, of all in which the workers of one training must agree, lengths and versions included.
 
     Args:
         settings: of one worker.
+        described: its run, see `describe`.
         reads: which images it reads, in words.
     """
-    described = describe(settings)
     sections = ("generator", "discriminator", "losses", "training", "data", "run", "versions")
     text = json.dumps([{name: described[name] for name in sections}, settings.skip_corrupt, reads])
     return int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
-
-
-def purpose(undoes: str, photographs: str) -> str:
-    """A paper's line for a photographer, and what its training's photographs add: `in_words` of their degradations."""
-    return f"{undoes}, in pictures out of a camera" if "means of light" in photographs else undoes
-
-
-def versions() -> dict[str, str]:
-    # Not by the distributions' metadata: TensorFlow is also installed as tensorflow-cpu, this as a folder on the path.
-    modules = {"pillow": "PIL", "scikit-image": "skimage"}
-    names = ("gandeblur", "tensorflow", "keras", "numpy", *modules)
-    found = {name: importlib.import_module(modules.get(name, name)).__version__ for name in names}
-    return found | {"backend": keras.backend.backend()}
-
-
-@functools.cache  # a run asks several times
-def commit() -> str | None:
-    """The checkout's commit, with "-dirty" when files differ from it; None outside a checkout."""
-    root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return None
-    git = ["git", "-C", str(root)]
-    try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head + ("-dirty" if changed.strip() else "")
 
 
 def _network(network: Network) -> dict:
@@ -244,12 +271,14 @@ def _choices(settings: Settings) -> dict:
     return {name: getattr(settings, name) for name in names} | {"train_data": folders, "start": start}
 
 
-def _values(description: Any, label: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves that make a run this run, each under its own name."""
-    for name, value in description.items():
-        if name in _FREE:
-            continue
-        if isinstance(value, dict):
-            yield from _values(value, f"{label}{name}.")
-        else:
-            yield f"{label}{name}", value
+def main(cards: list[str]) -> None:
+    """Brings cards of published networks, or descriptions of runs, to this format.
+
+    `python -m gandeblur.stages.record weights/*.json`
+    """
+    for card in map(Path, cards):
+        write_json(card, read(card.parent if card.name == RUN_FILE else card.with_suffix(".npz")))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 from gandeblur.errors import InputError
-from gandeblur.experiments import description, opening
 from gandeblur.files import write_json
-from gandeblur.training import checkpoint
+from gandeblur.stages import opening, record
+from gandeblur.training import checkpoint, weight_files
 
 
 def publish(run: Path, target: Path, bits: int, start_share: float = 0.0) -> None:
-    """Writes `NAME.npz`, see `checkpoint.save_small_weights`, and `NAME.json`, the run's description, to be opened by
+    """Writes `NAME.npz`, see `weight_files.save_small_weights`, and `NAME.json`, the run's description, to be opened by
     `gandeblur.load`.
 
     The card holds no path of this machine: data are named by their folders' names. Its part "weights" holds the hash of
@@ -47,15 +47,16 @@ def publish(run: Path, target: Path, bits: int, start_share: float = 0.0) -> Non
         _blend(run, network, start_share)
         card["departures"].append(f"the mean of the weights at the last phase's start, {start_share:g}, and at its end")
     card["weights"] = {"bits": bits, "phases": card["weights"]["phases"] if published else phases(run)}
+    card.pop("identity", None)  # it names folders of this machine, and no run goes on from a card
     card["data"]["train"] = card["weights"]["phases"][-1]["data"]
     card["settings"] = {name: card["settings"][name] for name in ("variant", "preset", "precision", "seed")}
     if "skipped" in card and not published:
         card["skipped"] = len(card["skipped"])
     for name in ("vgg_weights", "start"):
         card["run"][name] = card["run"][name] and Path(card["run"][name]).name
-    checkpoint.save_small_weights(target, network.generator, bits)
-    checkpoint.load_weights(target, network.generator)  # as they will be
-    card["weights"]["sha256"] = checkpoint.weights_sha256(network.generator)
+    weight_files.save_small_weights(target, network.generator, bits)
+    weight_files.load_weights(target, network.generator)  # as they will be
+    card["weights"]["sha256"] = weight_files.weights_sha256(network.generator)
     write_json(card_path, card)
 
 
@@ -65,17 +66,17 @@ def _blend(run, network, share):
     if start is None or not 0 < share < 1:
         raise InputError(f"{run}: --start_share={share:g}: needs a share between 0 and 1, and a run with --start")
     told = network.description["run"]["start"]
-    if not start.exists() or f"({checkpoint.file_sha256(start)[:16]})" not in told:
+    if not start.exists() or f"({weight_files.file_sha256(start)[:16]})" not in told:
         raise InputError(f"{start}: is not, or no longer, what {run} began with: {told}")
     own = network.generator.get_weights()
-    description.load_generator(start, network.generator)
+    record.load_generator(start, network.generator)
     ends = zip(network.generator.get_weights(), own, strict=True)
     network.generator.set_weights([share * first + (1 - share) * last for first, last in ends])
 
 
 def phases(run):
     """Of the training with which the run's began, and of its own."""
-    told = description.read(run)
+    told = record.read(run)
     meta = checkpoint.read_meta(run / checkpoint.CHECKPOINT_FILE)
     training = told["training"]
     per_step = training["steps_of_each_network_per_step"]
@@ -85,6 +86,7 @@ def phases(run):
     own = {
         "preset": told["settings"]["preset"],
         "losses": told["losses"]["generator"],
+        "trained_by": told["paper"]["trained_by"],
         "data": [Path(folder).name for folder in told["data"]["train"]],
         "steps": steps * per_step["generator"],
         "seconds": round(sum(meta["history"]["epoch_s"])),
@@ -99,7 +101,7 @@ def _earlier(start):
     folder = start.parent if start.name == checkpoint.WEIGHTS_FILE else start
     if (folder / checkpoint.CHECKPOINT_FILE).exists():
         return phases(folder)
-    told = description.of_weights(start) if start.exists() else {}
+    told = record.of_weights(start) if start.exists() else {}
     if not told:
         print(f"note: {start}: is gone or not described; the card tells of the phases after it only", file=sys.stderr)
     return told.get("weights", {}).get("phases", [])

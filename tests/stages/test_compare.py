@@ -3,13 +3,12 @@ import json
 import numpy as np
 import pytest
 import tiny_experiment
-from absl import flags
-from absl.testing import flagsaver
 
 import gandeblur
+from gandeblur import cli
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.experiments import compare
-from gandeblur.training import checkpoint
+from gandeblur.stages import compare
+from gandeblur.training import weight_files
 
 
 @pytest.fixture(autouse=True)
@@ -17,24 +16,10 @@ def small(monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, "gan_d", tiny_experiment.EXPERIMENT)
 
 
-@pytest.fixture
-def parsed():
-    """`compare.main` with these flags."""
-    if "conditions" not in flags.FLAGS:
-        compare.define_flags()
-
-    def call(*arguments):
-        with flagsaver.flagsaver():
-            flags.FLAGS.unparse_flags()
-            return compare.main(flags.FLAGS(["compare", *map(str, arguments)]))
-
-    return call
-
-
-def test_one_table_of_all_networks(parsed, tmp_path, capfd):
+def test_one_table_of_all_networks(tmp_path, capfd):
     runs = [gandeblur.train("gan_d", workdir=tmp_path / name, epochs=1, seed=n).folder for n, name in enumerate("ab")]
     out = tmp_path / "out"
-    assert parsed(f"--models={runs[0]},{runs[1]}", "--conditions=gan_d", f"--out={out}") == 0
+    assert cli.main(["compare", *map(str, runs), "--conditions=gan_d", f"--out={out}"]) == 0
     assert str(out / "comparison.json") in capfd.readouterr().out
     results = json.loads((out / "comparison.json").read_text())
     (scored,) = results["sets"].values()
@@ -43,7 +28,7 @@ def test_one_table_of_all_networks(parsed, tmp_path, capfd):
     own = gandeblur.evaluate(runs[1]).results
     assert next(iter(own.sets.values()))["methods"]["GAN-D"] == scored["methods"]["b"]
     network = results["networks"]["a"]
-    assert network["sha256"] == checkpoint.weights_sha256(gandeblur.load(runs[0]).generator)
+    assert network["sha256"] == weight_files.weights_sha256(gandeblur.load(runs[0]).generator)
     assert network["phases"][0]["steps"] == 3 and network["seconds_per_megapixel"] > 0  # all are resized to one size
 
     head, blurred, *restored = compare.rows(results)
@@ -66,12 +51,11 @@ def test_the_first_image_of_each_size_is_not_timed():
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--conditions=x"], "--conditions=x: unknown; use one of gan_d, "),
-        (["--models=none"], "none: no such file or folder"),
-        (["stray"], "stray: unexpected argument"),
+        (["--conditions=x"], "x: unknown experiment; use one of gan_d, "),
+        (["none"], "none: no such file or folder"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_in_one_line(arguments, line, parsed, tmp_path, capfd):
-    assert parsed(*arguments, f"--out={tmp_path / 'out'}") == 2
+def test_what_cannot_be_compared_is_refused_in_one_line(arguments, line, tmp_path, capfd):
+    assert cli.main(["compare", *arguments, f"--out={tmp_path / 'out'}"]) == 2
     assert capfd.readouterr().err.startswith(f"error: {line}")
     assert not (tmp_path / "out").exists()

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import keras
 
-from gandeblur.experiments.paper import Experiment
-from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.errors import InputError
-from gandeblur.experiments import description
-from gandeblur.experiments.settings import Settings, choose
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.experiments.spec import Experiment
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.models.layers import hardware
+from gandeblur.stages import record
+from gandeblur.stages.run import Settings, choose
 from gandeblur.weights import file, names
 
 
@@ -26,7 +26,7 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     """
     if not path.exists() and str(path) in names():
         path = file(str(path))
-    told = description.read(path)
+    told = record.read(path)
     network = told["generator"]
     variant = _experiment(path, told).variants.get(told["settings"]["variant"])
     if variant is None:
@@ -38,9 +38,7 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
         generator = variant.generator.builder(**network["widths"])
     finally:
         keras.config.set_dtype_policy(policy)
-    description.load_generator(path, generator)
-    # As this version says it.
-    told["paper"]["undoes"] = description.purpose(variant.undoes, told["data"]["photographs"])
+    record.load_generator(path, generator)
     black, white = network["value_range"]
     multiple, dropout = network["size_multiple"], network["dropout_at_test"]
     return Deblurrer(generator, (black, white), multiple, dropout, told, variant.again)
@@ -52,7 +50,7 @@ def settings(folder: Path) -> Settings:
     Raises:
         InputError: the folder holds no run.
     """
-    told = description.read(folder)
+    told = record.read(folder)
     return choose(_experiment(folder, told), workdir=folder, **told["settings"])
 
 

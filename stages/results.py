@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from gandeblur.data.datasets.find import Images
 from gandeblur.evaluation.results import PaperTable, Results, Test, Trained
-from gandeblur.experiments import audit, description
-from gandeblur.experiments.settings import Settings
 from gandeblur.inference.restore import Deblurrer
-from gandeblur.training import checkpoint, summaries
+from gandeblur.stages import audit, provenance
+from gandeblur.stages.run import Settings
+from gandeblur.training import summaries, weight_files
 
 TEST_SEED = 0  # of the test images' degradation: the same images in every run, whatever its seed
 
@@ -37,7 +37,7 @@ def results_of(
         detections: set -> result of `detection.evaluate`.
     """
     paper, parts = settings.paper, settings.named_parts
-    words = [f"{part.variant}: {part.paper.description}" for part in parts.values()]
+    words = [f"{one.variant}: {one.paper.description}; {_trained_by(one)}" for one in parts.values()]
     schedule = settings.experiment.presets[settings.preset].description
     return Results(
         title=paper.title,
@@ -54,9 +54,9 @@ def results_of(
             dropout=paper.dropout_at_test,
         ),
         protocol=str(paper.protocol),
-        weights_sha256={name: checkpoint.weights_sha256(network.generator) for name, network in networks.items()},
-        commit=description.commit(),
-        versions=description.versions(),
+        weights_sha256={name: weight_files.weights_sha256(network.generator) for name, network in networks.items()},
+        commit=provenance.commit(),
+        versions=provenance.versions(),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         sets=scores,
         detection=detections,
@@ -64,6 +64,10 @@ def results_of(
         audit=audit.audit(settings.papers_own),
         history=_curves_of_all(metas, paper.training.steps_per_epoch),
     )
+
+
+def _trained_by(settings: Settings) -> str:
+    return f"trained by {settings.paper.trained_by(settings.papers_own)}"
 
 
 def _training(settings: Settings, meta: dict) -> Trained:

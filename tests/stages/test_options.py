@@ -13,23 +13,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tiny_experiment
-from absl import flags
-from absl.testing import flagsaver
 from PIL import Image
 
-from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur import cli
 from gandeblur.errors import INTERRUPTED, InputError
-from gandeblur.experiments import script
-from gandeblur.training import checkpoint, schedules
+from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.stages import options
+from gandeblur.stages import run as runs
+from gandeblur.training import checkpoint, schedules, weight_files
 from gandeblur.weights import file
 
 
 def call(*arguments):
     """Runs the tiny experiment with these flags in this process; returns the exit status."""
-    with flagsaver.flagsaver():
-        flags.FLAGS.unparse_flags()
-        rest = flags.FLAGS(["tiny_experiment", *map(str, arguments)])
-        return script.run(tiny_experiment.EXPERIMENT, rest)
+    return options.run(tiny_experiment.EXPERIMENT, list(map(str, arguments)))
 
 
 def arrays(path):
@@ -40,7 +37,7 @@ def arrays(path):
 def trained_weights(folder):
     """The generator's, of a run."""
     network = tiny_experiment.EXPERIMENT.paper.generator.build(tiny_experiment.SIDE_PX)
-    checkpoint.load_weights(folder / "generator.weights.h5", network)
+    weight_files.load_weights(folder / "generator.weights.h5", network)
     return network.get_weights()
 
 
@@ -178,10 +175,7 @@ def test_described_weights_bring_their_schedule_along(tmp_path):
     weights = f"--weights={file('hkust_gan')}"
 
     def read(experiment, *flags_given, weights=weights):
-        with flagsaver.flagsaver():
-            flags.FLAGS.unparse_flags()
-            flags.FLAGS(["any", weights, *flags_given])
-            return script.read(experiment)
+        return options.read(experiment, [weights, *flags_given])[1]
 
     own = read(EXPERIMENTS["hkust_gan"])
     assert own.preset == "large_pixels" and own.variant == "hkust"
@@ -235,7 +229,7 @@ def test_parts_and_averaged_weights_are_recorded_and_resumed_bit_for_bit(tmp_pat
         alike = [array for array in whole.values() if array.shape == kernel.shape]
         average, raw = sorted(np.abs(array - kernel).max() for array in alike)[:2]
         assert average == 0 < raw < 1e-3
-    for flag, label in (("--ema=0.9", "ema=0.5, not 0.9"), ("--accumulate=1", "accumulate=2, not None")):
+    for flag, label in (("--ema=0.9", "ema=0.5, not 0.9"), ("--accumulate=1", "accumulate=2, not left out")):
         assert f"holds a run with training.{label}" in refused(capfd, *flags, flag, f"--workdir={tmp_path / 'whole'}")
 
 
@@ -268,6 +262,29 @@ def test_unknown_choice_lists_the_known_ones(flag, capfd, tmp_path):
     error = refused(capfd, f"--{flag}=nonesuch", f"--workdir={tmp_path / 'run'}")
     assert f"--{flag}=nonesuch: unknown; use one of" in error
     assert not (tmp_path / "run").exists()
+
+
+def test_a_value_of_another_kind_and_one_that_is_too_small(capfd, tmp_path):
+    workdir = f"--workdir={tmp_path / 'run'}"
+    assert refused(capfd, "--epochs=x", workdir) == "error: argument --epochs: invalid int value: 'x'; see --help"
+    assert "--batch_size=0: must be 1 or more" in refused(capfd, "--batch_size=0", workdir)
+    assert "argument --precision: invalid choice: 'half'" in refused(capfd, "--precision=half", workdir)
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_option_of_a_run_is_offered_by_the_script_and_by_the_command(capsys):
+    for run in (lambda: call("--help"), lambda: cli.main(["train", "--help"])):
+        with pytest.raises(SystemExit) as ended:
+            run()
+        assert ended.value.code == 0
+        printed = capsys.readouterr().out
+        assert {"--preset", "--minutes", "--noresume", "--skip_corrupt", "--data_service"} <= set(printed.split())
+    with pytest.raises(SystemExit):
+        call("--help")
+    printed = capsys.readouterr().out.split()
+    for name, one in runs.options().items():
+        assert (f"--no{name}" if one.default is True else f"--{name}") in printed
+        assert one.metadata["help"]
 
 
 def test_stray_argument(capfd):

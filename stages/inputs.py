@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from gandeblur.experiments.paper import Condition
 from gandeblur.data import pipeline, service
 from gandeblur.data.datasets import benchmarks, sample
 from gandeblur.data.datasets.find import Images, find, look
 from gandeblur.data.datasets.folder import split
 from gandeblur.data.images import center_crop, resize
 from gandeblur.errors import InputError
-from gandeblur.experiments.settings import Settings
+from gandeblur.experiments.spec import Condition
+from gandeblur.stages.run import Settings
 
 VALIDATION_SHARE = 0.04
 VALIDATION_IMAGES = 16  # at most: validation is to cost a small part of an epoch

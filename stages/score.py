@@ -10,7 +10,6 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from gandeblur.experiments.paper import Condition
 from gandeblur.data import pipeline
 from gandeblur.data.datasets.find import Images
 from gandeblur.data.degradations import in_words
@@ -19,10 +18,11 @@ from gandeblur.errors import InputError
 from gandeblur.evaluation import detection, pictures, scoring
 from gandeblur.evaluation.detectors import Detector
 from gandeblur.evaluation.results import Results
-from gandeblur.experiments import description, sources
-from gandeblur.experiments.results import TEST_SEED, results_of
-from gandeblur.experiments.settings import Settings
+from gandeblur.experiments.spec import Condition
 from gandeblur.inference.restore import Deblurrer
+from gandeblur.stages import inputs, record
+from gandeblur.stages.results import TEST_SEED, results_of
+from gandeblur.stages.run import Settings
 from gandeblur.training import checkpoint
 
 
@@ -33,7 +33,7 @@ def evaluate(
 
     Args:
         settings: of one variant, or of all of them side by side.
-        sets: what to restore, see `sources.test_images`.
+        sets: what to restore, see `inputs.test_images`.
         beside: name -> another network.
         detector: judges the pictures by what it finds in them; None: no such judge.
 
@@ -49,7 +49,7 @@ def evaluate(
     methods |= {name: network.restore for name, network in networks.items()}
 
     scores, conditions, found = {}, {}, {}
-    for name, condition, source in sources.scored(settings, sets):
+    for name, condition, source in inputs.scored(settings, sets):
         started = time.monotonic()
         with pipeline.input_errors():
             keep = keeper(settings.image_folder, name)
@@ -98,18 +98,18 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
     if not settings.weights and not checkpoint.exists(settings.checkpoint_path):
         raise InputError(f"{settings.workdir}: holds no trained generator; run --stage=train first")
     if not settings.weights:
-        told = description.read(settings.workdir)
+        told = record.read(settings.workdir)
         held = {"experiment": told["paper"]["experiment"], **told["generator"]}
-        differs = description.difference(held, {"experiment": paper.name, **description.generator(settings)})
+        differs = record.first_difference(held, {"experiment": paper.name, **record.generator(settings)})
         if differs:
             raise InputError(f"{settings.workdir}: holds a network with {differs}; choose another --workdir")
     generator = paper.generator.build(paper.data.crop_px)
-    meta = description.load_generator(settings.weights_path, generator)
+    meta = record.load_generator(settings.weights_path, generator)
     if settings.weights:
         meta = {"epoch": 0, "history": {}}  # no training of this run's
-        told = description.of_weights(settings.weights_path)
+        told = record.of_weights(settings.weights_path)
         if told.get("paper", {}).get("experiment") != paper.name:
-            told = description.describe(settings)
+            told = record.describe(settings)
     return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, told), meta
 
 

@@ -21,13 +21,13 @@ from gandeblur.errors import InputError
 from gandeblur.evaluation.detectors import load_detector
 from gandeblur.evaluation.report import write_report
 from gandeblur.evaluation.results import Results
-from gandeblur.experiments import audit, description, opening, sources
-from gandeblur.experiments.evaluate import evaluate, print_scores
-from gandeblur.experiments.settings import Settings
-from gandeblur.experiments.train import finished_epochs, loaded_terms, train
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.models.layers import hardware
-from gandeblur.training import backend, workers
+from gandeblur.stages import audit, inputs, opening, record
+from gandeblur.stages.run import Settings
+from gandeblur.stages.score import evaluate, print_scores
+from gandeblur.stages.train import loaded_terms, plan, train
+from gandeblur.training import checkpoint, devices, workers
 
 STAGES = ("audit", "train", "evaluate", "report")
 
@@ -47,14 +47,14 @@ def run(settings: Settings, stages: Collection[str] = STAGES) -> Results | None:
         stages = [stage for stage in stages if stage == "train"]
     strategy = _prepare(settings, "train" in stages)
     training = "train" in stages and not settings.weights
-    sets = sources.test_images(settings) if "evaluate" in stages else []
+    sets = inputs.test_images(settings) if "evaluate" in stages else []
     detector = load_detector(settings.detector) if settings.detector and "evaluate" in stages else None
     beside = _beside(settings) if "evaluate" in stages else {}
     for part in settings.parts:
         if part.weights:
             _check_weights(part)
         if training:
-            finished_epochs(part)
+            plan(part, record.describe(part), checkpoint.peek(part.checkpoint_path))
             if len(settings.parts) > 1:  # of one, the training asks soon enough
                 loaded_terms(part)
     if "audit" in stages:
@@ -64,10 +64,10 @@ def run(settings: Settings, stages: Collection[str] = STAGES) -> Results | None:
             audit.print_audit(part.papers_own, with_summary=len(stages) == 1)
     if training:
         others = settings.cluster.others if settings.cluster else {}
-        with workers.watched(others, settings.worker_timeout, backend.abort_step):
+        with workers.watched(others, settings.worker_timeout, devices.abort_step):
             for part in settings.parts:
                 train(part, strategy)
-            backend.of_all(strategy, [0])  # nobody leaves before all are here
+            devices.of_all(strategy, [0])  # nobody leaves before all are here
     results = None
     if "evaluate" in stages:
         results = evaluate(settings, sets, beside, detector)
@@ -92,10 +92,10 @@ def serve(settings: Settings) -> None:
     if len(settings.data_service) != 1:
         raise InputError("--stage=serve: give --data_service=grpc://host:port, by which trainers reach this machine")
     tf.config.set_visible_devices([], "GPU")  # images are read on the CPU
-    sets = [training for training, _ in sources.training_images(settings)]
+    sets = [training for training, _ in inputs.training_images(settings)]
     address = settings.data_service[0]
-    server = service.serve(address, sources.reading(settings, sets), sources.what_is_read(settings, sets))
-    print(f"{address}: serves {sources.named(sets)}; Ctrl-C ends it", flush=True)
+    server = service.serve(address, inputs.reading(settings, sets), inputs.what_is_read(settings, sets))
+    print(f"{address}: serves {inputs.named(sets)}; Ctrl-C ends it", flush=True)
     try:
         while server:
             time.sleep(1)
@@ -110,7 +110,7 @@ def _prepare(settings: Settings, trains: bool) -> Any:
         if cluster and keras.backend.backend() == "tensorflow":
             workers.join(cluster)
         batch_size = settings.paper.training.batch_size if trains else None
-        strategy = backend.strategy(settings.devices, cluster, batch_size)
+        strategy = devices.strategy(settings.devices, cluster, batch_size)
     except ValueError as error:
         raise InputError(str(error)) from error
     if keras.backend.backend() != "tensorflow":
@@ -122,7 +122,7 @@ def _prepare(settings: Settings, trains: bool) -> Any:
 
 def _check_weights(settings: Settings) -> None:
     paper = settings.paper
-    description.load_generator(settings.weights_path, paper.generator.build(paper.data.crop_px))
+    record.load_generator(settings.weights_path, paper.generator.build(paper.data.crop_px))
 
 
 def _beside(settings: Settings) -> dict[str, Deblurrer]:
