@@ -1,6 +1,7 @@
 """DeblurGAN's own numbers, and what the other papers take from it."""
 
 import numpy as np
+import pytest
 from tiny_experiments import tiny
 
 from gandeblur.data.blur.trajectories import SCRIPT
@@ -34,6 +35,7 @@ def test_what_others_share_with_it():
     assert columns == {"ird_gan": {"deblurgan": "Kupyn et al."}, "dark_channel_gan": {"deblurgan": "DeblurGAN"}}
 
 
+@pytest.mark.slow
 def test_it_trains_and_restores_with_its_dropout(tmp_path):
     experiment = tiny(EXPERIMENTS["deblurgan"], dropout_at_test=True, downsample=1)
     results = run(choose(experiment, workdir=tmp_path, epochs=1), ["train", "evaluate", "report"])

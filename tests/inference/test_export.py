@@ -1,4 +1,5 @@
 import json
+import os
 
 import keras
 import numpy as np
@@ -10,6 +11,12 @@ from gandeblur.inference.restore import Deblurrer
 from gandeblur.models import dark_channel_gan, deblurgan, gan_d, hkust_gan, ird_gan
 
 RUNTIMES = {"keras": "keras", "savedmodel": "tensorflow", "onnx": "onnxruntime", "litert": "ai_edge_litert"}
+
+
+@pytest.fixture(autouse=True)
+def _log_level(monkeypatch):
+    """tf2onnx sets it for the whole process when it is first imported."""
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"))
 
 
 def deblurrer(kind):

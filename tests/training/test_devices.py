@@ -12,13 +12,10 @@ BATCH = 8
 # name -> accumulated parts, devices, devices of the whole batch that it is held against, largest difference. Another
 # order of a sum of float32 numbers changes its last digits; in parts, that is all that changes.
 WAYS = {"two devices": (1, 2, 1, 1e-5), "in parts": (2, 1, 1, 1e-6), "in parts on two devices": (2, 2, 2, 1e-6)}
-CASES = [
-    ("gan_d-sgd", "in parts"),
-    ("sharingan-sgd", "two devices"),  # two steps of a Wasserstein critic with gradient penalty
-]
+CASES = [("gan_d-sgd", "two devices"), ("gan_d-sgd", "in parts")]
 MORE_CASES = [
-    *(("gan_d-sgd", way) for way in WAYS if way != "in parts"),
-    *(("sharingan-sgd", way) for way in WAYS if way != "two devices"),
+    ("gan_d-sgd", "in parts on two devices"),
+    *(("sharingan-sgd", way) for way in WAYS),  # two steps of a Wasserstein critic with gradient penalty
     ("gan_d-adam", "two devices"),
     ("dark_channel_gan-sgd", "two devices"),  # batch normalisation takes the statistics of all devices' images
 ]
