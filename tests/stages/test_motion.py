@@ -150,6 +150,7 @@ def test_a_detector_is_asked_about_every_test_image(data, tmp_path, capsys, monk
     assert "Detections" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_enlarged_and_motion_blurred_photographs_are_scored_apart(data, tmp_path):
     """HKUST's section 3.3: a network for motion blur may fail on blur by enlargement."""
     options = (f"--train_data={data / 'sharp'}", f"--test_data={data / 'sharp'}")
@@ -234,6 +235,7 @@ def test_all_variants_look_for_vggs_weights_before_the_first_training(data, tmp_
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_variant_without_perceptual_loss_asks_for_no_weights_of_vgg(data, tmp_path):
     arguments = (f"--train_data={data / 'sharp'}", f"--workdir={tmp_path}", "--preset=cpu_hour", "--stage=train")
     assert call(tiny(EXPERIMENTS["dark_channel_gan"], downsample=1), *arguments, "--vgg_weights=none.npz") == 0
