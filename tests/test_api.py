@@ -112,6 +112,7 @@ def test_the_folder_alone_is_enough_to_score_it(trained):
     assert scored.results.methods[-1] == "GAN-D" and scored.report().exists()
 
 
+@pytest.mark.slow
 def test_a_run_is_scored_wherever_it_lies_and_on_what_it_is_told(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first = gandeblur.train("gan_d", workdir="first", epochs=1)
@@ -262,6 +263,7 @@ def test_the_command_restores_and_never_overwrites(trained, tmp_path, capsys):
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {out.with_name('compare.html')}: exists; ")
 
 
+@pytest.mark.slow
 def test_the_command_trains_and_scores(small, tmp_path, capsys):
     assert cli.main(["train", "gan_d", "--workdir", str(tmp_path / "run")]) == 0
     assert cli.main(["evaluate", str(tmp_path / "run")]) == 0
@@ -279,6 +281,7 @@ def test_importing_it_imports_no_tensorflow():
         gandeblur.nonesuch  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_published_network_opens_by_its_name_and_tells_what_it_is(trained, tmp_path, monkeypatch, capsys):
     second = gandeblur.train("gan_d", workdir=tmp_path / "second", epochs=1, start=str(trained.folder))
     monkeypatch.setattr(weights, "FOLDER", tmp_path)

@@ -116,6 +116,7 @@ def test_what_a_kill_between_two_names_leaves_is_put_in_order_without_a_word(two
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_the_one_before_and_ends_as_if_nothing_had_been(run, train, capsys):
     path = run / "checkpoint.npz"
     with np.load(path) as archive:

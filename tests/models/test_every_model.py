@@ -240,7 +240,9 @@ def test_gradient_reaches_every_weight_and_the_images(name):
             assert np.abs(slope).max() > 1e-5 * largest, variable.path
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if ", no " in name else name for name in ROWS]
+)
 def test_saved_files_give_the_same_output(name, tmp_path):
     row = ROWS[name]
     images = row.images(row.sizes[-1])

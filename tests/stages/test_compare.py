@@ -16,6 +16,7 @@ def small(monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, "gan_d", tiny_experiment.EXPERIMENT)
 
 
+@pytest.mark.slow
 def test_one_table_of_all_networks(tmp_path, capfd):
     runs = [gandeblur.train("gan_d", workdir=tmp_path / name, epochs=1, seed=n).folder for n, name in enumerate("ab")]
     out = tmp_path / "out"

@@ -18,9 +18,8 @@ from gandeblur.stages.run import choose
 from gandeblur.training import progress
 
 EXPERIMENTS = {name: experiment for name, experiment in ALL.items() if experiment.paper.data.pairs is not None}
-ONE_OF_EACH_KIND = {"dark_channel_gan", "sharingan"}
 EACH = pytest.mark.parametrize(
-    "name", [one if one in ONE_OF_EACH_KIND else pytest.param(one, marks=pytest.mark.slow) for one in EXPERIMENTS]
+    "name", [one if one == "sharingan" else pytest.param(one, marks=pytest.mark.slow) for one in EXPERIMENTS]
 )
 
 
@@ -132,6 +131,7 @@ def test_without_vgg_weights_a_run_stops_in_one_line(data, tmp_path, capsys):
     assert error.count("\n") == 1 and not (tmp_path / "checkpoint.npz").exists()
 
 
+@pytest.mark.slow
 def test_a_detector_is_asked_about_every_test_image(data, tmp_path, capsys, monkeypatch):
     def bright_parts(image):
         rows, columns = np.nonzero(image.mean(axis=2) > 100)

@@ -445,6 +445,7 @@ def test_a_worker_and_a_data_server_that_never_come(capfd, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_minutes_end_a_training_which_may_then_be_given_more(capfd, tmp_path, two_seconds_an_epoch):
     assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.1") == 0
     out = capfd.readouterr().out

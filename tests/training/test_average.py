@@ -69,6 +69,7 @@ def test_it_is_what_restores_is_validated_and_shipped(average, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_resumed_it_ends_as_one_that_was_not_stopped(average, tmp_path):
     model, _ = average
     checkpoint.save(tmp_path / "c.npz", model, {})
