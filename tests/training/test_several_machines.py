@@ -203,7 +203,8 @@ def test_a_worker_with_another_command_is_named(tmp_path):
 
 def test_what_workers_must_agree_in():
     def digest(reads="10 images", **choices):
-        return record.digest(choose(EXPERIMENTS["gan_d"], workdir="unused", **choices), reads)
+        settings = choose(EXPERIMENTS["gan_d"], workdir="unused", **choices)
+        return record.digest(settings, record.describe(settings), reads)
 
     assert digest() == digest()
     others = [{"epochs": 3}, {"minutes": 1.0}, {"minutes": 2.0}, {"skip_corrupt": True}, {"vgg_weights": "a.npz"}]
