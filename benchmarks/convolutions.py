@@ -2,6 +2,7 @@
 
     python benchmarks/convolutions.py                      forward, as in restoring 1280x720
     python benchmarks/convolutions.py --train --size=96x96 --batch=2
+    python benchmarks/convolutions.py --errors             of Winograd's filtering, by tile size and points
 
 The shapes are those of the six papers' networks at the given size of the image. The ways are those of
 `models/layers/convolution.py`; `taken` is the one that its rule takes. `direct / way` is the median over the rounds of
@@ -18,7 +19,7 @@ import numpy as np
 from keras import ops
 
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.models.layers import convolution
+from gandeblur.models.layers import convolution, winograd
 
 WAYS = ("direct", "winograd", "spectral")
 
@@ -64,6 +65,55 @@ def ways(layer: keras.layers.Layer) -> list[str]:
     return possible
 
 
+POINTS = {
+    "F(2x2), 0, 1, -1": (2, (0, 1, -1)),
+    "F(4x4), 0, +-1, +-2": (4, (0, 1, -1, 2, -2)),
+    "F(4x4), as taken": (winograd.OUTPUTS, winograd.POINTS),
+    "F(6x6), 0, +-1, +-2, +-1/2": (6, (0, 1, -1, 2, -2, 0.5, -0.5)),
+}
+
+
+def errors() -> None:
+    """Prints how far output and gradients in float32 are from those in float64, for 256 maps."""
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((1, 26, 26, 256)), rng.standard_normal((3, 3, 256, 256)) / 48
+    upstream = rng.standard_normal((1, 24, 24, 256))
+
+    def of(correlate, dtype):
+        images, kernel, weights = (tf.constant(part, dtype) for part in (x, w, upstream))
+        with tf.GradientTape() as outer:
+            outer.watch([images, kernel])
+            with tf.GradientTape() as tape:
+                tape.watch([images, kernel])
+                output = correlate(images, kernel)
+                loss = tf.reduce_sum(output * weights * tf.nn.relu(output))
+            gradients = tape.gradient(loss, [images, kernel])
+            square = tf.reduce_sum(tf.square(gradients[0]))
+        return [part.numpy() for part in (output, *gradients, outer.gradient(square, kernel))]
+
+    def direct(images, kernel):
+        return tf.nn.conv2d(images, kernel, 1, "VALID")
+
+    exact = of(direct, tf.float64)
+
+    def line(name, found):
+        rms = [np.sqrt(np.mean((one - other) ** 2)) / other.std() for one, other in zip(found, exact, strict=True)]
+        largest = np.abs(found[0] - exact[0]).max() / exact[0].std()
+        print(f"{name:28}" + "".join(f"{error:12.1e}" for error in (rms[0], largest, *rms[1:])))
+
+    print("error / standard deviation        output     largest   of x, rms   of w, rms   2nd, of w")
+    line("direct", of(direct, tf.float32))
+    for name, (outputs, points) in POINTS.items():
+        with mock.patch.multiple(winograd, OUTPUTS=outputs, SIDE=outputs + winograd.TAPS - 1, POINTS=points):
+            matrices = (np.kron(matrix, matrix).astype("float32") for matrix in winograd._matrices())
+            with mock.patch.multiple(
+                winograd, **dict(zip(("_OF_INPUTS", "_OF_TAPS", "_OF_PRODUCTS"), matrices, strict=True))
+            ):
+                line(name, of(winograd.correlate, tf.float32))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="1280x720")
@@ -71,7 +121,11 @@ def main() -> None:
     parser.add_argument("--train", action="store_true", help="forward and both gradients")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kernel", type=int, help="only kernels of this height")
+    parser.add_argument("--errors", action="store_true")
     options = parser.parse_args()
+    if options.errors:
+        errors()
+        return
     width, height = map(int, options.size.split("x"))
     rng = np.random.default_rng(0)
     print(f"{options.size}, batch {options.batch}, {'forward and gradients' if options.train else 'forward'}")
