@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import tiny_experiment
+from vgg_file import random_arrays
 
 import gandeblur
 from gandeblur import cli
@@ -20,14 +21,19 @@ def small(monkeypatch):
 def test_one_table_of_all_networks(tmp_path, capfd):
     runs = [gandeblur.train("gan_d", workdir=tmp_path / name, epochs=1, seed=n).folder for n, name in enumerate("ab")]
     out = tmp_path / "out"
-    assert cli.main(["compare", *map(str, runs), "--conditions=gan_d", f"--out={out}"]) == 0
+    np.savez(tmp_path / "vgg.npz", **random_arrays())
+    options = ["--conditions=gan_d", f"--vgg_weights={tmp_path / 'vgg.npz'}", f"--out={out}"]
+    assert cli.main(["compare", *map(str, runs), *options]) == 0
     assert str(out / "comparison.json") in capfd.readouterr().out
     results = json.loads((out / "comparison.json").read_text())
     (scored,) = results["sets"].values()
     assert list(scored["methods"]) == ["input", "tv", "gain undone", "gain undone + Wiener", "a", "b"]
     # The same scores as the run's own evaluation finds.
     own = gandeblur.evaluate(runs[1]).results
-    assert next(iter(own.sets.values()))["methods"]["GAN-D"] == scored["methods"]["b"]
+    expected = next(iter(own.sets.values()))["methods"]["GAN-D"]
+    assert {metric: scored["methods"]["b"][metric] for metric in expected} == expected
+    assert scored["methods"]["b"]["feature_distance"]["min"] > 0
+    assert results["features"].startswith("vgg19-directions-12-22-33: ")
     network = results["networks"]["a"]
     assert network["sha256"] == weight_files.weights_sha256(gandeblur.load(runs[0]).generator)
     assert network["phases"][0]["steps"] == 3 and network["seconds_per_megapixel"] > 0  # all are resized to one size
