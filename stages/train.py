@@ -96,8 +96,6 @@ def _train(settings: Settings, strategy: Any, described: dict, state: checkpoint
     skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
     stream = inputs.training_batches(settings, train_sets, left.done, share, skipped)
     validation = inputs.validation_batches(settings, validation_sets, share, together, skipped)
-    if settings.is_chief:
-        begun.check_images(settings.workdir, sets, resumed=left.done > 0)
     model = build(settings, strategy)
     rates = training.schedule.callback(list(model.optimizers.values()))
     log = checkpoint.RunLog(described)
@@ -106,6 +104,7 @@ def _train(settings: Settings, strategy: Any, described: dict, state: checkpoint
         state = None  # its arrays take as much memory as the model
     shown_progress = progress.Progress(training.epochs, training.steps_per_epoch, rates)
     if settings.is_chief:
+        begun.check_images(settings.workdir, sets, resumed=left.done > 0)
         checkpoint.write_run(settings.workdir, described)
     who = f", worker {settings.worker_index} of {len(settings.workers)}" if settings.cluster else ""
     print(f"training on {inputs.named(train_sets)}, work folder {settings.workdir}{who}", flush=True)

@@ -252,7 +252,10 @@ def test_the_command_restores_and_never_overwrites(trained, tmp_path, capsys):
     options = ["--force", "--compare", "--precision", "bfloat16"]
     assert cli.main([*arguments[:1], str(tmp_path / "bad.jpg"), *arguments[1:], *options]) == 1
     said = capsys.readouterr()
-    assert "1 of 2 failed:\n" in said.err and said.out.splitlines() == [line, str(out.with_name("compare.html"))]
+    assert "1 of 2 failed (1 .jpg):\n" in said.err and said.out.splitlines() == [
+        line,
+        str(out.with_name("compare.html")),
+    ]
     page = out.with_name("compare.html").read_text()
     for kind in ("before", "after"):
         assert f'src="compare/0001_{kind}.png"' in page and "0002" not in page and "bad.jpg" not in page

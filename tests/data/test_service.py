@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ time.sleep(600)
 
 def sources(folder):
     """Image k is flat, of level 10 k: a crop tells which image it is from."""
-    images = ImageSet("flat", tuple(f"{folder}/{k:02}.png" for k in range(7)))
+    images = ImageSet("flat", tuple(Path(folder) / f"{k:02}.png" for k in range(7)))
     return [Source(images, (partial(gaussian_noise, variance=1e-4), partial(jpeg, quality=70)))]
 
 

@@ -1,5 +1,6 @@
 """Restoring photographs: what was restored stays, and nothing is half written."""
 
+import os
 import re
 import resource
 import signal
@@ -76,14 +77,14 @@ def test_a_folder_that_cannot_be_written_shows_before_the_network_is_opened(pict
 def test_a_folder_that_cannot_be_read_is_named_and_the_rest_goes_on(pictures, tmp_path, capsys, monkeypatch):
     """The system lets its administrator read everything, so the refusal is put in its place."""
     (pictures / "closed").mkdir()
-    listed = files.os.scandir
+    listed = os.scandir
 
     def scandir(path):
         if str(path).endswith("closed"):
             raise PermissionError(13, "Permission denied", str(path))
         return listed(path)
 
-    monkeypatch.setattr(files.os, "scandir", scandir)
+    monkeypatch.setattr(os, "scandir", scandir)
     todo = files.jobs([str(pictures)], tmp_path / "out")
     [(failed, line)] = files.restore_files(lambda pixels, **_: 255 - pixels, todo)
     assert failed.source == pictures / "closed"

@@ -113,11 +113,11 @@ def test_what_was_done_to_a_film_is_said_with_its_name(tmp_path, capsys):
     assert line.startswith(f"{tmp_path / 'out' / 'a.mkv'} (") and "H.264 in place of mpeg2video" in line
 
 
-def test_two_films_that_would_have_one_name_are_refused(tmp_path):
+def test_a_film_whose_result_would_have_another_s_name_keeps_its_own_suffix_too(tmp_path):
     for name, codec in (("a.mpg", "mpeg2video"), ("a.mkv", "libx264")):
         films.write(tmp_path / name, films.moving(2), codec)
-    with pytest.raises(InputError, match="restore them one by one"):
-        files.jobs([str(tmp_path)], tmp_path / "out")
+    targets = {job.source.name: job.target.name for job in files.jobs([str(tmp_path)], tmp_path / "out")}
+    assert targets == {"a.mkv": "a.mkv", "a.mpg": "a.mpg.mkv"}
 
 
 def test_a_damaged_film_is_kept_and_the_exit_status_says_so(tmp_path, monkeypatch, capsys):
