@@ -101,7 +101,9 @@ def _jax_devices(cpus):
         if cpus > 1:
             # A device waits for another's gradients on a thread of the pool that the other's convolutions need: with
             # as few threads as devices, both wait for ever. One thread per device needs no pool.
-            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
+            flag, flags = "--xla_cpu_multi_thread_eigen=false", os.environ.get("XLA_FLAGS", "")
+            if flag not in flags.split():
+                os.environ["XLA_FLAGS"] = f"{flags} {flag}".strip()
             # For the same reason each operation ends before the next begins: one in two runs of the tests waited for
             # ever in a step beside which Keras had begun those of its metrics.
             jax.config.update("jax_cpu_enable_async_dispatch", False)

@@ -9,20 +9,21 @@ from gandeblur.models.layers.hardware import has_accelerator
 
 
 def traced_once(function: Callable) -> Callable:
-    """The function, traced once for all layers of a graph that give it arrays of the same shapes. Gradients stop at it.
+    """The function, traced once for all layers of a graph that give it arrays of the same shapes.
 
     A network of eighteen equal convolutions, each of some hundred operations, is otherwise traced and optimised for
-    seconds. On JAX it is the function itself.
+    seconds. On JAX it is the function itself. To be called inside `keras.ops.custom_gradient`: on TensorFlow gradients
+    stop at it, on JAX second derivatives go through it.
     """
     graphs: dict[tuple, Callable] = {}
 
     def call(*arrays: Any) -> Any:
-        # Under a gradient tape, TensorFlow would trace the function's own gradient as well.
-        arrays = tuple(keras.ops.stop_gradient(array) for array in arrays)
         if keras.backend.backend() != "tensorflow":
             return function(*arrays)
         import tensorflow as tf
 
+        # Under a gradient tape, TensorFlow would trace the function's own gradient as well.
+        arrays = tuple(tf.stop_gradient(array) for array in arrays)
         if tf.executing_eagerly():
             return function(*arrays)
         signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in arrays)
