@@ -70,11 +70,9 @@ def _output(x, w):
     height, width = height - TAPS + 1, width - TAPS + 1
     rows, columns = _tiles(height), _tiles(width)
     filters = ops.reshape(_transformed(_OF_TAPS, w), (SIDE**2, channels, maps))
-    pixels = ops.reshape(x, (-1, channels))
 
     def outputs(tiles):
-        d = ops.take(pixels, _windows(tiles, rows, columns, height + TAPS - 1, width + TAPS - 1), axis=0)
-        p = ops.matmul(ops.reshape(_transformed(_OF_INPUTS, d), (SIDE**2, -1, channels)), filters)
+        p = ops.matmul(_transformed_windows(x, tiles, rows, columns), filters)
         return ops.reshape(_transformed(_OF_PRODUCTS, p), (-1, maps))
 
     tiles = batch * rows * columns
@@ -90,16 +88,20 @@ def _weights(x, y):
     (batch, height, width, maps), channels = ops.shape(y), x.shape[-1]
     rows, columns = _tiles(height), _tiles(width)
     numbers = ops.arange(batch * rows * columns, dtype="int32")
-    d = ops.take(
-        ops.reshape(x, (-1, channels)), _windows(numbers, rows, columns, height + TAPS - 1, width + TAPS - 1), axis=0
-    )
     below, right = rows * OUTPUTS - height, columns * OUTPUTS - width
     y = ops.reshape(ops.pad(y, [(0, 0), (0, below), (0, right), (0, 0)]), (-1, OUTPUTS, columns, OUTPUTS, maps))
     y = ops.reshape(ops.transpose(y, (1, 3, 0, 2, 4)), (OUTPUTS**2, -1))
     p = ops.reshape(ops.matmul(_OF_PRODUCTS.T, y), (SIDE**2, -1, maps))
-    d = ops.reshape(_transformed(_OF_INPUTS, d), (SIDE**2, -1, channels))
+    d = _transformed_windows(x, numbers, rows, columns)
     w = ops.matmul(ops.swapaxes(d, 1, 2), p)
     return ops.reshape(ops.matmul(_OF_TAPS.T, ops.reshape(w, (SIDE**2, -1))), (TAPS, TAPS, channels, maps))
+
+
+def _transformed_windows(x, tiles, rows, columns):
+    """`[36, tiles, C]`: the tiles' inputs at the points. x `[B, H, W, C]`."""
+    _, height, width, channels = ops.shape(x)
+    d = ops.take(ops.reshape(x, (-1, channels)), _windows(tiles, rows, columns, height, width), axis=0)
+    return ops.reshape(_transformed(_OF_INPUTS, d), (SIDE**2, -1, channels))
 
 
 def _transformed(matrix, x):
