@@ -52,8 +52,8 @@ def publish(run: Path, target: Path, bits: int, start_share: float = 0.0, step: 
     if start_share:
         _blend(run, network, start_share)
         card["departures"].append(f"the mean of the weights at the last phase's start, {start_share:g}, and at its end")
-    card["weights"] = {"step": step} if step else {"bits": bits}
-    card["weights"] |= {"phases": card["weights"]["phases"] if published else phases(run)}
+    told = card["weights"]["phases"] if published else phases(run)
+    card["weights"] = {**({"step": step} if step else {"bits": bits}), "phases": told}
     card.pop("identity", None)  # it names folders of this machine, and no run goes on from a card
     card["data"]["train"] = card["weights"]["phases"][-1]["data"]
     card["settings"] = {name: card["settings"][name] for name in ("variant", "preset", "precision", "seed")}
