@@ -66,8 +66,6 @@ class TorchGenerator(nn.Module):
                 return lambda x: torch.clip(x, layer.x_min, layer.x_max)
             case "UpSampling2D":
                 return lambda x: functional.interpolate(x, scale_factor=2, mode="nearest")
-            case "ReflectPadding2D":
-                return lambda x: functional.pad(x, [layer.padding] * 4, mode="reflect")
             case "ZeroPadding2D":
                 (top, bottom), (left, right) = layer.padding
                 return lambda x: functional.pad(x, [left, right, top, bottom])
@@ -118,9 +116,11 @@ def _parameter(value):
 
 
 def _same(x, size, strides, padding, value):
-    """Padded as TensorFlow does: the odd pixel below and to the right."""
+    """Padded as TensorFlow does: the odd pixel below and to the right; or mirrored."""
     if padding == "valid":
         return x
+    if padding == "reflect":
+        return functional.pad(x, [size[1] // 2] * 2 + [size[0] // 2] * 2, mode="reflect")
     pads = []
     for side, taps, stride in zip(x.shape[:1:-1], size[::-1], strides[::-1], strict=True):
         more = max((-(-side // stride) - 1) * stride + taps - side, 0)

@@ -44,7 +44,6 @@ from gandeblur.models.layers.batch_norm import BatchNormalization
 from gandeblur.models.layers.convolution import Conv2D
 from gandeblur.models.layers.identity_start import tanh_around
 from gandeblur.models.layers.image_size import ImageSize
-from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 from gandeblur.models.layers.upsampling import UpSampling2D
 
 
@@ -90,8 +89,7 @@ def _residual_block(x, maps, first, second, norm):
 
 
 def _reflect_conv(x, maps, kernel_px, name, **options):
-    x = ReflectPadding2D(kernel_px // 2, name=f"{name}_pad")(x)
-    return Conv2D(maps, kernel_px, name=name, **options)(x)
+    return Conv2D(maps, kernel_px, padding="reflect", name=name, **options)(x)
 
 
 def _norm_relu(x, name, norm):

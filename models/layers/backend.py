@@ -1,5 +1,6 @@
 """The one place of `models/` that knows which backend computes: operations of TensorFlow that Keras does not offer."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from gandeblur.models.layers.hardware import has_accelerator
 
 
 def traced_once(function: Callable) -> Callable:
-    """The function, traced once for all layers of a graph that give it arrays of the same shapes.
+    """The function of arrays x, w and of Python values, traced once for all layers that give it the same shapes.
 
     A network of eighteen equal convolutions, each of some hundred operations, is otherwise traced and optimised for
     seconds. On JAX it is the function itself. To be called inside `keras.ops.custom_gradient`: on TensorFlow gradients
@@ -17,24 +18,45 @@ def traced_once(function: Callable) -> Callable:
     """
     graphs: dict[tuple, Callable] = {}
 
-    def call(*arrays: Any) -> Any:
+    def call(x: Any, w: Any, *given: Any) -> Any:
         if keras.backend.backend() != "tensorflow":
-            return function(*arrays)
+            return function(x, w, *given)
         import tensorflow as tf
 
         # Under a gradient tape, TensorFlow would trace the function's own gradient as well.
-        arrays = tuple(tf.stop_gradient(array) for array in arrays)
+        x, w = tf.stop_gradient(x), tf.stop_gradient(w)
         if tf.executing_eagerly():
-            return function(*arrays)
-        signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in arrays)
-        if signature not in graphs:
+            return function(x, w, *given)
+        signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in (x, w))
+        if (signature, given) not in graphs:
             # Not inlined: it would be optimised as often as it is called.
-            graphs[signature] = tf.function(
-                function, input_signature=signature, autograph=False, experimental_attributes={"_noinline": True}
+            graphs[signature, given] = tf.function(
+                lambda x, w: function(x, w, *given),
+                input_signature=signature,
+                autograph=False,
+                experimental_attributes={"_noinline": True},
             )
-        return graphs[signature](*arrays)
+        return graphs[signature, given](x, w)
 
     return call
+
+
+def map_chunks(function: Callable, chunks: Any) -> Any:
+    """function(0), function(1), ..., float32, stacked: `keras.ops.map`, but one at a time for each processor's core.
+
+    Keras' own begins ten at once on TensorFlow, whose arrays lie in memory together. A single chunk is not stacked.
+
+    Args:
+        chunks: their number, an int or an int32 scalar.
+    """
+    if isinstance(chunks, int) and chunks == 1:
+        return function(0)
+    numbers = keras.ops.arange(chunks, dtype="int32")
+    if keras.backend.backend() != "tensorflow":
+        return keras.ops.map(function, numbers)
+    import tensorflow as tf
+
+    return tf.map_fn(function, numbers, fn_output_signature=tf.float32, parallel_iterations=os.cpu_count() or 1)
 
 
 def synchronises() -> bool:

@@ -33,7 +33,7 @@ def plain_convolution() -> Iterator[None]:
 
 @keras.saving.register_keras_serializable("gandeblur")
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` in every respect; on a CPU, computed in the fastest of three ways.
+    """`keras.layers.Conv2D` with one more padding; on a CPU, computed in the fastest of three ways.
 
     Weights, names, config, padding rules and weight files are those of Keras' `Conv2D` (Keras files weights under the
     class's name, hence this one). The ways:
@@ -44,27 +44,65 @@ class Conv2D(keras.layers.Conv2D):
       dilation or groups other than 1 and channels-first data; in place of "spectral" where the image's size is unknown
       when the graph is traced, in place of "winograd" where the processor multiplies bfloat16 numbers.
 
-    Input: float `[B, H, W, C]`. Output: `[B, H, W, filters]` (`same`) or `[B, H-kh+1, W-kw+1, filters]` (`valid`),
-    equal to Keras' within 1e-6 of its deviation.
+    `padding="reflect"` mirrors the image at its border pixels, which are not repeated: `c b | a b c`. Kernels have odd
+    sides then, and strides are 1.
+
+    Input: float `[B, H, W, C]`. Output: `[B, H, W, filters]` (`same`, `reflect`) or `[B, H-kh+1, W-kw+1, filters]`
+    (`valid`), equal to Keras' within 1e-6 of its deviation.
+
+    Raises:
+        ValueError: `reflect` with strides, even kernels or channels first; an image too small to be mirrored (JAX would
+            pad by something else).
     """
 
+    def __init__(self, *args: Any, padding: str = "valid", **kwargs: Any) -> None:
+        super().__init__(*args, padding="valid" if padding == "reflect" else padding, **kwargs)
+        if padding == "reflect":
+            plain = self.strides == self.dilation_rate == (1, 1) and self.data_format == "channels_last"
+            if not plain or not all(size % 2 for size in self.kernel_size):
+                raise ValueError(
+                    f"{self.name}: padding='reflect' takes kernels of odd sides, strides and dilation of 1, and channels "
+                    f"last; not {self.kernel_size}, {self.strides}, {self.dilation_rate} and {self.data_format}"
+                )
+            self.padding = padding
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.padding != "reflect":
+            return super().compute_output_shape(input_shape)
+        self._check(input_shape)
+        return (*input_shape[:-1], self.filters)
+
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        way = self.way(inputs.shape)
+        way, reflect = self.way(inputs.shape), self.padding == "reflect"
+        above, left = (0 if self.padding == "valid" else (size - 1) // 2 for size in self.kernel_size)
+        around = [(0, 0), (above, above), (left, left), (0, 0)]
+        if reflect:
+            self._check(inputs.shape)
+            if way != "winograd":
+                inputs = ops.pad(inputs, around, mode="reflect")
         if way == "direct":
-            return super().convolution_op(inputs, kernel)
+            if not reflect:
+                return super().convolution_op(inputs, kernel)
+            return ops.conv(inputs, kernel, padding="valid", data_format=self.data_format)
         # Spectra of thousands of pixels do not fit the 8 bits of bfloat16's mantissa.
         x, w = ops.cast(inputs, "float32"), ops.cast(kernel, "float32")
-        above, left = ((size - 1) // 2 if self.padding == "same" else 0 for size in self.kernel_size)
         if way == "winograd":
-            around = [(0, 0), (above, above), (left, left), (0, 0)]
-            y = winograd.correlate(ops.pad(x, around) if above else x, w)
+            y = winograd.correlate(x, w, above, reflect)
+        elif self.padding == "same":
+            y = spectral.correlate(x, w, (above, left), x.shape[1:3])
         else:
-            valid = self.padding == "valid"
-            height, width = (
-                n - k + 1 if valid else n for n, k in zip(inputs.shape[1:3], self.kernel_size, strict=True)
-            )
-            y = spectral.correlate(x, w, (above, left), (height, width))
+            out = tuple(n - k + 1 for n, k in zip(x.shape[1:3], self.kernel_size, strict=True))
+            y = spectral.correlate(x, w, (0, 0), out)
         return ops.cast(y, self.compute_dtype)
+
+    def _check(self, shape):
+        if any(size is not None and size <= k // 2 for size, k in zip(shape[1:3], self.kernel_size, strict=True)):
+            height, width = shape[1:3]
+            mirrored = max(self.kernel_size) // 2
+            raise ValueError(
+                f"{self.name}: {height}x{width} (height x width) is too small to mirror {mirrored} pixels; "
+                f"each side needs {mirrored + 1} or more"
+            )
 
     def way(self, shape: Any) -> Way:
         """How an input of this shape `(B, H, W, C)`, of which B, H and W may be None, is convolved."""

@@ -11,7 +11,6 @@ from keras import layers, ops
 
 from gandeblur.models.layers.convolution import Conv2D
 from gandeblur.models.layers.instance_norm import InstanceNormalization
-from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 
 
 def initial_weights(stddev: float = 0.02) -> keras.initializers.Initializer:
@@ -25,8 +24,8 @@ def norm_relu(x: Any, name: str) -> Any:
 
 def reflect_conv(x: Any, maps: int, kernel_px: int, name: str, stddev: float = 0.02, **options: Any) -> Any:
     """Convolution with stride 1 that keeps the size by reflection."""
-    x = ReflectPadding2D(kernel_px // 2, name=f"{name}_pad")(x)
-    return Conv2D(maps, kernel_px, kernel_initializer=initial_weights(stddev), name=name, **options)(x)
+    start = initial_weights(stddev)
+    return Conv2D(maps, kernel_px, padding="reflect", kernel_initializer=start, name=name, **options)(x)
 
 
 def encoder(x: Any, maps: int) -> Any:

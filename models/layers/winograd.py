@@ -21,86 +21,111 @@ from gandeblur.models.layers import backend
 TAPS, OUTPUTS = 3, 4
 SIDE = OUTPUTS + TAPS - 1  # inputs that a tile depends on, along an axis
 POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))  # and infinity
-# Tiles whose transforms are made and used together: their arrays stay in the processor's cache.
-CHUNK = 256
+# Tiles times maps whose transforms are made and used together: their arrays stay in the processor's cache.
+CHUNK = 256 * 256
 
 
-def correlate(x: Any, w: Any) -> Any:
-    """Valid correlation: float32 `[B, H, W, C]`, `[3, 3, C, M]` -> `[B, H - 2, W - 2, M]`, H and W known or not.
+def correlate(x: Any, w: Any, margin: int = 0, reflect: bool = False) -> Any:
+    """Correlation: float32 `[B, H, W, C]`, `[3, 3, C, M]` -> `[B, H + 2 margin - 2, W + 2 margin - 2, M]`.
 
-    Its gradients are correlations of the same kind, and so it is differentiated to any order.
+    H and W are known or not. The gradients are correlations of the same kind, and so it is differentiated to any order.
+
+    Args:
+        margin: pixels around the images, 0 to 2.
+        reflect: the margin, 1 then, mirrors the images at their border pixels, which are not repeated; else it is zeros.
     """
 
     @ops.custom_gradient
     def correlated(x, w):
         def gradients(*args, upstream=None):
             [y] = args or [upstream]
-            return correlate(_pad(y), _adjoint(w)), _weight_gradient(x, y)
+            return _image_gradient(y, w, margin, reflect), _weight_gradient(x, y, margin, reflect)
 
-        return _output(x, w), gradients
+        return _output(x, w, margin, reflect), gradients
 
     return correlated(ops.convert_to_tensor(x), ops.convert_to_tensor(w))
 
 
-def _weight_gradient(x, y):
-    """sum over images and places of x y: `[B, H, W, C]`, `[B, H - 2, W - 2, M]` -> `[3, 3, C, M]`."""
+def _image_gradient(y, w, margin, reflect):
+    adjoint = ops.swapaxes(ops.flip(w, axis=(0, 1)), 2, 3)
+    if not reflect:
+        return correlate(y, adjoint, TAPS - 1 - margin)
+    return _folded(_folded(correlate(y, adjoint, TAPS - 1), 1), 2)
+
+
+def _folded(x, axis):
+    """The adjoint of mirroring: what lies beyond the border is added to what it mirrors."""
+    length = ops.shape(x)[axis] - 2
+
+    def at(start, size, before, after):
+        part = ops.take(x, ops.arange(start, start + size), axis=axis)
+        return ops.pad(part, [(before, after) if one == axis else (0, 0) for one in range(4)])
+
+    return at(1, length, 0, 0) + at(0, 1, 1, length - 2) + at(length + 1, 1, length - 2, 1)
+
+
+def _weight_gradient(x, y, margin, reflect):
+    """sum over images and places of x y: `[B, H, W, C]`, `[B, H + 2 margin - 2, ..., M]` -> `[3, 3, C, M]`."""
 
     @ops.custom_gradient
     def correlated(x, y):
         def gradients(*args, upstream=None):
             [w] = args or [upstream]
-            return correlate(_pad(y), _adjoint(w)), correlate(x, w)
+            return _image_gradient(y, w, margin, reflect), correlate(x, w, margin, reflect)
 
-        return _weights(x, y), gradients
+        return _weights(x, y, margin, reflect), gradients
 
     return correlated(x, y)
 
 
-def _pad(y):
-    return ops.pad(y, [(0, 0), (TAPS - 1, TAPS - 1), (TAPS - 1, TAPS - 1), (0, 0)])
-
-
-def _adjoint(w):
-    return ops.swapaxes(ops.flip(w, axis=(0, 1)), 2, 3)
-
-
 @backend.traced_once
-def _output(x, w):
+def _output(x, w, margin, reflect):
     (batch, height, width, channels), maps = ops.shape(x), w.shape[-1]
-    height, width = height - TAPS + 1, width - TAPS + 1
-    rows, columns = _tiles(height), _tiles(width)
+    height, width = (length + 2 * margin - TAPS + 1 for length in (height, width))
+    rows, columns = batch * _tiles(height), _tiles(width)
     filters = ops.reshape(_transformed(_OF_TAPS, w), (SIDE**2, channels, maps))
+    chunks = _ceil(rows * columns * max(channels, maps), CHUNK)
+    share = _ceil(rows, chunks)  # rows of tiles in a chunk
 
-    def outputs(tiles):
-        p = ops.matmul(_transformed_windows(x, tiles, rows, columns), filters)
-        return ops.reshape(_transformed(_OF_PRODUCTS, p), (-1, maps))
+    def outputs(chunk):
+        """`[16 share columns, M]`: the pixels of `share` rows of tiles, row by row."""
+        row = ops.minimum(chunk * share + ops.arange(share, dtype="int32"), rows - 1)
+        p = ops.matmul(_transformed_windows(x, row, _tiles(height), columns, margin, reflect), filters)
+        return ops.take(ops.reshape(_transformed(_OF_PRODUCTS, p), (-1, maps)), _places(share, columns), axis=0)
 
-    tiles = batch * rows * columns
-    chunks = (tiles + CHUNK - 1) // CHUNK
-    size = (tiles + chunks - 1) // chunks
-    numbers = ops.minimum(ops.reshape(ops.arange(chunks * size, dtype="int32"), (chunks, size)), tiles - 1)
-    y = outputs(numbers[0]) if isinstance(chunks, int) and chunks == 1 else ops.map(outputs, numbers)
-    return ops.take(ops.reshape(y, (-1, maps)), _places(batch, height, width, rows, columns, size), axis=0)
+    y = ops.reshape(backend.map_chunks(outputs, chunks), (-1, OUTPUTS * OUTPUTS * columns, maps))[:rows]
+    return ops.reshape(y, (batch, -1, OUTPUTS * columns, maps))[:, :height, :width]
 
 
 @backend.traced_once
-def _weights(x, y):
+def _weights(x, y, margin, reflect):
     (batch, height, width, maps), channels = ops.shape(y), x.shape[-1]
     rows, columns = _tiles(height), _tiles(width)
-    numbers = ops.arange(batch * rows * columns, dtype="int32")
     below, right = rows * OUTPUTS - height, columns * OUTPUTS - width
     y = ops.reshape(ops.pad(y, [(0, 0), (0, below), (0, right), (0, 0)]), (-1, OUTPUTS, columns, OUTPUTS, maps))
     y = ops.reshape(ops.transpose(y, (1, 3, 0, 2, 4)), (OUTPUTS**2, -1))
     p = ops.reshape(ops.matmul(_OF_PRODUCTS.T, y), (SIDE**2, -1, maps))
-    d = _transformed_windows(x, numbers, rows, columns)
+    d = _transformed_windows(x, ops.arange(batch * rows, dtype="int32"), rows, columns, margin, reflect)
     w = ops.matmul(ops.swapaxes(d, 1, 2), p)
     return ops.reshape(ops.matmul(_OF_TAPS.T, ops.reshape(w, (SIDE**2, -1))), (TAPS, TAPS, channels, maps))
 
 
-def _transformed_windows(x, tiles, rows, columns):
-    """`[36, tiles, C]`: the tiles' inputs at the points. x `[B, H, W, C]`."""
+def _transformed_windows(x, row, rows, columns, margin, reflect):
+    """`[36, tiles, C]`: the tiles' inputs at the points.
+
+    Args:
+        x: `[B, H, W, C]`.
+        row: `[n]`, the rows of tiles, of which each image has `rows`.
+        columns: tiles in a row.
+    """
     _, height, width, channels = ops.shape(x)
-    d = ops.take(ops.reshape(x, (-1, channels)), _windows(tiles, rows, columns, height, width), axis=0)
+    place = ops.arange(SIDE, dtype="int32")[:, None]
+    y, in_height = _pixel(OUTPUTS * (row % rows) + place - margin, height, reflect)
+    x_, in_width = _pixel(OUTPUTS * ops.arange(columns, dtype="int32") + place - margin, width, reflect)
+    y, in_height = (part[:, None, :, None] for part in (y + row // rows * height, in_height))
+    d = ops.take(ops.reshape(x, (-1, channels)), ops.reshape(y * width + x_[:, None], (-1,)), axis=0)
+    if margin and not reflect:
+        d = d * ops.cast(ops.reshape(in_height & in_width[:, None], (-1, 1)), d.dtype)
     return ops.reshape(_transformed(_OF_INPUTS, d), (SIDE**2, -1, channels))
 
 
@@ -109,27 +134,27 @@ def _transformed(matrix, x):
 
 
 def _tiles(length):
-    return (length + OUTPUTS - 1) // OUTPUTS
+    return _ceil(length, OUTPUTS)
 
 
-def _windows(tiles, rows, columns, height, width):
-    """`[36, tiles]`: which pixel each place of a tile's window is; beyond the border, the last one."""
-    place = ops.arange(SIDE, dtype="int32")
-    image, tile = tiles // (rows * columns), tiles % (rows * columns)
-    top, left = OUTPUTS * (tile // columns), OUTPUTS * (tile % columns)
-    y = ops.minimum(top + place[:, None], height - 1)
-    x = ops.minimum(left + place[:, None], width - 1)
-    return ops.reshape((image * height + y)[:, None] * width + x, (SIDE**2, -1))
+def _ceil(dividend, divisor):
+    return (dividend + divisor - 1) // divisor
 
 
-def _places(batch, height, width, rows, columns, size):
-    """`[B, H, W]`: where each pixel of the result stands in `[chunks, 16, size]` outputs."""
-    image = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1))
-    y = ops.reshape(ops.arange(height, dtype="int32"), (-1, 1))
-    x = ops.arange(width, dtype="int32")
-    tile = (image * rows + y // OUTPUTS) * columns + x // OUTPUTS
-    inside = (y % OUTPUTS) * OUTPUTS + x % OUTPUTS
-    return (tile // size * OUTPUTS**2 + inside) * size + tile % size
+def _pixel(place, length, reflect):
+    """Which of an axis' pixels stands at a place, and whether one does; any, where none does."""
+    if reflect:
+        place = ops.abs(place)
+        place = ops.where(place < length, place, 2 * length - 2 - place)
+    return ops.clip(place, 0, length - 1), (place >= 0) & (place < length)
+
+
+def _places(rows, columns):
+    """`[4 rows, 4 columns]`: where each pixel stands in `[16, rows columns]` outputs of tiles."""
+    y = ops.arange(OUTPUTS * rows, dtype="int32")[:, None]
+    x = ops.arange(OUTPUTS * columns, dtype="int32")
+    tile = y // OUTPUTS * columns + x // OUTPUTS
+    return (y % OUTPUTS * OUTPUTS + x % OUTPUTS) * (rows * columns) + tile
 
 
 def _matrices():

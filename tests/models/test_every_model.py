@@ -21,7 +21,6 @@ from gandeblur.models.layers.batch_norm import BatchNormalization
 from gandeblur.models.layers.convolution import Conv2D
 from gandeblur.models.layers.image_size import ImageSize
 from gandeblur.models.layers.instance_norm import InstanceNormalization
-from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 from gandeblur.models.layers.upsampling import UpSampling2D
 
 
@@ -152,12 +151,6 @@ LAYERS = {
     "ImageSize": Row(network_of(ImageSize), {"multiple_px": 3}, sizes=((9, 6), (3, 15)), output=same),
     "InstanceNormalization": Row(
         network_of(InstanceNormalization), {"epsilon": 0.1}, sizes=((8, 8), (5, 7)), output=same
-    ),
-    "ReflectPadding2D": Row(
-        network_of(ReflectPadding2D),
-        {"padding": 2},
-        sizes=((3, 3), (5, 8)),
-        output=lambda height, width: (height + 4, width + 4, 3),
     ),
     "UpSampling2D": Row(
         network_of(UpSampling2D),

@@ -6,7 +6,6 @@ import pytest
 from keras import layers, ops
 
 from gandeblur.models import hkust_gan
-from gandeblur.models.layers.reflect_pad import ReflectPadding2D
 from gandeblur.training import devices
 
 TINY = {"maps": 4, "blocks": 2}
@@ -41,7 +40,7 @@ def test_restored_image_is_the_mean_of_tanh_and_the_blurred_image():
 
 
 def test_refuses_images_too_small_for_its_reflections():
-    with pytest.raises(ValueError, match="conv2d_3_pad: 1x2 .* too small"):
+    with pytest.raises(ValueError, match="conv2d_3: 1x2 .* too small"):
         hkust_gan.generator(**TINY)(images(1, 4, 8, 3))
 
 
@@ -62,9 +61,9 @@ def test_every_convolution_of_the_generator_but_the_last_is_normalised():
 
 
 def test_only_the_7x7_layers_and_the_blocks_mirror_the_border():
-    pads = [layer for layer in hkust_gan.generator(**TINY).layers if isinstance(layer, ReflectPadding2D)]
-    sizes_px = {"conv2d": 3, "conv2d_3": 1, "conv2d_4": 1, "conv2d_5": 1, "conv2d_6": 1, "conv2d_9": 3}
-    assert {pad.name: pad.padding for pad in pads} == {f"{name}_pad": size_px for name, size_px in sizes_px.items()}
+    mirrored = [layer for layer in convolutions(hkust_gan.generator(**TINY)) if layer.padding == "reflect"]
+    sizes_px = {"conv2d": 7, "conv2d_3": 3, "conv2d_4": 3, "conv2d_5": 3, "conv2d_6": 3, "conv2d_9": 7}
+    assert {layer.name: layer.kernel_size for layer in mirrored} == {name: (px, px) for name, px in sizes_px.items()}
 
 
 def test_all_convolutions_of_the_discriminator_but_the_last_are_followed_by_a_leaky_relu_of_slope_0_2():

@@ -21,7 +21,11 @@ CASES = [
     ((3, 3), "same", (9, 14)),
     ((3, 3), "same", (1, 1)),
     ((3, 3), "valid", (3, 7)),
-    ((3, 3), "valid", (70, 81)),  # more tiles than a chunk holds
+    ((3, 3), "valid", (70, 81)),
+    ((3, 3), "reflect", (2, 2)),
+    ((3, 3), "reflect", (3, 8)),
+    ((3, 3), "reflect", (13, 6)),
+    ((21, 17), "reflect", (30, 41)),
 ]
 
 
@@ -33,6 +37,19 @@ def few_maps(monkeypatch):
 
 def numpy(x):
     return ops.convert_to_numpy(x)
+
+
+def reference_of(layer, x):
+    """What Keras' own layer makes of the images, mirrored by NumPy where ours mirrors."""
+    config = layer.get_config()
+    if layer.padding == "reflect":
+        above, left = (size // 2 for size in layer.kernel_size)
+        x = np.pad(x, [(0, 0), (above, above), (left, left), (0, 0)], mode="reflect")
+        config["padding"] = "valid"
+    reference = keras.layers.Conv2D.from_config(config)
+    reference.build(x.shape)
+    reference.set_weights(layer.get_weights())
+    return numpy(reference(x))
 
 
 def relative_error(actual, expected):
@@ -52,10 +69,7 @@ def layer_and_data(kernel, padding, size):
 def test_equals_conv2d_in_output_and_both_gradients(kernel, padding, size):
     layer, x, rng = layer_and_data(kernel, padding, size)
     assert layer.way(x.shape) == ("winograd" if kernel == (3, 3) else "spectral")
-    reference = keras.layers.Conv2D.from_config(layer.get_config())
-    reference.build(x.shape)
-    reference.set_weights(layer.get_weights())
-    expected = numpy(reference(x))
+    expected = reference_of(layer, x)
     assert relative_error(numpy(layer(x)), expected) < 1e-5
 
     weight = rng.normal(size=expected.shape).astype("float32")  # a random cotangent
@@ -72,10 +86,10 @@ def test_equals_conv2d_in_output_and_both_gradients(kernel, padding, size):
 
 
 @pytest.mark.usefixtures("few_maps")
-@pytest.mark.parametrize("kernel", [(16, 16), (3, 3)])
-def test_gradient_of_a_gradient_norm_agrees_with_plain_convolution(kernel):
+@pytest.mark.parametrize(("kernel", "padding"), [((16, 16), "same"), ((3, 3), "same"), ((3, 3), "reflect")])
+def test_gradient_of_a_gradient_norm_agrees_with_plain_convolution(kernel, padding):
     """What a gradient penalty differentiates."""
-    layer, x, _ = layer_and_data(kernel, "same", (20, 20))
+    layer, x, _ = layer_and_data(kernel, padding, (20, 20))
 
     def penalty(w):
         return gradient(lambda image: layer.convolution_op(image, w) ** 2, x) ** 2
@@ -84,6 +98,40 @@ def test_gradient_of_a_gradient_norm_agrees_with_plain_convolution(kernel):
     with plain_convolution():
         theirs = numpy(gradient(penalty, layer.kernel.value))
     assert relative_error(ours, theirs) < 1e-4
+
+
+@pytest.mark.usefixtures("few_maps")
+@pytest.mark.parametrize("padding", ["same", "reflect"])
+@pytest.mark.parametrize("size", [(70, 81), (3, 300)])
+def test_chunks_of_tiles_join_without_a_seam(padding, size, monkeypatch):
+    layer, x, _ = layer_and_data((3, 3), padding, size)
+    whole = numpy(layer(x))
+    monkeypatch.setattr(winograd, "CHUNK", 250)
+    np.testing.assert_allclose(numpy(layer(x)), whole, atol=1e-6)
+
+
+def test_mirrors_the_image_without_repeating_its_border():
+    layer, x, _ = layer_and_data((7, 7), "reflect", (4, 5))
+    assert relative_error(numpy(layer(x)), reference_of(layer, x)) < 1e-5
+
+
+@pytest.mark.parametrize("size", [(3, 9), (9, 3), (1, 1)])
+def test_refuses_an_image_too_small_to_mirror(size):
+    with pytest.raises(ValueError, match=f"{size[0]}x{size[1]} .* too small to mirror 3 pixels; each side needs 4"):
+        Conv2D(2, 7, padding="reflect")(np.zeros((1, *size, 2), "float32"))
+
+
+@pytest.mark.parametrize("option", [{"strides": 2}, {"dilation_rate": 2}, {"kernel_size": 4}])
+def test_refuses_to_mirror_for_what_would_change_the_size(option):
+    with pytest.raises(ValueError, match="padding='reflect' takes kernels of odd sides"):
+        Conv2D(**{"filters": 2, "kernel_size": 3, "padding": "reflect"} | option)
+
+
+def test_a_mirrored_shape_is_known_where_the_size_is():
+    layer = Conv2D.from_config(Conv2D(4, 5, padding="reflect").get_config())
+    assert layer(keras.Input((None, 7, 3))).shape == (None, None, 7, 4)
+    with pytest.raises(ValueError, match="too small"):
+        layer.compute_output_shape((None, 2, 7, 3))
 
 
 def test_tiles_join_without_a_seam(monkeypatch):
