@@ -25,32 +25,31 @@ POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2**0.5, -(2**0.5))  # and infinity
 CHUNK = 256 * 256
 
 
-def correlate(x: Any, w: Any, margin: int = 0, reflect: bool = False) -> Any:
-    """Correlation: float32 `[B, H, W, C]`, `[3, 3, C, M]` -> `[B, H + 2 margin - 2, W + 2 margin - 2, M]`.
+def correlate(x: Any, w: Any, reflect: bool = False) -> Any:
+    """Correlation: float32 `[B, H, W, C]`, `[3, 3, C, M]` -> `[B, H - 2, W - 2, M]`, H and W known or not.
 
-    H and W are known or not. The gradients are correlations of the same kind, and so it is differentiated to any order.
+    Its gradients are correlations of the same kind, and so it is differentiated to any order.
 
     Args:
-        margin: pixels around the images, 0 to 2.
-        reflect: the margin, 1 then, mirrors the images at their border pixels, which are not repeated; else it is zeros.
+        reflect: mirrors the images at their border pixels, which are not repeated: `[B, H, W, M]`, H and W 2 or more.
     """
 
     @ops.custom_gradient
     def correlated(x, w):
         def gradients(*args, upstream=None):
             [y] = args or [upstream]
-            return _image_gradient(y, w, margin, reflect), _weight_gradient(x, y, margin, reflect)
+            return _image_gradient(y, w, reflect), _weight_gradient(x, y, reflect)
 
-        return _output(x, w, margin, reflect), gradients
+        return _output(x, w, reflect), gradients
 
     return correlated(ops.convert_to_tensor(x), ops.convert_to_tensor(w))
 
 
-def _image_gradient(y, w, margin, reflect):
-    adjoint = ops.swapaxes(ops.flip(w, axis=(0, 1)), 2, 3)
-    if not reflect:
-        return correlate(y, adjoint, TAPS - 1 - margin)
-    return _folded(_folded(correlate(y, adjoint, TAPS - 1), 1), 2)
+def _image_gradient(y, w, reflect):
+    around = (TAPS - 1, TAPS - 1)
+    y = ops.pad(y, [(0, 0), around, around, (0, 0)])
+    x = correlate(y, ops.swapaxes(ops.flip(w, axis=(0, 1)), 2, 3))
+    return _folded(_folded(x, 1), 2) if reflect else x
 
 
 def _folded(x, axis):
@@ -64,24 +63,25 @@ def _folded(x, axis):
     return at(1, length, 0, 0) + at(0, 1, 1, length - 2) + at(length + 1, 1, length - 2, 1)
 
 
-def _weight_gradient(x, y, margin, reflect):
-    """sum over images and places of x y: `[B, H, W, C]`, `[B, H + 2 margin - 2, ..., M]` -> `[3, 3, C, M]`."""
+def _weight_gradient(x, y, reflect):
+    """sum over images and places of x y: `[B, H, W, C]`, `[B, H - 2, W - 2, M]` -> `[3, 3, C, M]`."""
 
     @ops.custom_gradient
     def correlated(x, y):
         def gradients(*args, upstream=None):
             [w] = args or [upstream]
-            return _image_gradient(y, w, margin, reflect), correlate(x, w, margin, reflect)
+            return _image_gradient(y, w, reflect), correlate(x, w, reflect)
 
-        return _weights(x, y, margin, reflect), gradients
+        return _weights(x, y, reflect), gradients
 
     return correlated(x, y)
 
 
 @backend.traced_once
-def _output(x, w, margin, reflect):
+def _output(x, w, reflect):
     (batch, height, width, channels), maps = ops.shape(x), w.shape[-1]
-    height, width = (length + 2 * margin - TAPS + 1 for length in (height, width))
+    if not reflect:
+        height, width = height - TAPS + 1, width - TAPS + 1
     rows, columns = batch * _tiles(height), _tiles(width)
     filters = ops.reshape(_transformed(_OF_TAPS, w), (SIDE**2, channels, maps))
     chunks = _ceil(rows * columns * max(channels, maps), CHUNK)
@@ -90,7 +90,7 @@ def _output(x, w, margin, reflect):
     def outputs(chunk):
         """`[16 share columns, M]`: the pixels of `share` rows of tiles, row by row."""
         row = ops.minimum(chunk * share + ops.arange(share, dtype="int32"), rows - 1)
-        p = ops.matmul(_transformed_windows(x, row, _tiles(height), columns, margin, reflect), filters)
+        p = ops.matmul(_transformed_windows(x, row, _tiles(height), columns, reflect), filters)
         return ops.take(ops.reshape(_transformed(_OF_PRODUCTS, p), (-1, maps)), _places(share, columns), axis=0)
 
     y = ops.reshape(backend.map_chunks(outputs, chunks), (-1, OUTPUTS * OUTPUTS * columns, maps))[:rows]
@@ -98,19 +98,19 @@ def _output(x, w, margin, reflect):
 
 
 @backend.traced_once
-def _weights(x, y, margin, reflect):
+def _weights(x, y, reflect):
     (batch, height, width, maps), channels = ops.shape(y), x.shape[-1]
     rows, columns = _tiles(height), _tiles(width)
     below, right = rows * OUTPUTS - height, columns * OUTPUTS - width
     y = ops.reshape(ops.pad(y, [(0, 0), (0, below), (0, right), (0, 0)]), (-1, OUTPUTS, columns, OUTPUTS, maps))
     y = ops.reshape(ops.transpose(y, (1, 3, 0, 2, 4)), (OUTPUTS**2, -1))
     p = ops.reshape(ops.matmul(_OF_PRODUCTS.T, y), (SIDE**2, -1, maps))
-    d = _transformed_windows(x, ops.arange(batch * rows, dtype="int32"), rows, columns, margin, reflect)
+    d = _transformed_windows(x, ops.arange(batch * rows, dtype="int32"), rows, columns, reflect)
     w = ops.matmul(ops.swapaxes(d, 1, 2), p)
     return ops.reshape(ops.matmul(_OF_TAPS.T, ops.reshape(w, (SIDE**2, -1))), (TAPS, TAPS, channels, maps))
 
 
-def _transformed_windows(x, row, rows, columns, margin, reflect):
+def _transformed_windows(x, row, rows, columns, reflect):
     """`[36, tiles, C]`: the tiles' inputs at the points.
 
     Args:
@@ -120,12 +120,10 @@ def _transformed_windows(x, row, rows, columns, margin, reflect):
     """
     _, height, width, channels = ops.shape(x)
     place = ops.arange(SIDE, dtype="int32")[:, None]
-    y, in_height = _pixel(OUTPUTS * (row % rows) + place - margin, height, reflect)
-    x_, in_width = _pixel(OUTPUTS * ops.arange(columns, dtype="int32") + place - margin, width, reflect)
-    y, in_height = (part[:, None, :, None] for part in (y + row // rows * height, in_height))
-    d = ops.take(ops.reshape(x, (-1, channels)), ops.reshape(y * width + x_[:, None], (-1,)), axis=0)
-    if margin and not reflect:
-        d = d * ops.cast(ops.reshape(in_height & in_width[:, None], (-1, 1)), d.dtype)
+    y = _pixel(OUTPUTS * (row % rows) + place, height, reflect) + row // rows * height
+    columns = _pixel(OUTPUTS * ops.arange(columns, dtype="int32") + place, width, reflect)
+    pixels = ops.reshape(y[:, None, :, None] * width + columns[:, None], (-1,))
+    d = ops.take(ops.reshape(x, (-1, channels)), pixels, axis=0)
     return ops.reshape(_transformed(_OF_INPUTS, d), (SIDE**2, -1, channels))
 
 
@@ -142,11 +140,11 @@ def _ceil(dividend, divisor):
 
 
 def _pixel(place, length, reflect):
-    """Which of an axis' pixels stands at a place, and whether one does; any, where none does."""
+    """Which of an axis' pixels stands at a place of its tiles; beyond the border, any."""
     if reflect:
-        place = ops.abs(place)
+        place = ops.abs(place - 1)
         place = ops.where(place < length, place, 2 * length - 2 - place)
-    return ops.clip(place, 0, length - 1), (place >= 0) & (place < length)
+    return ops.clip(place, 0, length - 1)
 
 
 def _places(rows, columns):
