@@ -62,8 +62,8 @@ class Conv2D(keras.layers.Conv2D):
             plain = self.strides == self.dilation_rate == (1, 1) and self.data_format == "channels_last"
             if not plain or not all(size % 2 for size in self.kernel_size):
                 raise ValueError(
-                    f"{self.name}: padding='reflect' takes kernels of odd sides, strides and dilation of 1 and channels "
-                    f"last; not {self.kernel_size}, {self.strides}, {self.dilation_rate}, {self.data_format}"
+                    f"{self.name}: padding='reflect' takes kernels of odd sides, strides and dilation of 1, and "
+                    f"channels last; not {self.kernel_size}, {self.strides}, {self.dilation_rate}, {self.data_format}"
                 )
             self.padding = padding
 
