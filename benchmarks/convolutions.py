@@ -3,6 +3,7 @@
     python benchmarks/convolutions.py                      forward, as in restoring 1280x720
     python benchmarks/convolutions.py --train --size=96x96 --batch=2
     python benchmarks/convolutions.py --errors             of Winograd's filtering, by tile size and points
+    python benchmarks/convolutions.py --networks --train --size=256x256    whole generators, direct / as taken
 
 The shapes are those of the six papers' networks at the given size of the image. The ways are those of
 `models/layers/convolution.py`; `taken` is the one that its rule takes. `direct / way` is the median over the rounds of
@@ -114,6 +115,40 @@ def errors() -> None:
                 line(name, of(winograd.correlate, tf.float32))
 
 
+def networks(height: int, width: int, batch: int, train: bool, rounds: int) -> None:
+    """Prints the time of each generator by direct convolutions over its time by those that the rule takes."""
+    import tensorflow as tf
+
+    print("network               direct ms   direct / as taken")
+    for name, experiment in EXPERIMENTS.items():
+        generator = experiment.paper.generator.build(experiment.paper.data.crop_px)
+        size = generator.input_shape[1:3]
+        if None not in size and size != (height, width):
+            continue
+        x = tf.random.stateless_uniform((batch, height, width, 3), (0, 0))
+
+        def step(images, generator=generator):
+            if not train:
+                return tf.reduce_sum(generator(images, training=False))
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(tf.square(generator(images, training=True)))
+            return sum(tf.reduce_sum(part) for part in tape.gradient(loss, generator.trainable_variables))
+
+        direct, taken = tf.function(step), tf.function(step)
+        with convolution.plain_convolution():
+            direct(x)
+        taken(x)
+        times = np.array([[_seconds(call, x) for call in (direct, taken)] for _ in range(rounds)])
+        median = 1e3 * np.median(times[:, 0])
+        print(f"{name:20} {median:10.1f}   {np.median(times[:, 0] / times[:, 1]):.2f}", flush=True)
+
+
+def _seconds(call, *args):
+    started = time.perf_counter()
+    np.asarray(ops.ravel(call(*args))[0])
+    return time.perf_counter() - started
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="1280x720")
@@ -122,11 +157,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kernel", type=int, help="only kernels of this height")
     parser.add_argument("--errors", action="store_true")
+    parser.add_argument("--networks", action="store_true", help="whole generators")
     options = parser.parse_args()
     if options.errors:
         errors()
         return
     width, height = map(int, options.size.split("x"))
+    if options.networks:
+        networks(height, width, options.batch, options.train, options.rounds)
+        return
     rng = np.random.default_rng(0)
     print(f"{options.size}, batch {options.batch}, {'forward and gradients' if options.train else 'forward'}")
     print("first network      input           kernel    maps  direct ms   direct / way")
@@ -143,10 +182,9 @@ def main() -> None:
         times: dict[str, list[float]] = {way: [] for way in possible}
         for number in range(options.rounds + 1):
             for way, call in calls.items():
-                started = time.perf_counter()
-                np.asarray(ops.ravel(call(x, w))[0])
+                seconds = _seconds(call, x, w)
                 if number:
-                    times[way].append(time.perf_counter() - started)
+                    times[way].append(seconds)
         direct = np.array(times["direct"])
         ratios = {way: np.median(direct / np.array(times[way])) for way in possible[1:]}
         kernel = "x".join(map(str, layer.kernel_size)) + (f" /{layer.strides[0]}" if layer.strides[0] > 1 else "")
