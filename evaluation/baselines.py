@@ -8,7 +8,6 @@ chelsea, rocket; the last three are also the embedded test images), never on Set
 """
 
 import numpy as np
-from skimage.restoration import denoise_tv_chambolle, wiener
 
 from gandeblur.data.images import to_uint8
 
@@ -24,6 +23,8 @@ def tv_chambolle(image: np.ndarray, weight: float = 0.02) -> np.ndarray:
         image: degraded, uint8 [H, W, 3].
         weight: strength, on the [0, 1] scale of pixel values; larger is smoother.
     """
+    from skimage.restoration import denoise_tv_chambolle  # its import takes a second, and restoring needs none of it
+
     return to_uint8(denoise_tv_chambolle(image / 255, weight=weight, channel_axis=-1), (0, 1))
 
 
@@ -53,5 +54,7 @@ def gain_undone_wiener(image: np.ndarray, gain: float, kernel: np.ndarray, balan
     """
     height, width, _ = image.shape
     mirrored = np.pad(image / (255 * gain), ((0, height), (0, width), (0, 0)), mode="symmetric")
+    from skimage.restoration import wiener
+
     restored = np.stack([wiener(channel, kernel, balance) for channel in np.moveaxis(mirrored, -1, 0)], axis=-1)
     return to_uint8(restored[:height, :width], (0, 1))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gandeblur.errors import InputError, guarded
 from gandeblur.names import shown
+from gandeblur.quiet import import_keras
 from gandeblur.training.workers import leave
 
 DEFAULT = "hkust_gan"  # of those for what most photographs suffer from, the best in README's table
@@ -323,6 +324,7 @@ def _load(options):
 def _open(model, precision):
     import gandeblur
 
+    import_keras()
     deblur = gandeblur.load(model, precision=precision)
     from gandeblur.models.layers import hardware
 

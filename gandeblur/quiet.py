@@ -40,6 +40,20 @@ class QuietTensorFlow:
         return spec
 
 
+def import_keras() -> None:
+    """Imports Keras without matplotlib and pandas, which it imports where they are installed; they stay importable.
+
+    It takes them to draw galleries and for data frames; a command that restores pictures waits three seconds for them.
+    """
+    absent = [name for name in ("matplotlib", "pandas") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: "there is no such module"
+    try:
+        import keras  # noqa: F401
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
 @contextmanager
 def _held_back() -> Iterator[None]:
     """Holds back what is written to file number 2: TensorFlow does not write through Python."""

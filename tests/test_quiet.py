@@ -60,3 +60,12 @@ def test_tensorflow_itself_is_imported_in_silence():
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "1"}  # as JAX sets it
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "3.0\n", "")
+
+
+def test_keras_starts_without_what_it_takes_to_draw():
+    code = (
+        "import sys; from gandeblur.quiet import import_keras; import_keras(); "
+        "assert 'keras' in sys.modules and not {'matplotlib', 'pandas', 'scipy.stats'} & set(sys.modules); "
+        "import matplotlib.pyplot"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, capture_output=True)
