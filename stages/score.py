@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from gandeblur.data import pipeline
+from gandeblur.data.crops import Source
 from gandeblur.data.datasets.find import Images
+from gandeblur.data.datasets.shrunk import Shrunk
 from gandeblur.data.degradations import in_words
 from gandeblur.data.images import read_image, to_uint8
 from gandeblur.errors import InputError
@@ -113,7 +115,7 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
     return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, told), meta
 
 
-def pairs(source: pipeline.Source, condition: Condition) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def pairs(source: Source, condition: Condition) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """(name, degraded, sharp) as 8-bit arrays, one image at a time."""
     stream = pipeline.evaluation_stream(source, size_px=condition.size_px, batch_size=1, seed=TEST_SEED)
     for name, (degraded, sharp) in zip(source.images.names, stream.as_numpy_iterator(), strict=True):
@@ -136,7 +138,7 @@ def stored(folder: Path, set_name: str, scores: dict, methods: Sequence[str]) ->
         yield image["name"], {method: read_image(path) for method, path in paths.items()}
 
 
-def _in_words(condition: Condition, source: pipeline.Source) -> str:
-    shrunk = f"; shrunk by {source.downsample} (means)" if source.downsample > 1 else ""
+def _in_words(condition: Condition, source: Source) -> str:
+    shrunk = f"; shrunk by {source.images.factor} (means)" if isinstance(source.images, Shrunk) else ""
     size = f"; resized (bicubic) to {condition.size_px}x{condition.size_px}" if condition.size_px else ""
     return in_words(source.degradations) + shrunk + size
