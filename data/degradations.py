@@ -147,7 +147,7 @@ def shrunk_by(steps: Sequence[Step], factor: int) -> tuple[Step, ...]:
 
 def scale(steps: Sequence[Step]) -> int:
     """By how much the steps shrink an image, all together."""
-    return math.prod(step.keywords["factor"] for step in steps if getattr(step, "func", None) is shrink)
+    return math.prod(step.keywords["factor"] for step in steps if isinstance(step, partial) and step.func is shrink)
 
 
 def draw(steps: Sequence[Step], seeds: tf.Tensor) -> tuple:

@@ -47,7 +47,7 @@ class Shrunk:
         """The pixels: uint8 `[2, H, W, 3]` (blurred, sharp) or `[1, H, W, 3]`."""
         height, width = (side * self.factor for side in self.size(index))
         frames = self.images.read(index)[:, :height, :width]
-        return np.stack([Image.fromarray(frame).reduce(self.factor) for frame in frames])
+        return np.stack([np.asarray(Image.fromarray(frame).reduce(self.factor)) for frame in frames])
 
     def subset(self, indices: Sequence[int], name: str) -> "Shrunk":
         return Shrunk(self.images.subset(indices, name), self.factor)
