@@ -7,6 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from absl.flags import argparse_flags
+
 from gandeblur.errors import InputError, guarded
 from gandeblur.experiments.papers import find
 from gandeblur.experiments.spec import Experiment
@@ -19,8 +21,8 @@ SERVE_STAGE = "serve"
 STAGE_NAMES = (ALL_STAGES, "audit", "train", "evaluate", "report", SERVE_STAGE)
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that tells of an error in one line."""
+class Parser(argparse_flags.ArgumentParser):
+    """A parser that tells of an error in one line, and takes absl's own flags (--verbosity) beside the options."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see --help")

@@ -54,6 +54,7 @@ def write_pairs(folder, split, count=3):
             Image.fromarray(pixels).save(folder / split / f"scene{number}" / kind / "000001.png")
 
 
+@pytest.mark.slow  # three runs
 def test_the_readmes_python_block_runs_as_it_stands(small, tmp_path, monkeypatch):
     block = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
     monkeypatch.chdir(tmp_path)
@@ -71,6 +72,7 @@ def test_the_readmes_python_block_runs_as_it_stands(small, tmp_path, monkeypatch
     assert "TEST/test/blur" in Path("runs/mine/report.html").read_text()
 
 
+@pytest.mark.networks
 def test_the_readmes_first_line_restores_what_it_names(tmp_path, monkeypatch):
     lines = re.findall(r"^pip install .* && (.*)$", README.read_text(encoding="utf-8"), re.M)
     restore, tests = (line.split() for line in lines)
@@ -177,6 +179,7 @@ def test_a_network_is_built_by_its_paper_s_name(small):
         gandeblur.build("nonesuch")
 
 
+@pytest.mark.networks
 def test_trained_weights_are_built_in_and_are_those_of_the_paper():
     network = gandeblur.build("ird_gan", weights="ird_gan")
     for ours, theirs in zip(network.get_weights(), gandeblur.load("ird_gan").generator.get_weights(), strict=True):
