@@ -168,7 +168,7 @@ def test_a_peer_that_dies_ends_the_step_in_one_line(listening):
 
 
 def test_the_error_of_a_living_peer_passes_unchanged(listening, monkeypatch):
-    monkeypatch.setattr(workers, "_PROBE_S", 0.2)
+    monkeypatch.setattr(workers, "_CLOSING_S", 0.0)
     with (
         pytest.raises(RuntimeError, match="my own"),
         workers.watched({listening[1]: "worker 1"}, 60.0, lambda message: None),
