@@ -72,19 +72,6 @@ def test_the_readmes_python_block_runs_as_it_stands(small, tmp_path, monkeypatch
     assert "TEST/test/blur" in Path("runs/mine/report.html").read_text()
 
 
-@pytest.mark.networks
-def test_the_readmes_first_line_restores_what_it_names(tmp_path, monkeypatch):
-    lines = re.findall(r"^pip install .* && (.*)$", README.read_text(encoding="utf-8"), re.M)
-    restore, tests = (line.split() for line in lines)
-    assert tests == ["python", "-m", "pytest"]
-    picture = next(Path(word) for word in restore if word.endswith(".png"))
-    (tmp_path / picture.parent).mkdir(parents=True)
-    Image.open(README.parent / picture).crop((0, 0, 64, 48)).save(tmp_path / picture)  # a part: it is a test
-    monkeypatch.chdir(tmp_path)
-    assert restore[0] == "gandeblur" and cli.main(restore[1:]) == 0
-    assert Image.open(Path("restored") / picture.name).size == (64, 48)
-
-
 def test_a_picture_comes_back_as_it_came(trained, tmp_path):
     deblur = gandeblur.load(trained.folder)
     pixels = np.random.default_rng(1).integers(0, 256, (50, 61, 3), dtype=np.uint8)
