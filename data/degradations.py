@@ -187,12 +187,6 @@ def apply(image: tf.Tensor, steps: Sequence[Step], drawn: tuple) -> tf.Tensor:
     return image
 
 
-def degrade(image: tf.Tensor, steps: Sequence[Step], seed: tf.Tensor) -> tf.Tensor:
-    """`draw` and `apply` for one image: float32 `[H, W, 3]` in [0, 1], integer seed `[2]`."""
-    drawn = tf.nest.map_structure(lambda rows: rows[0], draw(steps, seed[tf.newaxis]))
-    return apply(image, steps, drawn)
-
-
 def in_words(steps: Sequence[Step]) -> str:
     """ "blur(7x7), gain_and_clip(gain=1.3)": the names and numbers of the steps."""
     return ", ".join(map(_in_words, steps)) or "as they are"

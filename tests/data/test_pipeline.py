@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from streams import STEPS, collect, evaluation, flat_images, stream
+from streams import STEPS, collect, degrade, evaluation, flat_images, stream
 
 from gandeblur.data import datasets, pipeline
 from gandeblur.data.blur.motion import MotionBlur, TwoMotions
@@ -9,7 +9,7 @@ from gandeblur.data.blur.trajectories import PAPER
 from gandeblur.data.datasets import ImageSet
 from gandeblur.data.datasets.packed import open_packed, pack
 from gandeblur.data.datasets.shrunk import Shrunk
-from gandeblur.data.degradations import degrade, draw
+from gandeblur.data.degradations import draw
 from gandeblur.data.images import center_crop, image_size, read_image, resize
 from gandeblur.data.pipeline import Source, input_errors, training_stream
 from gandeblur.errors import InputError

@@ -3,10 +3,11 @@
 from functools import partial
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from gandeblur.data.datasets import ImageSet
-from gandeblur.data.degradations import blur, disk_kernel, gaussian_noise, jpeg
+from gandeblur.data.degradations import apply, blur, disk_kernel, draw, gaussian_noise, jpeg
 from gandeblur.data.pipeline import Source, evaluation_stream, training_stream
 
 STEPS = (
@@ -36,3 +37,9 @@ def flat_images(folder, count, side=20):
     for k in range(count):
         Image.new("RGB", (side, side), (10 * k,) * 3).save(folder / f"{k:02}.png")
     return ImageSet("flat", tuple(sorted(folder.glob("*.png"))))
+
+
+def degrade(image, steps, seed):
+    """`draw` and `apply` for one image: float32 `[H, W, 3]` in [0, 1], integer seed `[2]`."""
+    drawn = tf.nest.map_structure(lambda rows: rows[0], draw(steps, seed[tf.newaxis]))
+    return apply(image, steps, drawn)
