@@ -104,8 +104,8 @@ def what_is_read(settings: Settings, sets: Sequence[Images]) -> str:
     factors = [source.images.factor if isinstance(source.images, Shrunk) else 1 for source in sources]
     sides = [source.full_px(data.crop_px) for source in sources]
     crops = f"crops of {sides} px, zoom to {data.max_zoom:g}{', turned' * data.turned}"
-    told = f"{named(sets)}, names {names}, {crops}, shrunk by {factors}"
-    return told + ", without those that cannot be read" * settings.skip_corrupt
+    words = f"{named(sets)}, names {names}, {crops}, shrunk by {factors}"
+    return words + ", without those that cannot be read" * settings.skip_corrupt
 
 
 def validation_batches(

@@ -100,8 +100,8 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
     if not settings.weights and not checkpoint.exists(settings.checkpoint_path):
         raise InputError(f"{settings.workdir}: holds no trained generator; run --stage=train first")
     if not settings.weights:
-        told = record.read(settings.workdir)
-        held = {"experiment": told["paper"]["experiment"], **told["generator"]}
+        card = record.read(settings.workdir)
+        held = {"experiment": card["paper"]["experiment"], **card["generator"]}
         differs = record.first_difference(held, {"experiment": paper.name, **record.generator(settings)})
         if differs:
             raise InputError(f"{settings.workdir}: holds a network with {differs}; choose another --workdir")
@@ -109,10 +109,10 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
     meta = record.load_generator(settings.weights_path, generator)
     if settings.weights:
         meta = {"epoch": 0, "history": {}}  # no training of this run's
-        told = record.of_weights(settings.weights_path)
-        if told.get("paper", {}).get("experiment") != paper.name:
-            told = record.describe(settings)
-    return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, told), meta
+        card = record.of_weights(settings.weights_path)
+        if card.get("paper", {}).get("experiment") != paper.name:
+            card = record.describe(settings)
+    return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, card), meta
 
 
 def pairs(source: Source, condition: Condition) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

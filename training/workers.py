@@ -95,15 +95,15 @@ def check_address(what: str, address: str) -> None:
 def _of_tf_config(text):
     """(addresses, index) that TensorFlow's own variable says, the chief first; None: it names no cluster."""
     try:
-        told = json.loads(text)
-        cluster = dict(told.get("cluster") or {})
+        tf_config = json.loads(text)
+        cluster = dict(tf_config.get("cluster") or {})
         if not cluster:
             return None
         strange = cluster.keys() - {"chief", "worker"}
         if strange:
             raise InputError(f"TF_CONFIG: has {', '.join(sorted(strange))}; only chief and worker train here")
         chiefs, workers = cluster.get("chief", []), cluster.get("worker", [])
-        index = int(told["task"]["index"]) + {"chief": 0, "worker": len(chiefs)}[told["task"]["type"]]
+        index = int(tf_config["task"]["index"]) + {"chief": 0, "worker": len(chiefs)}[tf_config["task"]["type"]]
         addresses = tuple(map(str, [*chiefs, *workers]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
