@@ -25,7 +25,7 @@ setup(
         **{f"gandeblur.{folder}": folder.replace(".", "/") for folder in FOLDERS},
     },
     package_data={
-        "gandeblur.evaluation": ["report.html.j2"],
+        "gandeblur.evaluation": ["*.html.j2", "*.css"],
         "gandeblur.inference": ["page.html.j2"],
         "gandeblur.weights": ["*.npz", "*.json", "*.md"],
     },

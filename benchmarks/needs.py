@@ -23,6 +23,7 @@ from wgan_step import gflop
 
 from gandeblur.data.datasets import ImageSet
 from gandeblur.data.datasets.packed import open_packed, pack
+from gandeblur.data.degradations import shrunk_by
 from gandeblur.data.pipeline import Source, training_stream
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.losses.terms import OnFeatures, OnSlopes
@@ -51,7 +52,7 @@ def crops_per_core(data, photographs, seconds):
     """Crops that a paper's stream makes of photographs in a second of one core."""
     batch_size = 8
     stream = training_stream(
-        [Source(photographs, data.photographs, data.downsample)],
+        [Source(photographs, shrunk_by(data.photographs, data.downsample))],
         crop_px=data.crop_px,
         max_zoom=data.max_zoom,
         turned=data.turned,

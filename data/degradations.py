@@ -9,6 +9,7 @@ costly to draw alone has a method `draw(seed, count)` for many images at once; i
     steps = (partial(blur, kernel=disk_kernel(3.5)), partial(gain_and_clip, gain=1.3), ...)
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -135,8 +136,18 @@ def shrink(image: tf.Tensor, seed: tf.Tensor | None, *, factor: int) -> tf.Tenso
     return image if factor == 1 else tf.nn.avg_pool2d(image[tf.newaxis], factor, factor, "VALID")[0]
 
 
-# Where `pipeline.Source` shrinks its images by its `downsample`: the steps before this one act at full size.
+# In an experiment's list: where the images are shrunk, by its `Data.downsample`. The steps before act at full size.
 SHRINK = partial(shrink, factor=1)
+
+
+def shrunk_by(steps: Sequence[Step], factor: int) -> tuple[Step, ...]:
+    """The steps, `SHRINK` among them by this factor."""
+    return tuple(partial(shrink, factor=factor) if step is SHRINK and factor > 1 else step for step in steps)
+
+
+def scale(steps: Sequence[Step]) -> int:
+    """By how much the steps shrink an image, all together."""
+    return math.prod(step.keywords["factor"] for step in steps if isinstance(step, partial) and step.func is shrink)
 
 
 def draw(steps: Sequence[Step], seeds: tf.Tensor) -> tuple:
@@ -174,12 +185,6 @@ def apply(image: tf.Tensor, steps: Sequence[Step], drawn: tuple) -> tf.Tensor:
     for step, own in zip(steps, drawn, strict=True):
         image = step(image, own)
     return image
-
-
-def degrade(image: tf.Tensor, steps: Sequence[Step], seed: tf.Tensor) -> tf.Tensor:
-    """`draw` and `apply` for one image: float32 `[H, W, 3]` in [0, 1], integer seed `[2]`."""
-    drawn = tf.nest.map_structure(lambda rows: rows[0], draw(steps, seed[tf.newaxis]))
-    return apply(image, steps, drawn)
 
 
 def in_words(steps: Sequence[Step]) -> str:

@@ -1,8 +1,10 @@
-"""Image files as arrays: reading to 8-bit RGB, sizes without decoding, resizing, and rounding to 8 bits."""
+"""Image files as arrays: reading to 8-bit RGB, sizes without decoding, resizing, value ranges, and bit depths."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -11,6 +13,22 @@ from gandeblur.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """What black and white are in an array: (0, 1), (-1, 1), (0, 255)."""
+
+    black: float
+    white: float
+
+    def scaled(self, images: Any, most: float = 1.0) -> Any:
+        """Images in [0, `most`], in this range; of NumPy or of a backend."""
+        return self.black + images * ((self.white - self.black) / most)
+
+    def unscaled(self, images: Any) -> Any:
+        """Images in this range, in [0, 1]."""
+        return (images - self.black) / (self.white - self.black)
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -27,7 +45,9 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     with _opened(path) as image:
         image.load()
-        rgb = _eight_bits(path, image) if _has_16_bits(path, image) else image.convert("RGB")
+        with open(path, "rb") as file:
+            deep = png_bits(file.read(25)) == 16
+        rgb = _eight_bits(path, image) if deep else image.convert("RGB")
         return np.asarray(ImageOps.exif_transpose(rgb))
 
 
@@ -78,9 +98,21 @@ def to_uint8(image: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
     """
     if not np.isfinite(image).all():
         raise ValueError("the image holds NaN or infinite values")
-    black, white = value_range
-    scaled = (np.asarray(image, np.float64) - black) * (255 / (white - black))
+    scaled = 255 * ValueRange(*value_range).unscaled(np.asarray(image, np.float64))
     return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
+def to_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """Pixels of 16 bits as 8 bits, `round(v / 257)`: white stays white. Those of 8 bits as they are."""
+    return pixels if pixels.dtype == np.uint8 else ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def png_bits(header: bytes) -> int | None:
+    """Bits per channel of a PNG file, by its first 25 bytes; None: it is no PNG file. Pillow does not tell for colour.
+
+    The depth stands in the IHDR chunk, which is always the first.
+    """
+    return header[24] if header.startswith(b"\x89PNG") and len(header) > 24 else None
 
 
 @contextmanager
@@ -97,19 +129,11 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
     raise InputError(f"{path}: cannot be read ({reason}); replace the file or remove it")
 
 
-def _has_16_bits(path: str | Path, image: Image.Image) -> bool:
-    """Whether the file, which can only be a PNG, has 16 bits per channel: Pillow does not tell for colour."""
-    if image.format != "PNG":
-        return False
-    with open(path, "rb") as file:
-        return file.read(25)[24] == 16  # the bit depth in the IHDR chunk, always the first
-
-
 def _eight_bits(path: str | Path, image: Image.Image) -> Image.Image:
     """A 16-bit PNG file as 8-bit RGB, by TensorFlow: Pillow keeps only the upper bytes of 16-bit colour."""
     import tensorflow as tf  # here: no other image needs it, and it takes seconds
 
     pixels = tf.io.decode_png(Path(path).read_bytes(), channels=3, dtype=tf.uint16).numpy()
-    rgb = Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
+    rgb = Image.fromarray(to_8_bits(pixels))
     rgb.getexif().update(image.getexif())
     return rgb

@@ -1,10 +1,9 @@
-"""Image files -> crops -> degraded pairs -> `tf.data`.
+"""Crops -> degraded pairs -> batches: the `tf.data` streams of a training and of an evaluation.
 
 The training stream is indexed by step: the pixels of sample i depend on (sources, seed, i) and on nothing else, so a
 stream that starts at step s is exactly the tail of one that starts at 0, on any number of workers.
 """
 
-import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,14 +12,13 @@ from functools import partial
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from gandeblur.data import service
-from gandeblur.data.datasets.packed import Images
-from gandeblur.data.degradations import SHRINK, Step, apply, draw, shrink
+from gandeblur.data.crops import Source, first_indices, random_crops
+from gandeblur.data.degradations import apply, draw, scale, shrink
 from gandeblur.data.images import center_crop, resize
 from gandeblur.data.python_calls import call_python
-from gandeblur.data.reader import Reader, for_all
+from gandeblur.data.reader import Reader
 from gandeblur.errors import InputError
 
 # One seed feeds independent streams of random numbers.
@@ -29,43 +27,6 @@ _CROPS, _ORDER, _EVALUATION, _MIXING = range(4)
 # Samples whose random quantities are drawn together: 2,000 steps of a camera's path cost about as much for all of them
 # as for one.
 _BLOCK = 256
-
-_COLOUR_ORDERS = list(itertools.permutations(range(3)))
-
-
-@dataclass(frozen=True)
-class Source:
-    """A set of images and what becomes of them on the way into a batch.
-
-    Attributes:
-        images: sharp images, or pairs.
-        degradations: steps from the sharp image to the degraded one, see `degradations.draw`; of a pair, from its
-            blurred image.
-        downsample: images are shrunk by this factor, each pixel the mean of `downsample` x `downsample`: first, and
-            rounded to 8 bits, or where `degradations` holds `SHRINK`, and not rounded.
-        skipped: None: an image that cannot be read ends the stream. Else the next one of `images` takes its place, and
-            this dict receives its file -> what is wrong with it.
-    """
-
-    images: Images
-    degradations: Sequence[Step] = ()
-    downsample: int = 1
-    skipped: dict[str, str] | None = None
-
-    @property
-    def reader_factor(self) -> int:
-        """By how much the image is shrunk before the first step."""
-        return 1 if SHRINK in self.degradations else self.downsample
-
-    @property
-    def step_factor(self) -> int:
-        """By how much the steps shrink it."""
-        return self.downsample // self.reader_factor
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The degradations, with `SHRINK` by `downsample`."""
-        return tuple(partial(shrink, factor=self.downsample) if step is SHRINK else step for step in self.degradations)
 
 
 @dataclass(frozen=True)
@@ -112,7 +73,7 @@ def training_stream(
 
     Args:
         sources: where the images come from; several are mixed.
-        crop_px: side of the square crops; after downsampling, each side of every image has at least this many pixels.
+        crop_px: side of the square crops; after shrinking, each side of every image has at least this many pixels.
         max_zoom: 1 takes plain crops. Above 1, a square of side `crop_px * z` is cut and shrunk (bicubic);
             log z is uniform from 0 to log(max_zoom), or to what the image's shorter side allows.
         turned: crops are also turned by quarter turns, and their colours exchanged: for few images, and for blur that
@@ -137,8 +98,8 @@ def training_stream(
             while the stream runs makes TensorFlow raise its own error: iterate within `input_errors()`.
     """
     for source in sources:
-        _check_sizes(source, crop_px)
-    first = _first_indices(sources)
+        source.check_sizes(crop_px)
+    first = first_indices(sources)
 
     def sample(i, drawn, call):
         epoch, position = i // int(first[-1]), i % int(first[-1])
@@ -153,7 +114,7 @@ def training_stream(
     def block(number):
         i = number * _BLOCK + tf.range(_BLOCK, dtype=tf.int64)
         seeds = tf.map_fn(lambda j: _sample_seeds(seed, j)[1], i)
-        return i, tuple(draw(source.steps, seeds) for source in sources)
+        return i, tuple(draw(source.degradations, seeds) for source in sources)
 
     begin, end = start_step * batch_size, total_steps * batch_size
     parallel = workers or tf.data.AUTOTUNE
@@ -185,32 +146,6 @@ def training_stream(
     return service.in_turns(dict(zip(servers, parts, strict=True)), count).prefetch(2)
 
 
-def random_crops(
-    sources: Sequence[Source], crop_px: int, max_zoom: float, turned: bool, cache_bytes: int = 2 * 2**30
-) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """What a training stream calls in Python: `(index of an image, four random numbers) -> random_crop`.
-
-    The sources are counted through, one after the other. For the arguments see `training_stream`.
-
-    Raises:
-        InputError: all images fit into memory, and one cannot be read.
-    """
-    first = _first_indices(sources)
-    readers = []
-    for source in sources:
-        readers.append(Reader(source.images, cache_bytes, skipped=source.skipped))
-        cache_bytes = max(0, cache_bytes - readers[-1].kept_bytes)
-
-    def crop(index, draws):
-        number = int(np.searchsorted(first, index, side="right")) - 1
-        source, frames = sources[number], readers[number][index - first[number]]
-        size = source.step_factor * crop_px
-        factor = source.reader_factor
-        return random_crop(frames, draws, crop_px=size, max_zoom=max_zoom, turned=turned, downsample=factor)
-
-    return crop
-
-
 def evaluation_stream(
     source: Source,
     *,
@@ -226,7 +161,7 @@ def evaluation_stream(
     Args:
         source: the images, of any size, and what becomes of them.
         numbers: of the images, where they are part of a larger set; 0, 1, 2 and so on if left out.
-        size_px: side of the squares that the images are brought to, after downsampling; as they are if left out.
+        size_px: side of the squares that the images are brought to, after shrinking; as they are if left out.
         fit: how: `images.resize` or `images.center_crop`, of image, height and width.
         batch_size: images per batch, all of one size; the last batch may hold fewer.
         seed: of the degradations; image number k draws from `seed` and k only.
@@ -238,15 +173,12 @@ def evaluation_stream(
     Raises:
         InputError: a file is no image, or smaller than the central crop; see `training_stream`.
     """
-
     if size_px and fit is center_crop:
-        _check_sizes(source, size_px)
-
-    full_px = size_px and source.step_factor * size_px
+        source.check_sizes(size_px)
+    full_px = size_px and source.full_px(size_px)
 
     def load(frames):
-        frames = [_shrunk(frame, source.reader_factor) for frame in frames]
-        return np.stack([fit(frame, full_px, full_px) if full_px else frame for frame in frames])
+        return np.stack([fit(frame, full_px, full_px) for frame in frames]) if full_px else frames
 
     reader = Reader(source.images, cache_bytes, load, source.skipped)
 
@@ -254,27 +186,13 @@ def evaluation_stream(
         return reader[index][[0, -1]]  # of a sharp image, twice the same
 
     def sample(index, k):
-        drawn = draw(source.steps, _seed(seed, _EVALUATION, k)[tf.newaxis])
+        drawn = draw(source.degradations, _seed(seed, _EVALUATION, k)[tf.newaxis])
         return _pair(call_python(twins, index), source, size_px, tf.nest.map_structure(lambda rows: rows[0], drawn))
 
     indices = np.arange(len(source.images), dtype=np.int64)
     known_as = indices if numbers is None else np.asarray(numbers, np.int64)
     samples = tf.data.Dataset.from_tensor_slices((indices, known_as)).map(sample, num_parallel_calls=tf.data.AUTOTUNE)
     return _batches(samples, batch_size, None, drop_remainder=False)
-
-
-def check_decodes(images: Images) -> None:
-    """Decodes every image once, in threads, so that a damaged file is found before a training starts.
-
-    Raises:
-        InputError: of the first image that cannot be read.
-    """
-
-    def decode(index):
-        images.read(index)
-
-    for _ in for_all(decode, len(images), "checking images"):
-        pass
 
 
 @contextmanager
@@ -292,78 +210,6 @@ def input_errors() -> Iterator[None]:
         raise InputError(message[1]) from error
 
 
-def random_crop(
-    frames: np.ndarray,
-    draws: np.ndarray,
-    *,
-    crop_px: int,
-    max_zoom: float = 1.0,
-    turned: bool = False,
-    downsample: int = 1,
-) -> np.ndarray:
-    """The crop that four random numbers stand for: zoom, top, left, and (below one half) a horizontal flip.
-
-    If turned, the last one stands for one of eight orientations (its eighth: half of them flipped) and one of six
-    orders of the colours (its 48th).
-
-    Args:
-        frames: uint8 `[1, H, W, 3]` (sharp) or `[2, H, W, 3]` (blurred, sharp).
-        draws: float `[4]` in [0, 1).
-        crop_px, max_zoom, turned: see `training_stream`.
-        downsample: see `Source`.
-
-    Returns:
-        uint8 `[2, crop_px, crop_px, 3]`: the same window of the blurred and the sharp image, or twice the sharp one.
-    """
-    zoom, top, left, flip = (float(draw) for draw in draws)
-    height, width = (side // downsample for side in frames.shape[1:3])
-    side = round(crop_px * min(max_zoom, height / crop_px, width / crop_px) ** zoom)
-    top, left = int(top * (height - side + 1)), int(left * (width - side + 1))
-    rows = slice(downsample * top, downsample * (top + side))
-    columns = slice(downsample * left, downsample * (left + side))
-    crop = np.empty((2, crop_px, crop_px, 3), np.uint8)
-    for number, frame in enumerate(frames[:, rows, columns]):
-        frame = _shrunk(frame, downsample)
-        if side > crop_px:
-            frame = resize(frame, crop_px, crop_px)
-        crop[number:] = frame[:, ::-1] if flip < 0.5 else frame
-    if turned:
-        crop = np.rot90(crop, int(8 * flip) % 4, axes=(1, 2))
-        crop = np.ascontiguousarray(crop[..., _COLOUR_ORDERS[int(48 * flip) % 6]])
-    return crop
-
-
-def _first_indices(sources: Sequence[Source]) -> np.ndarray:
-    """Each source's first index, and the number of all images."""
-    return np.cumsum([0] + [len(source.images) for source in sources])
-
-
-def _check_sizes(source: Source, crop_px: int) -> None:
-    """Raises an `InputError` for the first image, or pair of two sizes, that no crop fits into."""
-    for index in range(len(source.images)):
-        try:
-            size = source.images.size(index)
-        except InputError:
-            if source.skipped is None:
-                raise
-            continue  # the reader says so
-        height, width = (side // source.downsample for side in size)
-        if min(height, width) < crop_px:
-            shrunk = source.downsample > 1
-            raise InputError(
-                f"{source.images.where(index)}: is {width}x{height}{' when shrunk' * shrunk}, "
-                f"smaller than the {crop_px}x{crop_px} crop; remove it{' or lower --downsample' * shrunk}"
-            )
-
-
-def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
-    """Means of `factor` x `factor` pixels; rows and columns that fill no such square are left out."""
-    if factor == 1:
-        return image
-    height, width = (side // factor * factor for side in image.shape[:2])
-    return np.asarray(Image.fromarray(image[:height, :width]).reduce(factor))
-
-
 def _seed(seed: int, stream: int, index: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), index)
 
@@ -375,9 +221,9 @@ def _sample_seeds(seed: int, i: tf.Tensor) -> tf.Tensor:
 
 def _pair(frames: tf.Tensor, source: Source, size_px: int | None, drawn: tuple) -> tuple[tf.Tensor, tf.Tensor]:
     """The degraded and the sharp image in [0, 1], of `size_px` or any size."""
-    full_px = size_px and source.step_factor * size_px
+    full_px = size_px and source.full_px(size_px)
     blurred, sharp = tf.unstack(tf.cast(tf.ensure_shape(frames, [2, full_px, full_px, 3]), tf.float32) / 255.0)
-    return apply(blurred, source.steps, drawn), shrink(sharp, None, factor=source.step_factor)
+    return apply(blurred, source.degradations, drawn), shrink(sharp, None, factor=scale(source.degradations))
 
 
 def _batches(samples, batch_size, workers, *, drop_remainder):

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from gandeblur.data.datasets.packed import Images, PackedSet
+from gandeblur.data.datasets.shrunk import Shrunk
 from gandeblur.errors import InputError
 
 Result = TypeVar("Result")
@@ -39,7 +40,7 @@ class Reader:
 
     def __init__(
         self,
-        images: Images,
+        images: Images | Shrunk,
         cache_bytes: int,
         load: Callable[[np.ndarray], np.ndarray] = lambda frames: frames,
         skipped: dict[str, str] | None = None,
@@ -93,6 +94,20 @@ class Reader:
             raise error
         self._wrong[index] = error
         self._skipped[self._images.where(index)] = str(error)
+
+
+def check_decodes(images: Images) -> None:
+    """Decodes every image once, in threads, so that a damaged file is found before a training starts.
+
+    Raises:
+        InputError: of the first image that cannot be read.
+    """
+
+    def decode(index: int) -> None:
+        images.read(index)
+
+    for _ in for_all(decode, len(images), "checking images"):
+        pass
 
 
 def for_all(function: Callable[[int], Result], count: int, what: str) -> Iterator[Result]:

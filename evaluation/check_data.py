@@ -20,7 +20,7 @@ from rich.table import Table
 
 from gandeblur.data.datasets import File, ImageSet, PairSet, SideBySide
 from gandeblur.data.datasets.find import Images, choose, look
-from gandeblur.data.images import read_image
+from gandeblur.data.images import png_bits, read_image
 from gandeblur.errors import InputError
 from gandeblur.names import shown
 
@@ -242,9 +242,7 @@ def _format(path: File) -> str:
         file.seek(0)
         with Image.open(file) as image:
             colours = {"P": "palette", **dict.fromkeys(_GREY, "grey")}.get(image.mode, image.mode)
-    # Of the formats read here only PNG has 16 bits: the byte is the depth in its first chunk.
-    bits = 16 if header.startswith(b"\x89PNG") and header[24] == 16 else 8
-    return f"{colours} {bits} bit"
+    return f"{colours} {16 if png_bits(header) == 16 else 8} bit"  # of the formats read here only PNG has 16
 
 
 def _table(parts: Sequence[Part], paired: bool) -> Table:

@@ -34,13 +34,11 @@ class Protocol:
             and over the windows inside the image. Or "matlab-3d", what MATLAB's `ssim(A, B)` makes of colour images:
             it takes them for volumes of depth 3, with a Gaussian of 11x11x11 and sigma 1.5 in all three directions,
             border values repeated on all six sides, averaged over the whole volume.
-        crop_border_px: this many pixels are left out at each side.
     """
 
     name: str
     channels: Literal["rgb", "y"] = "rgb"
     ssim_window: Literal["gaussian", "uniform", "matlab-3d"] = "gaussian"
-    crop_border_px: int = 0
 
     def __str__(self) -> str:
         """The name and its meaning in one line, for reports."""
@@ -50,8 +48,7 @@ class Protocol:
             "uniform": "per channel, uniform 7x7, valid region",
             "matlab-3d": "of the channels as one volume, Gaussian 11x11x11, sigma 1.5, border values repeated",
         }[self.ssim_window]
-        crop = f", {self.crop_border_px} px cropped at each side" if self.crop_border_px else ""
-        return f"{self.name}: PSNR over {values} of the 8-bit image, data range 255; SSIM {window}{crop}"
+        return f"{self.name}: PSNR over {values} of the 8-bit image, data range 255; SSIM {window}"
 
 
 RGB = Protocol("rgb-8bit-gaussian")  # tf.image.psnr and tf.image.ssim
@@ -69,7 +66,7 @@ def psnr_db(restored: np.ndarray, sharp: np.ndarray, protocol: Protocol = RGB) -
     Args:
         restored: uint8 [H, W, 3], RGB.
         sharp: uint8 [H, W, 3], the truth.
-        protocol: channels and crop.
+        protocol: channels.
 
     Raises:
         ValueError: the shapes differ, or an image is not uint8 [H, W, 3].
@@ -86,7 +83,7 @@ def ssim(restored: np.ndarray, sharp: np.ndarray, protocol: Protocol = RGB) -> f
     Args:
         restored: uint8 [H, W, 3], RGB, at least as large as the window (11x11 or 7x7; "matlab-3d" takes any size).
         sharp: uint8 [H, W, 3], the truth.
-        protocol: channels, window and crop.
+        protocol: channels and window.
 
     Raises:
         ValueError: the shapes differ, an image is not uint8 [H, W, 3], or it is smaller than the window.
@@ -111,12 +108,8 @@ def checked(restored: np.ndarray, sharp: np.ndarray) -> None:
 
 
 def _prepare(restored: np.ndarray, sharp: np.ndarray, protocol: Protocol) -> tuple[np.ndarray, np.ndarray]:
-    """Checks both images, crops them and takes the protocol's channels: uint8 [h, w, 3 or 1]."""
+    """Checks both images and takes the protocol's channels: uint8 [h, w, 3 or 1]."""
     checked(restored, sharp)
-    border = protocol.crop_border_px
-    height, width, _ = sharp.shape
-    inside = np.s_[border : height - border, border : width - border]
-    restored, sharp = restored[inside], sharp[inside]
     return (_luma(restored), _luma(sharp)) if protocol.channels == "y" else (restored, sharp)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from gandeblur.data.images import to_8_bits
 from gandeblur.errors import InputError
 from gandeblur.files import LASTING, replacing
 from gandeblur.inference import photographs, video
@@ -125,8 +126,7 @@ def pixels(path: Path) -> np.ndarray:
     Raises:
         InputError: the file cannot be read.
     """
-    values = photographs.read(path).pixels
-    return values if values.dtype == np.uint8 else ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return to_8_bits(photographs.read(path).pixels)
 
 
 def failure(source: Path, error: Exception) -> str:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from gandeblur.data.images import to_8_bits
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
 from gandeblur.inference.formats import avif, bmp, gif, heif, jpeg, kinds, png, raw, tiff, webp
@@ -107,7 +108,7 @@ def target(path: Path) -> Path:
 def shown(photograph: Photograph) -> Image.Image:
     """The picture for what shows RGB or grey of 8 bits, with the file's colour profile, which saving as PNG keeps."""
     pixels = photograph.pixels[..., 0] if photograph.grey else photograph.pixels
-    image = Image.fromarray(pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8))
+    image = Image.fromarray(to_8_bits(pixels))
     if photograph.profile:
         image.info["icc_profile"] = photograph.profile
     return image

@@ -9,10 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from gandeblur.data import pipeline, service
+from gandeblur.data.crops import Source, random_crops
 from gandeblur.data.datasets import benchmarks, sample
 from gandeblur.data.datasets.find import Images, find, look
 from gandeblur.data.datasets.folder import split
+from gandeblur.data.datasets.shrunk import Shrunk
+from gandeblur.data.degradations import SHRINK, shrunk_by
 from gandeblur.data.images import center_crop, resize
+from gandeblur.data.reader import check_decodes
 from gandeblur.errors import InputError
 from gandeblur.experiments.spec import Condition
 from gandeblur.stages.run import Settings
@@ -40,7 +44,7 @@ def test_images(settings: Settings) -> Sequence[Images]:
     for images in sets:
         if twice := _twice(images.names):
             raise InputError(f"{images.name}: two images are called {twice}; rename one of them")
-        pipeline.check_decodes(images)
+        check_decodes(images)
     return sets
 
 
@@ -56,7 +60,7 @@ def training_batches(
     share: pipeline.Share = pipeline.ALONE,
     skipped: dict[str, str] | None = None,
 ) -> tf.data.Dataset:
-    """The stream of `pipeline.training_stream` from an epoch's first step on; `skipped`: see `pipeline.Source`.
+    """The stream of `pipeline.training_stream` from an epoch's first step on; `skipped`: see `crops.Source`.
 
     Raises:
         InputError: see there; or a data server reads something else.
@@ -85,21 +89,23 @@ def data_servers(settings: Settings) -> dict[str, str]:
 
 
 def reading(settings: Settings, sets: Sequence[Images]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """What a data server does for a training: `pipeline.random_crops`."""
+    """What a data server does for a training: `random_crops`."""
     data = settings.paper.data
     skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
     read = [_source(settings, images, skipped) for images in sets]
-    return pipeline.random_crops(read, data.crop_px, data.max_zoom, data.turned)
+    return random_crops(read, data.crop_px, data.max_zoom, data.turned)
 
 
 def what_is_read(settings: Settings, sets: Sequence[Images]) -> str:
     """All that the result of `reading` depends on, in words that a trainer compares with its own."""
     data = settings.paper.data
     names = hashlib.sha256(repr([list(images.names) for images in sets]).encode()).hexdigest()[:8]
-    factors = [_source(settings, images).reader_factor for images in sets]
-    crops = f"crops of {data.crop_px} px, zoom to {data.max_zoom:g}{', turned' * data.turned}"
-    told = f"{named(sets)}, names {names}, {crops}, shrunk by {factors}"
-    return told + ", without those that cannot be read" * settings.skip_corrupt
+    sources = [_source(settings, images) for images in sets]
+    factors = [source.images.factor if isinstance(source.images, Shrunk) else 1 for source in sources]
+    sides = [source.full_px(data.crop_px) for source in sources]
+    crops = f"crops of {sides} px, zoom to {data.max_zoom:g}{', turned' * data.turned}"
+    words = f"{named(sets)}, names {names}, {crops}, shrunk by {factors}"
+    return words + ", without those that cannot be read" * settings.skip_corrupt
 
 
 def validation_batches(
@@ -116,7 +122,7 @@ def validation_batches(
         sets: to choose from.
         share: whose images are made here.
         batch_size: images that a replica gets at a time.
-        skipped: see `pipeline.Source`.
+        skipped: see `crops.Source`.
 
     Returns:
         Dataset of `(degraded, sharp, factor)` batches, those of the own replicas in turns, as many for each replica:
@@ -144,14 +150,14 @@ def validation_batches(
     return functools.reduce(lambda one, other: one.concatenate(other), streams)
 
 
-def scored(settings: Settings, sets: Sequence[Images]) -> Iterator[tuple[str, Condition, pipeline.Source]]:
+def scored(settings: Settings, sets: Sequence[Images]) -> Iterator[tuple[str, Condition, Source]]:
     """(name, condition, source) of what is scored: every test set under every condition that applies to it."""
     for images in sets:
         for suffix, condition in settings.paper.data.test.items():
             steps = condition.pairs if images.has_pairs else condition.photographs
             if steps is not None:
-                source = pipeline.Source(images, steps, 1 if condition.full_size else settings.paper.data.downsample)
-                yield "-".join(filter(None, (images.name, suffix))), condition, source
+                factor = 1 if condition.full_size else settings.paper.data.downsample
+                yield "-".join(filter(None, (images.name, suffix))), condition, _shrunk(images, steps, factor)
 
 
 def named(sets: Sequence[Images]) -> str:
@@ -172,7 +178,14 @@ def _images(settings: Settings, folder: str, part: str) -> Images:
     return images
 
 
-def _source(settings: Settings, images: Images, skipped: dict[str, str] | None = None) -> pipeline.Source:
+def _source(settings: Settings, images: Images, skipped: dict[str, str] | None = None) -> Source:
     data = settings.paper.data
     steps = data.pairs if images.has_pairs else data.photographs
-    return pipeline.Source(images, steps or (), data.downsample, skipped)
+    return _shrunk(images, steps or (), data.downsample, skipped)
+
+
+def _shrunk(images, steps, factor, skipped=None):
+    """A source whose images are shrunk by `factor`: where the steps say so, else first, as if stored so."""
+    if factor > 1 and SHRINK not in steps:
+        return Source(Shrunk(images, factor), steps, skipped)
+    return Source(images, shrunk_by(steps, factor), skipped)

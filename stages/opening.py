@@ -26,9 +26,9 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     """
     if not path.exists() and str(path) in names():
         path = file(str(path))
-    told = record.read(path)
-    network = told["generator"]
-    variant = _experiment(path, told).variants.get(told["settings"]["variant"])
+    card = record.read(path)
+    network = card["generator"]
+    variant = _experiment(path, card).variants.get(card["settings"]["variant"])
     if variant is None:
         raise InputError(f"{path}: is of a variant unknown here; use the version that wrote it")
     policy = keras.config.dtype_policy()
@@ -41,7 +41,7 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     record.load_generator(path, generator)
     black, white = network["value_range"]
     multiple, dropout = network["size_multiple"], network["dropout_at_test"]
-    return Deblurrer(generator, (black, white), multiple, dropout, told, variant.again)
+    return Deblurrer(generator, (black, white), multiple, dropout, card, variant.again)
 
 
 def settings(folder: Path) -> Settings:
@@ -50,12 +50,12 @@ def settings(folder: Path) -> Settings:
     Raises:
         InputError: the folder holds no run.
     """
-    told = record.read(folder)
-    return choose(_experiment(folder, told), workdir=folder, **told["settings"])
+    card = record.read(folder)
+    return choose(_experiment(folder, card), workdir=folder, **card["settings"])
 
 
-def _experiment(path: Path, told: dict) -> Experiment:
-    name = told["paper"]["experiment"]
+def _experiment(path: Path, card: dict) -> Experiment:
+    name = card["paper"]["experiment"]
     if name not in EXPERIMENTS:
         raise InputError(f"{path}: is of {name}, unknown here; use the version that wrote it")
     return EXPERIMENTS[name]

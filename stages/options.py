@@ -7,6 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from absl.flags import argparse_flags
+
 from gandeblur.errors import InputError, guarded
 from gandeblur.experiments.papers import find
 from gandeblur.experiments.spec import Experiment
@@ -19,8 +21,8 @@ SERVE_STAGE = "serve"
 STAGE_NAMES = (ALL_STAGES, "audit", "train", "evaluate", "report", SERVE_STAGE)
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that tells of an error in one line."""
+class Parser(argparse_flags.ArgumentParser):
+    """A parser that tells of an error in one line, and takes absl's own flags (--verbosity) beside the options."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see --help")
@@ -113,27 +115,27 @@ def with_weights(experiment: Experiment, chosen: dict[str, Any]) -> Settings:
     Raises:
         InputError: as `read`.
     """
-    told = _told(experiment, chosen.get("weights"))
-    brought = {name: told["settings"][name] for name in ("preset", "variant") if told and not chosen.get(name)}
+    card = _card(experiment, chosen.get("weights"))
+    brought = {name: card["settings"][name] for name in ("preset", "variant") if card and not chosen.get(name)}
     settings = choose(experiment, **chosen | brought)
-    if told:
+    if card:
         from gandeblur.stages import record
 
-        differs = record.first_difference(told["generator"], record.generator(settings))
+        differs = record.first_difference(card["generator"], record.generator(settings))
         if differs:
             raise InputError(f"{settings.weights}: tells of {differs}; name the --preset and --variant that fit")
     return settings
 
 
-def _told(experiment, weights):
+def _card(experiment, weights):
     """The description of weights, if they have one and it tells of a schedule of this experiment."""
     if not weights or not Path(weights).exists():
         return {}
     from gandeblur.stages import record
 
-    told = record.of_weights(Path(weights))
-    known = told and told["paper"]["experiment"] == experiment.paper.name
-    return told if known and told["settings"]["preset"] in experiment.presets else {}
+    card = record.of_weights(Path(weights))
+    known = card and card["paper"]["experiment"] == experiment.paper.name
+    return card if known and card["settings"]["preset"] in experiment.presets else {}
 
 
 def _choices(experiment):

@@ -155,14 +155,14 @@ def upgraded(description: dict) -> dict:
     """A description of format 1 as one of format 2, but for its "identity", which cannot be had from its words."""
     if description["format"] == FORMAT:
         return description
-    told = {**description, "format": FORMAT}
-    if told["training"]["epochs"] == MOST_EPOCHS:  # as format 1 says "by the clock"
-        told["training"] = {**told["training"], "epochs": None}
-    if "phases" in told.get("weights", ()):
-        phases = [{**phase, "trained_by": _in_kinds(phase["losses"])} for phase in told["weights"]["phases"]]
-        told["weights"] = {**told["weights"], "phases": phases}
-    told["paper"] = {**told["paper"], "trained_by": _in_kinds(told["losses"]["generator"])}
-    return told
+    card = {**description, "format": FORMAT}
+    if card["training"]["epochs"] == MOST_EPOCHS:  # as format 1 says "by the clock"
+        card["training"] = {**card["training"], "epochs": None}
+    if "phases" in card.get("weights", ()):
+        phases = [{**phase, "trained_by": _in_kinds(phase["losses"])} for phase in card["weights"]["phases"]]
+        card["weights"] = {**card["weights"], "phases": phases}
+    card["paper"] = {**card["paper"], "trained_by": _in_kinds(card["losses"]["generator"])}
+    return card
 
 
 def _in_kinds(losses):
@@ -187,9 +187,9 @@ def load_generator(path: Path, network: keras.Model) -> dict:
     folder, own = _folder(path)
     if own and checkpoint.exists(folder / CHECKPOINT_FILE):
         return checkpoint.load_generator(folder, network)
-    told = of_weights(path)
+    card = of_weights(path)
     weights = folder / WEIGHTS_FILE if own else path
-    weight_files.load_weights(weights, network, told.get("weights", {}).get("sha256"), _file(path))
+    weight_files.load_weights(weights, network, card.get("weights", {}).get("sha256"), _file(path))
     return {"epoch": 0, "history": {}}
 
 
@@ -228,7 +228,7 @@ def difference(held: Mapping, asked: Mapping) -> str | None:
     if "identity" in held:
         return first_difference(held["identity"], asked["identity"])
     sections = ("generator", "discriminator", "losses", "training", "data", "run")
-    return first_difference(*({name: _without_free(told[name]) for name in sections} for told in (held, asked)))
+    return first_difference(*({name: _without_free(run[name]) for name in sections} for run in (held, asked)))
 
 
 def first_difference(one: Mapping, other: Mapping) -> str | None:

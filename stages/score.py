@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from gandeblur.data import pipeline
+from gandeblur.data.crops import Source
 from gandeblur.data.datasets.find import Images
+from gandeblur.data.datasets.shrunk import Shrunk
 from gandeblur.data.degradations import in_words
 from gandeblur.data.images import read_image, to_uint8
 from gandeblur.errors import InputError
@@ -98,8 +100,8 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
     if not settings.weights and not checkpoint.exists(settings.checkpoint_path):
         raise InputError(f"{settings.workdir}: holds no trained generator; run --stage=train first")
     if not settings.weights:
-        told = record.read(settings.workdir)
-        held = {"experiment": told["paper"]["experiment"], **told["generator"]}
+        card = record.read(settings.workdir)
+        held = {"experiment": card["paper"]["experiment"], **card["generator"]}
         differs = record.first_difference(held, {"experiment": paper.name, **record.generator(settings)})
         if differs:
             raise InputError(f"{settings.workdir}: holds a network with {differs}; choose another --workdir")
@@ -107,13 +109,13 @@ def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
     meta = record.load_generator(settings.weights_path, generator)
     if settings.weights:
         meta = {"epoch": 0, "history": {}}  # no training of this run's
-        told = record.of_weights(settings.weights_path)
-        if told.get("paper", {}).get("experiment") != paper.name:
-            told = record.describe(settings)
-    return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, told), meta
+        card = record.of_weights(settings.weights_path)
+        if card.get("paper", {}).get("experiment") != paper.name:
+            card = record.describe(settings)
+    return Deblurrer(generator, paper.value_range, paper.generator.size_multiple, paper.dropout_at_test, card), meta
 
 
-def pairs(source: pipeline.Source, condition: Condition) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def pairs(source: Source, condition: Condition) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """(name, degraded, sharp) as 8-bit arrays, one image at a time."""
     stream = pipeline.evaluation_stream(source, size_px=condition.size_px, batch_size=1, seed=TEST_SEED)
     for name, (degraded, sharp) in zip(source.images.names, stream.as_numpy_iterator(), strict=True):
@@ -136,7 +138,7 @@ def stored(folder: Path, set_name: str, scores: dict, methods: Sequence[str]) ->
         yield image["name"], {method: read_image(path) for method, path in paths.items()}
 
 
-def _in_words(condition: Condition, source: pipeline.Source) -> str:
-    shrunk = f"; shrunk by {source.downsample} (means)" if source.downsample > 1 else ""
+def _in_words(condition: Condition, source: Source) -> str:
+    shrunk = f"; shrunk by {source.images.factor} (means)" if isinstance(source.images, Shrunk) else ""
     size = f"; resized (bicubic) to {condition.size_px}x{condition.size_px}" if condition.size_px else ""
     return in_words(source.degradations) + shrunk + size

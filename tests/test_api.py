@@ -54,6 +54,7 @@ def write_pairs(folder, split, count=3):
             Image.fromarray(pixels).save(folder / split / f"scene{number}" / kind / "000001.png")
 
 
+@pytest.mark.slow  # three runs
 def test_the_readmes_python_block_runs_as_it_stands(small, tmp_path, monkeypatch):
     block = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
     monkeypatch.chdir(tmp_path)
@@ -69,18 +70,6 @@ def test_the_readmes_python_block_runs_as_it_stands(small, tmp_path, monkeypatch
     told = json.loads(Path("runs/mine/run.json").read_text())
     assert told["paper"]["experiment"] == "sharingan" and told["data"]["train"] == [str(tmp_path / "PAIRS")]
     assert "TEST/test/blur" in Path("runs/mine/report.html").read_text()
-
-
-def test_the_readmes_first_line_restores_what_it_names(tmp_path, monkeypatch):
-    lines = re.findall(r"^pip install .* && (.*)$", README.read_text(encoding="utf-8"), re.M)
-    restore, tests = (line.split() for line in lines)
-    assert tests == ["python", "-m", "pytest"]
-    picture = next(Path(word) for word in restore if word.endswith(".png"))
-    (tmp_path / picture.parent).mkdir(parents=True)
-    Image.open(README.parent / picture).crop((0, 0, 64, 48)).save(tmp_path / picture)  # a part: it is a test
-    monkeypatch.chdir(tmp_path)
-    assert restore[0] == "gandeblur" and cli.main(restore[1:]) == 0
-    assert Image.open(Path("restored") / picture.name).size == (64, 48)
 
 
 def test_a_picture_comes_back_as_it_came(trained, tmp_path):
@@ -177,6 +166,7 @@ def test_a_network_is_built_by_its_paper_s_name(small):
         gandeblur.build("nonesuch")
 
 
+@pytest.mark.networks
 def test_trained_weights_are_built_in_and_are_those_of_the_paper():
     network = gandeblur.build("ird_gan", weights="ird_gan")
     for ours, theirs in zip(network.get_weights(), gandeblur.load("ird_gan").generator.get_weights(), strict=True):

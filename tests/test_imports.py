@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from importlinter import cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +17,7 @@ def test_imports_keep_the_contracts(monkeypatch):
     assert cli.lint_imports(no_cache=True) == 0
 
 
+@pytest.mark.slow  # imports all in a new process; the contracts say the most of it
 def test_a_paper_imports_no_options_and_no_stage():
     papers = ", ".join(f"gandeblur.experiments.{name}" for name in PAPERS)
     code = f"import sys, {papers}; print(*(name for name in sys.modules if name.startswith('gandeblur.')))"

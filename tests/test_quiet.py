@@ -55,6 +55,7 @@ def test_a_failed_import_shows_all(tmp_path, end, status, last):
     assert shown.startswith(REAL) and shown.endswith(last)
 
 
+@pytest.mark.slow  # imports TensorFlow in a new process
 def test_tensorflow_itself_is_imported_in_silence():
     code = "import gandeblur; import tensorflow as tf; print(tf.reduce_sum(tf.ones(3)).numpy())"
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "1"}  # as JAX sets it

@@ -168,8 +168,8 @@ def of_all(strategy: Any, numbers: Sequence[float]) -> np.ndarray:
         return np.array([numbers], np.float64)
     import tensorflow as tf
 
-    told = strategy.run(lambda: tf.constant([numbers], tf.float64))
-    return strategy.gather(told, axis=0).numpy()[:: len(strategy.extended.worker_devices)]
+    gathered = strategy.run(lambda: tf.constant([numbers], tf.float64))
+    return strategy.gather(gathered, axis=0).numpy()[:: len(strategy.extended.worker_devices)]
 
 
 def of_chief(model: keras.Model, number: float) -> float:

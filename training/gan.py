@@ -7,6 +7,7 @@
 The papers differ in data passed here, not in code: the terms and the numbers of steps.
 """
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from gandeblur.data.images import ValueRange
 from gandeblur.losses import pixel
 from gandeblur.losses.terms import Batch, Term
 from gandeblur.training import devices, gradients
@@ -69,7 +71,7 @@ class GAN(keras.Model):
         self.discriminator_steps = discriminator_steps if discriminator is not None else 0
         self.generator_steps = generator_steps
         self.conditional = discriminator is not None and discriminator.input_shape[-1] == 2 * generator.output_shape[-1]
-        self.black, self.white = value_range
+        self.value_range = ValueRange(*value_range)
         self.accumulate = accumulate
         self.average_decay = average_decay
         # A network of its own: Keras' averages live in one optimizer, whose `fit` ends by laying them over all weights.
@@ -98,7 +100,7 @@ class GAN(keras.Model):
         config = {name: getattr(self, name) for name in (*names, "accumulate", "average_decay")}
         return config | {
             "discriminator_steps": max(1, self.discriminator_steps),
-            "value_range": (self.black, self.white),
+            "value_range": dataclasses.astuple(self.value_range),
         }
 
     def compile(
@@ -131,13 +133,7 @@ class GAN(keras.Model):
     def call(self, degraded: Any, training: bool = False) -> Any:
         """Restores float32 `[B, H, W, 3]` in [0, 1]."""
         network = self.generator if training else self.restorer
-        return self._from_network(network(self._to_network(degraded), training=training))
-
-    def _to_network(self, images):
-        return self.black + (self.white - self.black) * images
-
-    def _from_network(self, images):
-        return (images - self.black) / (self.white - self.black)
+        return self.value_range.unscaled(network(self.value_range.scaled(degraded), training=training))
 
     def make_train_function(self, force: bool = False) -> None:
         if self.train_function is not None and not force:
@@ -258,18 +254,18 @@ class GAN(keras.Model):
 
         def discriminate(images):
             if self.conditional:
-                images = ops.concatenate([self._to_network(degraded), images], axis=-1)
+                images = ops.concatenate([self.value_range.scaled(degraded), images], axis=-1)
             return self.discriminator(images, training=True)
 
         def judge(images):
-            return discriminate(self._to_network(images))
+            return discriminate(self.value_range.scaled(images))
 
         def slopes(images):
             def score(images):
                 scores = discriminate(images)
                 return ops.sum(ops.mean(scores, axis=tuple(range(1, len(scores.shape))))), None
 
-            return gradients.value_and_input_gradient(score, self._to_network(images))[1]
+            return gradients.value_and_input_gradient(score, self.value_range.scaled(images))[1]
 
         return Batch(degraded, sharp, restored, mixing, judge, slopes)
 

@@ -65,11 +65,11 @@ class Progress(keras.callbacks.Callback):
             self.compiled = time.monotonic()
         elif self.steps == 1 + TIMED_STEPS:
             epoch_s = (time.monotonic() - self.compiled) / TIMED_STEPS * self.steps_per_epoch
-            told = f"note: an epoch takes about {epoch_s / 60:.2g} min"
+            line = f"note: an epoch takes about {epoch_s / 60:.2g} min"
             if self.timed and epoch_s > 1.5 * self.timed.left_s:
-                print(f"{told}, and the training ends with one, not in {self.timed.left_s / 60:.2g} min", flush=True)
+                print(f"{line}, and the training ends with one, not in {self.timed.left_s / 60:.2g} min", flush=True)
             elif self.bar.disable and epoch_s > LONG_EPOCH_S:
-                print(told, flush=True)
+                print(line, flush=True)
 
     def on_epoch_end(self, epoch, logs=None):
         terms = self.model.generator_terms

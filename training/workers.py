@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from gandeblur.errors import InputError
 
 _PROBE_S = 2.0  # for one connection
+_CLOSING_S = 0.2  # within ten times this, a killed process' port is closed
 _REFUSALS = 3  # in a row: nobody listens there any more
 _LINGER_S = 2.0  # after the last thing that all did together: the others may still fetch this one's part of it
 _UNWINDING_S = 10.0  # from the aborted step to the end of the training
@@ -94,15 +95,15 @@ def check_address(what: str, address: str) -> None:
 def _of_tf_config(text):
     """(addresses, index) that TensorFlow's own variable says, the chief first; None: it names no cluster."""
     try:
-        told = json.loads(text)
-        cluster = dict(told.get("cluster") or {})
+        tf_config = json.loads(text)
+        cluster = dict(tf_config.get("cluster") or {})
         if not cluster:
             return None
         strange = cluster.keys() - {"chief", "worker"}
         if strange:
             raise InputError(f"TF_CONFIG: has {', '.join(sorted(strange))}; only chief and worker train here")
         chiefs, workers = cluster.get("chief", []), cluster.get("worker", [])
-        index = int(told["task"]["index"]) + {"chief": 0, "worker": len(chiefs)}[told["task"]["type"]]
+        index = int(tf_config["task"]["index"]) + {"chief": 0, "worker": len(chiefs)}[tf_config["task"]["type"]]
         addresses = tuple(map(str, [*chiefs, *workers]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
@@ -238,11 +239,11 @@ def leave(status: int) -> int:
 
 def _blamed(message, peers):
     """Those that an error of TensorFlow comes from: whose port is closed by now, or whose number it names."""
-    for _ in range(10):  # a killed process' port closes in a moment
+    for _ in range(10):
         closed = {address: name for address, name in peers.items() if _answers(address) is not None}
         if closed:
             return closed
-        time.sleep(0.2)
+        time.sleep(_CLOSING_S)
     if "Unknown iteration client id" in message:  # by a data server that was started again; which, it does not say
         return dict(peers)
     numbers = set(re.findall(r"/job:worker(?:/replica:\d+)?/task:(\d+)", message))

@@ -36,13 +36,13 @@ class MotionBlur:
         path = self.parameters
         lengths = [path.length_px * exposure for exposure in self.exposures]
         low, high = path.gaussian_shake
-        told = [
+        parts = [
             f"paths of {min(lengths):g} to {max(lengths):g} px in {len(lengths)} exposures",
             f"Gaussian shake {low:g} to {high:g}",
             f"impulsiveness {min(path.impulsiveness):g} to {max(path.impulsiveness):g}",
         ]
         light = [f"means of light, gamma {self.gamma:g}"] if self.gamma != 1 else []
-        return f"motion blur ({', '.join(told + light)})"
+        return f"motion blur ({', '.join(parts + light)})"
 
     def draw(self, seed: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
         """Kernels, float32 `[count, k, k]`, from an integer seed `[2]`."""

@@ -46,10 +46,10 @@ def check_images(folder: Path, sets: Sequence[Sequence[Images]], resumed: bool) 
         "gone": [name for name in before if name not in after],
         "changed": [name for name, size in after.items() if name in before and before[name] != size],
     }
-    told = [f"{len(names)} {what} ({_some(names)})" for what, names in changes.items() if names]
-    if told:
+    words = [f"{len(names)} {what} ({_some(names)})" for what, names in changes.items() if names]
+    if words:
         raise InputError(
-            f"{folder}: the run began with other images: {', '.join(told)}; give it those, or choose another --workdir"
+            f"{folder}: the run began with other images: {', '.join(words)}; give it those, or choose another --workdir"
         )
 
 

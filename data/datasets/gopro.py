@@ -18,7 +18,7 @@ from pathlib import Path
 
 from gandeblur.data.datasets import PairSet, roles
 from gandeblur.data.datasets.folder import image_files
-from gandeblur.data.datasets.pairs import existing, match, raise_first
+from gandeblur.data.datasets.pairs import existing, match
 from gandeblur.data.datasets.roles import SPLITS
 from gandeblur.errors import InputError
 
@@ -35,26 +35,6 @@ class Place:
 
 
 Layout = dict[str | None, dict[str, Place]]
-
-
-def gopro(root: str | Path, split: str | None, variant: str) -> PairSet:
-    """One split of a data set in GoPro's layout.
-
-    Args:
-        root: the data set's folder.
-        split: one of `SPLITS`; None if `root` has no such folders.
-        variant: "blur", "blur_gamma", "input": the name of the folder of blurred images.
-
-    Returns:
-        The pairs, sorted; each is called `sequence/file`. The set is called `root/split/variant`.
-
-    Raises:
-        InputError: the layout is another, no such split or variant, a sequence without the variant or in two splits,
-            or an image without its partner.
-    """
-    pairs, problems = collect(Path(root), layout(root), split, variant)
-    raise_first(problems, Path(root))
-    return pairs
 
 
 def layout(root: str | Path) -> Layout:

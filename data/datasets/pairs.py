@@ -14,28 +14,6 @@ from gandeblur.data.images import SUFFIXES
 from gandeblur.errors import InputError
 
 
-def pair_folder(folder: str | Path, *, blurred: str = "blur", sharp: str = "sharp", name: str | None = None) -> PairSet:
-    """The pairs of `folder/blurred` and `folder/sharp`: files of the same name, whatever their suffixes.
-
-    Args:
-        folder: the folder that holds both.
-        blurred: its sub-folder of blurred images; also the set's variant.
-        sharp: its sub-folder of sharp images.
-        name: of the set; `folder/blurred` with the folder's own name if left out.
-
-    Returns:
-        The pairs, sorted by name. Files of systems and those that are no images by their suffix are left out.
-
-    Raises:
-        InputError: a folder is missing or empty, or an image has no partner or two. The images' sizes and pixels
-            are looked at when they are read.
-    """
-    folder = existing(folder)
-    pairs, problems = match(folder / blurred, folder / sharp)
-    raise_first(problems, folder)
-    return PairSet(name or f"{folder.resolve().name}/{blurred}", blurred, tuple(pairs))
-
-
 def side_by_side(folder: str | Path, name: str | None = None) -> PairSet:
     """All images below `folder`, each with the blurred image in its left half and the sharp one in its right.
 

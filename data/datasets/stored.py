@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from gandeblur.data.images import png_bits
 from gandeblur.errors import InputError
 
 SUFFIX = ".lmdb"
@@ -68,8 +69,8 @@ class StoredImage:
         content = self.content()
         try:
             with Image.open(io.BytesIO(content)) as image:
-                if image.format == "PNG" and content[24] != 8:
-                    raise InputError(f"{self}: has {content[24]} bits per channel; such files are read with 8 only")
+                if (bits := png_bits(content)) not in (None, 8):
+                    raise InputError(f"{self}: has {bits} bits per channel; such files are read with 8 only")
                 return np.asarray(image.convert("RGB"))
         except InputError:
             raise

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import ExifTags, Image
 
+from gandeblur.data.images import to_8_bits
 from gandeblur.inference.formats import colour
 from gandeblur.inference.formats.photograph import Photograph, from_channels
 
@@ -52,7 +53,7 @@ def to_image(photograph: Photograph, restored: np.ndarray) -> tuple[Image.Image,
     array = photograph.array(restored)
     notes: tuple[str, ...] = ()
     if array.dtype == np.uint16 and array.shape[2] > 1:
-        array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        array = to_8_bits(array)
         notes = ("16 bits became 8, as a Pillow image of colours or transparency has no more",)
     image = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
     if photograph.profile:

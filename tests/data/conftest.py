@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gandeblur.data.datasets import Pair, PairSet
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
@@ -28,3 +30,13 @@ def truncated(write_image):
     path, _ = write_image("truncated.png")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     return path
+
+
+@pytest.fixture
+def pairs(write_image):
+    sizes = [(40, 48), (33, 37), (36, 64)]
+
+    def pair(k, size):
+        return Pair(f"seq/{k}", *(write_image(f"pairs/{kind}/{k}.png", *size)[0] for kind in ("blur", "sharp")))
+
+    return PairSet("pairs/blur", "blur", tuple(pair(k, size) for k, size in enumerate(sizes)))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 from skimage import data as skimage_data
+from streams import degrade
 
-from gandeblur.data.degradations import blur, degrade, disk_kernel, enlarge, gain_and_clip, gaussian_noise, jpeg
+from gandeblur.data.degradations import blur, disk_kernel, enlarge, gain_and_clip, gaussian_noise, jpeg
 
 SEED = tf.constant([1, 2], tf.int64)
 DISK = disk_kernel(3.5)

@@ -2,10 +2,9 @@ import re
 
 import numpy as np
 import pytest
+from pair_sets import gopro, pair_folder
 
 from gandeblur.data.datasets.find import find
-from gandeblur.data.datasets.gopro import gopro
-from gandeblur.data.datasets.pairs import pair_folder
 from gandeblur.errors import InputError
 
 

@@ -3,12 +3,13 @@ import shutil
 
 import numpy as np
 import pytest
+from pair_sets import pair_folder
 from PIL import Image
 
 from gandeblur.data.datasets import ImageSet, PairSet
 from gandeblur.data.datasets.find import find
 from gandeblur.data.datasets.packed import pack
-from gandeblur.data.datasets.pairs import pair_folder, side_by_side
+from gandeblur.data.datasets.pairs import side_by_side
 from gandeblur.errors import InputError
 
 

@@ -1,56 +1,24 @@
-import itertools
-import subprocess
-import sys
-from functools import partial
-
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from streams import STEPS, collect, degrade, evaluation, flat_images, stream
 
 from gandeblur.data import datasets, pipeline
 from gandeblur.data.blur.motion import MotionBlur, TwoMotions
 from gandeblur.data.blur.trajectories import PAPER
-from gandeblur.data.datasets import ImageSet, Pair, PairSet
+from gandeblur.data.datasets import ImageSet
 from gandeblur.data.datasets.packed import open_packed, pack
-from gandeblur.data.degradations import SHRINK, blur, degrade, disk_kernel, draw, gaussian_noise, jpeg, shrink
+from gandeblur.data.datasets.shrunk import Shrunk
+from gandeblur.data.degradations import draw
 from gandeblur.data.images import center_crop, image_size, read_image, resize
-from gandeblur.data.pipeline import Source, check_decodes, evaluation_stream, input_errors, random_crop, training_stream
+from gandeblur.data.pipeline import Source, input_errors, training_stream
 from gandeblur.errors import InputError
-
-STEPS = (
-    partial(blur, kernel=disk_kernel(1.5)),
-    partial(gaussian_noise, variance=5e-4),
-    partial(jpeg, quality=70),
-)
 
 
 @pytest.fixture
 def images(write_image):
     sizes = [(16, 16), (40, 48), (33, 17), (20, 64), (50, 18)]
     return ImageSet("test", tuple(write_image(f"{k}.png", *size)[0] for k, size in enumerate(sizes)))
-
-
-def stream(images, degradations=STEPS, **changes):
-    defaults = dict(crop_px=16, max_zoom=2.0, batch_size=4, seed=7, start_step=0, total_steps=6)
-    return training_stream([Source(images, degradations)], **(defaults | changes))
-
-
-def evaluation(images, degradations=(), **changes):
-    return evaluation_stream(Source(images, degradations), **(dict(size_px=12, seed=0, batch_size=2) | changes))
-
-
-def collect(dataset):
-    """Degraded and sharp images of a stream (not the third part of a training stream)."""
-    degraded, sharp, *_ = zip(*dataset.as_numpy_iterator(), strict=True)
-    return np.concatenate(degraded), np.concatenate(sharp)
-
-
-def flat_images(folder, count, side=20):
-    """Image k is flat, of level 10 k: a crop tells which image it is from."""
-    for k in range(count):
-        Image.new("RGB", (side, side), (10 * k,) * 3).save(folder / f"{k:02}.png")
-    return ImageSet("flat", tuple(sorted(folder.glob("*.png"))))
 
 
 def test_batches_have_a_static_shape_a_known_number_and_a_range(images):
@@ -137,50 +105,6 @@ def test_plain_crops_are_windows_of_the_image(images):
     assert len({tuple(position) for position in positions}) > 30
 
 
-def test_crops_reach_every_border_and_no_further():
-    image = np.arange(20 * 24 * 3, dtype=np.int64).reshape(20, 24, 3) % 251
-    image = image.astype(np.uint8)
-    almost_one = np.nextafter(np.float32(1), np.float32(0))
-    plain = partial(random_crop, image[np.newaxis], crop_px=16)
-    for draws, window in (
-        ([0, 0, 0, 0.5], image[:16, :16]),
-        ([0, almost_one, almost_one, 0.5], image[4:, 8:]),
-        ([0, 0, 0, 0.4], image[:16, 15::-1]),
-    ):
-        np.testing.assert_array_equal(plain(draws), [window, window])
-
-
-def test_turned_crops_have_every_orientation_and_order_of_colours_alike_in_both_frames():
-    sharp = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    frames = np.stack([sharp // 2, sharp])
-    seen = {}
-    for number in range(96):
-        blurred, crop = random_crop(frames, [0, 0, 0, (number + 0.5) / 96], crop_px=16, turned=True)
-        np.testing.assert_array_equal(blurred, crop // 2)
-        seen[crop.tobytes()] = seen.get(crop.tobytes(), 0) + 1
-    every = [
-        np.ascontiguousarray(np.rot90(seen_from, turns)[..., list(order)]).tobytes()
-        for seen_from in (sharp, sharp.transpose(1, 0, 2))
-        for turns in range(4)
-        for order in itertools.permutations(range(3))
-    ]
-    assert seen == dict.fromkeys(every, 2)
-
-
-def test_zoom_is_log_uniform_up_to_the_limit_and_the_image():
-    image = np.random.default_rng(0).integers(0, 256, (64, 90, 3), dtype=np.uint8)
-    almost_one = np.nextafter(np.float32(1), np.float32(0))
-    for max_zoom, drawn, side in (
-        (2, 0, 16),
-        (2, 0.5, 23),
-        (2, almost_one, 32),
-        (9, almost_one, 64),
-        (9, 0.5, 32),
-    ):
-        crop = random_crop(image[np.newaxis], [drawn, 0, 0, 0.9], crop_px=16, max_zoom=max_zoom)[0]
-        np.testing.assert_array_equal(crop, resize(image[:side, :side], 16, 16) if side > 16 else image[:16, :16])
-
-
 def test_a_small_image_is_refused_before_anything_is_decoded(write_image, truncated):
     small, _ = write_image("small.png", 40, 15)
     with pytest.raises(InputError, match=r"small\.png: is 15x40, smaller than the 16x16 crop; "):
@@ -225,66 +149,10 @@ def test_evaluation_keeps_the_order_and_resizes(images):
 
 
 def test_evaluation_pixels_depend_on_seed_and_position_only(images):
-    evaluate = partial(evaluation, images, STEPS)
-    expected = collect(evaluate(batch_size=2, seed=0))
+    expected = collect(evaluation(images, STEPS))
     for _ in range(2):
-        np.testing.assert_array_equal(collect(evaluate(batch_size=5, seed=0, cache_bytes=0)), expected)
-    assert not np.array_equal(collect(evaluate(batch_size=2, seed=1))[0], expected[0])
-
-
-@pytest.mark.machines
-def test_the_interpreter_exits_while_a_stream_is_open():
-    script = """
-from gandeblur.data.datasets import sample
-from gandeblur.data.pipeline import Source, training_stream
-stream = training_stream([Source(sample.train())], crop_px=128, max_zoom=2.0, batch_size=2, seed=0,
-                         start_step=0, total_steps=800, cache_bytes=0)
-iterator = iter(stream)
-next(iterator)
-raise SystemExit(2)
-"""
-    assert subprocess.run([sys.executable, "-c", script], timeout=60, capture_output=True).returncode == 2
-
-
-@pytest.mark.machines
-def test_the_interpreter_exits_although_a_stream_waits_for_itself():
-    # Garbage collection in the stream's own call frees the stream, whose end waits for the call.
-    script = """
-import gc, threading, time
-import numpy as np
-import tensorflow as tf
-from gandeblur.data import python_calls
-gc.disable()
-python_calls._CALLS._LOST_S = 1.0
-abandoned = threading.Event()
-def read(i):
-    if i > 0:
-        abandoned.wait()
-        gc.collect()
-    return np.zeros([1], np.uint8)
-iterator = iter(tf.data.Dataset.range(5).map(lambda i: python_calls.call_python(read, i)).prefetch(1))
-next(iterator)
-cycle = [iterator]
-cycle.append(cycle)
-del iterator, cycle
-abandoned.set()
-time.sleep(0.5)
-raise SystemExit(3)
-"""
-    assert subprocess.run([sys.executable, "-c", script], timeout=60, capture_output=True).returncode == 3
-
-
-# Pairs, packed sets and mixtures --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def pairs(write_image):
-    sizes = [(40, 48), (33, 37), (36, 64)]
-
-    def pair(k, size):
-        return Pair(f"seq/{k}", *(write_image(f"pairs/{kind}/{k}.png", *size)[0] for kind in ("blur", "sharp")))
-
-    return PairSet("pairs/blur", "blur", tuple(pair(k, size) for k, size in enumerate(sizes)))
+        np.testing.assert_array_equal(collect(evaluation(images, STEPS, batch_size=5, cache_bytes=0)), expected)
+    assert not np.array_equal(collect(evaluation(images, STEPS, seed=1))[0], expected[0])
 
 
 def test_a_pair_is_cropped_alike_and_degraded_from_its_blurred_image(pairs):
@@ -301,32 +169,15 @@ def test_a_pair_is_cropped_alike_and_degraded_from_its_blurred_image(pairs):
     assert 0.01 < np.std(noisy - blurred) < 0.03
 
 
-def test_downsampled_crops_are_crops_of_the_downsampled_image(pairs):
-    # Of 33 x 37 pixels the last row and the last column fill no square of 2 x 2.
-    one = pairs.subset([1], "one")
-    frame = np.round(one.read(0)[:, :32, :36].reshape(2, 16, 2, 18, 2, 3).mean((2, 4)) + 1e-6)
-    source = Source(one, downsample=2)
-    dataset = training_stream([source], crop_px=16, batch_size=8, seed=0, start_step=0, total_steps=4)
-    for crop in np.round(255 * np.stack(collect(dataset), axis=1)):
-        windows = [frame[:, :, left : left + 16] for left in range(3)]
-        assert any((crop == window).all() or (crop[:, :, ::-1] == window).all() for window in windows)
-    whole = next(evaluation_stream(source, batch_size=1, seed=0).as_numpy_iterator())
-    np.testing.assert_array_equal(np.round(255 * np.concatenate(whole)), frame)
-    inside = next(evaluation_stream(source, size_px=12, fit=center_crop, batch_size=1, seed=0).as_numpy_iterator())
-    np.testing.assert_array_equal(np.round(255 * np.concatenate(inside)), frame[:, 2:14, 3:15])
-    with pytest.raises(InputError, match=r"1\.png: is 18x16 when shrunk, smaller than .* or lower --downsample"):
-        training_stream([source], crop_px=17, batch_size=1, seed=0, start_step=0, total_steps=1)
-
-
-@pytest.mark.parametrize("downsample", [1, 2])
-def test_packed_images_give_the_same_pixels_on_any_number_of_workers(tmp_path, pairs, images, downsample):
+@pytest.mark.parametrize("factor", [1, 2])
+def test_packed_images_give_the_same_pixels_on_any_number_of_workers(tmp_path, pairs, images, factor):
     pack(pairs, tmp_path / "pairs.packed")
     pack(images, tmp_path / "images.packed")
     packed_pairs, packed_images = open_packed(tmp_path / "pairs.packed"), open_packed(tmp_path / "images.packed")
     options = dict(crop_px=8, max_zoom=1.5, batch_size=4, seed=7, start_step=1, total_steps=9)
 
     def mixture(pairs, images, **changes):
-        sources = [Source(pairs, STEPS[1:2], downsample), Source(images, STEPS, downsample)]
+        sources = [Source(Shrunk(pairs, factor), STEPS[1:2]), Source(images, STEPS)]
         return collect(training_stream(sources, **(options | changes)))
 
     expected = mixture(pairs, images)
@@ -389,40 +240,6 @@ def test_two_motions_belong_to_the_sample_on_any_replica(images, monkeypatch):
     np.testing.assert_allclose(collect(stream(images, steps, start_step=1, total_steps=4))[0], whole[4:], atol=1e-6)
     halves = collect(stream(images, steps, share=pipeline.Share(2, range(2)), total_steps=4))[0]
     np.testing.assert_allclose(halves, whole, atol=1e-6)
-
-
-@pytest.mark.parametrize("downsample", [1, 2])
-def test_steps_before_shrink_act_on_the_full_size(pairs, downsample):
-    before = (partial(blur, kernel=disk_kernel(2.5)),)
-    after = (lambda image, seed: 0.5 * image,)
-    source = Source(pairs, (*before, SHRINK, *after), downsample)
-    for k, (degraded, sharp) in enumerate(evaluation_stream(source, batch_size=1, seed=0)):
-        images = tf.constant(pairs.read(k), tf.float32) / 255
-        blurred = blur(images[0], None, kernel=disk_kernel(2.5))
-        for got, full in ((degraded, 0.5 * blurred), (sharp, images[1])):
-            height, width = (side // downsample for side in full.shape[:2])
-            squares = full[: height * downsample, : width * downsample].numpy()
-            expected = squares.reshape(height, downsample, width, downsample, 3).mean((1, 3))
-            np.testing.assert_allclose(got[0], expected, atol=1e-6)
-    inside = evaluation_stream(source, size_px=12, fit=center_crop, batch_size=1, seed=0)
-    assert inside.element_spec[0].shape == inside.element_spec[1].shape == [None, 12, 12, 3]
-
-    options = dict(crop_px=8, max_zoom=1.5, batch_size=4, seed=7, start_step=0, total_steps=4)
-    small = training_stream([source], **options)
-    assert small.element_spec[0].shape == small.element_spec[1].shape == [4, 8, 8, 3]
-    large = training_stream([Source(pairs, before)], **(options | dict(crop_px=8 * downsample)))
-    for got, full, factor in zip(collect(small), collect(large), (0.5, 1), strict=True):
-        np.testing.assert_allclose(got, [factor * shrink(image, None, factor=downsample) for image in full], atol=1e-6)
-    # Beside a source that is shrunk first.
-    mixed = training_stream([source, Source(pairs, (), downsample)], **options)
-    assert collect(mixed)[0].shape == (16, 8, 8, 3)
-
-
-def test_a_damaged_image_is_found_before_a_training(pairs, truncated):
-    check_decodes(pairs)
-    damaged = PairSet("p", "blur", (*pairs.pairs, Pair("bad", truncated, truncated)))
-    with pytest.raises(InputError, match=r"truncated\.png: cannot be read"):
-        check_decodes(damaged)
 
 
 def test_a_files_header_is_read_once(pairs, monkeypatch):

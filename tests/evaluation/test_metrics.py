@@ -109,13 +109,6 @@ def test_identical_images(sharp):
     assert all(metrics.ssim(sharp, sharp, protocol) == pytest.approx(1, abs=1e-12) for protocol in PROTOCOLS)
 
 
-def test_the_border_is_cropped(restored, sharp):
-    protocol = metrics.Protocol("cropped", crop_border_px=8)
-    inside = (slice(8, -8), slice(8, -8))
-    assert metrics.psnr_db(restored, sharp, protocol) == metrics.psnr_db(restored[inside], sharp[inside])
-    assert "8 px cropped" in str(protocol)
-
-
 @pytest.mark.parametrize("score", [metrics.psnr_db, metrics.ssim])
 @pytest.mark.parametrize(
     "wrong",

@@ -50,5 +50,15 @@ def call(*arguments) -> int:
     return options.run(EXPERIMENT, list(map(str, arguments)))
 
 
+def refused(capfd, *arguments) -> str:
+    """The one line of error that these flags give."""
+    capfd.readouterr()
+    status = call(*arguments)
+    error = capfd.readouterr().err.strip().splitlines()
+    assert status == 2
+    assert len(error) == 1 and error[0].startswith("error: "), error
+    return error[0]
+
+
 if __name__ == "__main__":
     options.main(EXPERIMENT)

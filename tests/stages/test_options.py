@@ -1,171 +1,19 @@
-import csv
-import itertools
 import json
 import os
-import re
 import shutil
-import signal
 import socket
-import subprocess
-import sys
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
-import tiny_experiment
+from absl import logging
 from PIL import Image
-from tiny_experiment import call
+from tiny_experiment import call, refused
 
 from gandeblur import cli
-from gandeblur.errors import INTERRUPTED, InputError
+from gandeblur.errors import InputError
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.stages import options
 from gandeblur.stages import run as runs
-from gandeblur.training import checkpoint, schedules, weight_files
 from gandeblur.weights import file
-
-
-def arrays(path):
-    with np.load(path) as archive:
-        return {name: archive[name] for name in archive.files if name != checkpoint.META}
-
-
-def trained_weights(folder):
-    """The generator's, of a run."""
-    network = tiny_experiment.EXPERIMENT.paper.generator.build(tiny_experiment.SIDE_PX)
-    weight_files.load_weights(folder / "generator.weights.h5", network)
-    return network.get_weights()
-
-
-@pytest.fixture
-def finished(tiny_run):
-    """The work folder of a finished run, to be read."""
-    return tiny_run
-
-
-@pytest.fixture
-def two_seconds_an_epoch(monkeypatch):
-    """Whatever a training takes, its clock says so."""
-    clock = itertools.count(0, 2.0)
-    monkeypatch.setattr(schedules, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-
-
-@pytest.fixture
-def photographs(tmp_path):
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for name in ("a.png", "b.png", "c.jpg"):
-        Image.fromarray(rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(folder / name)
-    return folder
-
-
-def test_all_stages_leave_their_files(finished):
-    names = {path.name for path in finished.iterdir()}
-    assert names == {
-        ".lock",
-        "checkpoint.npz",
-        "checkpoint.previous.npz",
-        "generator.weights.h5",
-        "generator.previous.weights.h5",
-        "images.json",
-        "run.json",
-        "tensorboard",
-        "images",
-        "scores.csv",
-        "results.json",
-        "report.html",
-    }
-    results = json.loads((finished / "results.json").read_text())
-    run = results["runs"]["GAN-D"]
-    assert run["run"]["seed"] == 0 and run["settings"]["preset"] == "quick"
-    assert run["paper"]["variant"].startswith("combined: ")
-    assert run == json.loads((finished / "run.json").read_text())
-    assert results["training"] == {
-        "GAN-D": {"steps": 9, "seconds": results["training"]["GAN-D"]["seconds"], "images": 18}
-    }
-    assert results["history"]["step"] == [3, 6, 9]
-    assert len(results["history"]["loss/mse"]) == 3
-    assert len(results["weights_sha256"]["GAN-D"]) == 64
-    sample = results["sets"]["sample/test"]
-    assert list(sample["methods"]) == ["input", "tv", "gain undone", "gain undone + Wiener", "GAN-D"]
-    rows = list(csv.DictReader((finished / "scores.csv").open()))
-    assert len(rows) == 3 * 5
-    for row in rows:  # the two files are of one run
-        image = next(image for image in sample["images"] if image["name"] == row["image"])
-        assert float(row["psnr_db"]) == image["scores"][row["method"]]["psnr_db"]
-    assert (finished / "report.html").stat().st_size > 10_000
-
-
-def test_a_finished_run_is_scored_again_without_training(run, capfd):
-    before = (run / "checkpoint.npz").read_bytes()
-    assert call(f"--workdir={run}") == 0
-    assert "already trained for 3 epochs" in capfd.readouterr().out
-    assert (run / "checkpoint.npz").read_bytes() == before
-
-
-def test_interrupted_after_an_epoch_it_continues_bit_for_bit(finished, tmp_path):
-    assert call("--stage=train", f"--workdir={tmp_path}", "--epochs=1") == 0
-    assert checkpoint.read_meta(tmp_path / "checkpoint.npz")["epoch"] == 1
-    assert call("--stage=train", f"--workdir={tmp_path}") == 0
-    whole = arrays(finished / "checkpoint.npz")
-    for name, array in arrays(tmp_path / "checkpoint.npz").items():
-        np.testing.assert_array_equal(array, whole[name], err_msg=name)
-    history = checkpoint.read_meta(tmp_path / "checkpoint.npz")["history"]
-    assert history["mse"] == checkpoint.read_meta(finished / "checkpoint.npz")["history"]["mse"]
-
-
-@pytest.mark.machines
-def test_ctrl_c_says_how_to_continue(tmp_path):
-    command = [sys.executable, tiny_experiment.__file__, "--stage=train", f"--workdir={tmp_path}", "--epochs=1000"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    for line in process.stdout:
-        if line.startswith("epoch 2/"):
-            break
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == INTERRUPTED
-    assert error.strip().splitlines()[-1].startswith("interrupted; the same command continues")
-    assert checkpoint.read_meta(tmp_path / "checkpoint.npz")["epoch"] >= 2
-
-
-@pytest.mark.jax
-def test_the_whole_run_works_on_jax_and_its_weights_load_on_tensorflow(tmp_path):
-    pytest.importorskip("jax")
-    command = [sys.executable, tiny_experiment.__file__, f"--workdir={tmp_path / 'run'}"]
-    environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    subprocess.run([*command, "--stage=train", "--epochs=1", "--devices=cpu:2"], env=environment, check=True)
-    done = subprocess.run([*command, "--epochs=2"], env=environment, check=True, capture_output=True, text=True)
-    assert "after epoch 1" in done.stdout
-    results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert results["versions"]["backend"] == "jax"
-    assert (tmp_path / "run" / "report.html").exists()
-    weights = tmp_path / "run" / "generator.weights.h5"
-    assert call(f"--weights={weights}", f"--workdir={tmp_path / 'here'}") == 0
-    here = json.loads((tmp_path / "here" / "results.json").read_text())
-    assert here["weights_sha256"] == results["weights_sha256"]
-    for image, theirs in zip(
-        here["sets"]["sample/test"]["images"], results["sets"]["sample/test"]["images"], strict=True
-    ):
-        assert image["scores"]["GAN-D"]["psnr_db"] == pytest.approx(theirs["scores"]["GAN-D"]["psnr_db"], abs=0.01)
-
-
-@pytest.mark.slow
-def test_odcnn_trains_and_restores_whole_images(tmp_path):
-    assert call("--variant=odcnn", f"--workdir={tmp_path}", "--epochs=1") == 0
-    results = json.loads((tmp_path / "results.json").read_text())
-    assert results["ours"] == "ODCNN"
-    assert "discriminator" not in results["audit"]
-
-
-def test_weights_alone_are_evaluated(finished, tmp_path):
-    status = call(f"--weights={finished / 'generator.weights.h5'}", f"--workdir={tmp_path}")
-    assert status == 0
-    ours, theirs = (json.loads((folder / "results.json").read_text()) for folder in (tmp_path, finished))
-    assert ours["weights_sha256"] == theirs["weights_sha256"]
-    assert ours["sets"] == theirs["sets"]
-    assert ours["training"] == {} and ours["history"] == {}
-    assert "There was no training in this run" in (tmp_path / "report.html").read_text()
 
 
 def test_described_weights_bring_their_schedule_along(tmp_path):
@@ -199,59 +47,10 @@ def test_described_weights_bring_their_schedule_along(tmp_path):
         read(EXPERIMENTS["hkust_gan"], weights=f"--weights={foreign}")
 
 
-@pytest.mark.slow  # two trainings
-def test_two_devices_train_the_same_network_and_resume(finished, tmp_path):
-    for epochs in (1, 3):
-        assert call("--stage=train", "--devices=cpu:2", f"--workdir={tmp_path}", f"--epochs={epochs}") == 0
-    history, alone = (checkpoint.read_meta(folder / "checkpoint.npz")["history"] for folder in (tmp_path, finished))
-    for name in ("mse", "discriminator"):
-        np.testing.assert_allclose(history[name], alone[name], rtol=1e-3)
-
-
-@pytest.mark.slow  # three trainings
-def test_parts_and_averaged_weights_are_recorded_and_resumed_bit_for_bit(tmp_path, capfd):
-    flags = ["--stage=train", "--batch_size=1", "--accumulate=2", "--ema=0.5"]
-    assert call(*flags, f"--workdir={tmp_path / 'whole'}", "--epochs=2") == 0
-    for epochs in (1, 2):
-        assert call(*flags, f"--workdir={tmp_path / 'parts'}", f"--epochs={epochs}") == 0
-    whole, parts = (arrays(tmp_path / name / "checkpoint.npz") for name in ("whole", "parts"))
-    assert whole.keys() == parts.keys()
-    for name, array in whole.items():
-        np.testing.assert_array_equal(parts[name], array, err_msg=name)
-    described = json.loads((tmp_path / "whole/run.json").read_text())
-    assert (described["training"]["accumulate"], described["training"]["ema"]) == (2, 0.5)
-    assert "an average of the generator's weights restores, decay 0.5" in described["departures"]
-    # The file holds the average; the checkpoint holds it too, and the weights that go on, some steps of 1e-4 away.
-    for kernel in (array for array in trained_weights(tmp_path / "whole") if array.ndim == 4):
-        alike = [array for array in whole.values() if array.shape == kernel.shape]
-        average, raw = sorted(np.abs(array - kernel).max() for array in alike)[:2]
-        assert average == 0 < raw < 1e-3
-    for flag, label in (("--ema=0.9", "ema=0.5, not 0.9"), ("--accumulate=1", "accumulate=2, not left out")):
-        assert f"holds a run with training.{label}" in refused(capfd, *flags, flag, f"--workdir={tmp_path / 'whole'}")
-
-
 @pytest.mark.parametrize("decay", [0, 1, -0.5])
 def test_a_decay_that_is_none(decay, capfd, tmp_path):
     error = refused(capfd, f"--ema={decay}", f"--workdir={tmp_path / 'run'}")
     assert f"--ema={decay}: a decay is between 0 and 1, such as 0.999" in error
-
-
-@pytest.mark.slow
-def test_a_folder_of_photographs_trains(photographs, tmp_path):
-    assert call("--stage=train", f"--train_data={photographs}", f"--workdir={tmp_path / 'run'}", "--epochs=1") == 0
-
-
-# Bad input ---------------------------------------------------------------------------------------------------------
-
-
-def refused(capfd, *arguments):
-    """The one line of error that these flags give."""
-    capfd.readouterr()
-    status = call(*arguments)
-    error = capfd.readouterr().err.strip().splitlines()
-    assert status == 2
-    assert len(error) == 1 and error[0].startswith("error: "), error
-    return error[0]
 
 
 @pytest.mark.parametrize("flag", ["stage", "preset", "variant"])
@@ -282,6 +81,15 @@ def test_every_option_of_a_run_is_offered_by_the_script_and_by_the_command(capsy
     for name, one in runs.options().items():
         assert (f"--no{name}" if one.default is True else f"--{name}") in printed
         assert one.metadata["help"]
+
+
+def test_absls_own_flags_are_taken():
+    before = logging.get_verbosity()
+    try:
+        options.read(EXPERIMENTS["gan_d"], ["--verbosity=-1"])
+        assert logging.get_verbosity() == logging.WARNING
+    finally:
+        logging.set_verbosity(before)
 
 
 def test_stray_argument(capfd):
@@ -360,12 +168,6 @@ def test_checkpoint_of_another_architecture(finished, capfd, tmp_path):
     )
 
 
-@pytest.mark.slow
-def test_noresume_in_a_new_folder_goes_through(tmp_path):
-    assert call(f"--workdir={tmp_path}", "--noresume", "--epochs=1") == 0
-    assert call(f"--workdir={tmp_path}", "--noresume", "--epochs=1", "--stage=evaluate") == 0
-
-
 def test_images_of_one_name_and_sets_of_one_name_are_found_before_the_training(capfd, photographs, tmp_path):
     workdir = f"--workdir={tmp_path / 'run'}"
     (tmp_path / "other").mkdir()
@@ -440,59 +242,3 @@ def test_a_worker_and_a_data_server_that_never_come(capfd, tmp_path):
     )
     assert "--stage=serve: give --data_service=grpc://host:port" in refused(capfd, "--stage=serve", workdir)
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.slow
-def test_minutes_end_a_training_which_may_then_be_given_more(capfd, tmp_path, two_seconds_an_epoch):
-    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.1") == 0
-    out = capfd.readouterr().out
-    assert re.search(r"epoch \d+  loss .*  done$", out, re.MULTILINE)
-    meta = checkpoint.read_meta(tmp_path / "checkpoint.npz")
-    assert (meta["epoch"], meta["schedule"]["spent_s"]) == (3, 6)
-    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.1") == 0
-    assert "already trained" in capfd.readouterr().out
-    assert call("--stage=train", f"--workdir={tmp_path}", "--minutes=0.2") == 0
-    assert f"resuming {tmp_path / 'checkpoint.npz'} after epoch 3" in capfd.readouterr().out
-    meta = checkpoint.read_meta(tmp_path / "checkpoint.npz")
-    assert (meta["epoch"], meta["schedule"]["spent_s"]) == (6, 12)
-
-
-def test_a_training_starts_with_the_weights_of_another(finished, capfd, tmp_path):
-    flags = ["--stage=train", "--epochs=1", f"--workdir={tmp_path / 'second'}"]
-    assert call(*flags, f"--start={finished}") == 0
-    started = json.loads((tmp_path / "second/run.json").read_text())["run"]["start"]
-    assert re.fullmatch(rf"{finished}/generator.weights.h5 \([0-9a-f]{{16}}\)", started)
-    # Adam's three steps at 1e-4 lead no weight further than some 3e-4 from its start.
-    before, after = (trained_weights(folder) for folder in (finished, tmp_path / "second"))
-    assert 0 < max(np.abs(one - other).max() for one, other in zip(before, after, strict=True)) < 1e-3
-    capfd.readouterr()
-    assert call(*flags) == 2
-    assert "holds a run with run.start=" in capfd.readouterr().err
-    assert call("--stage=train", f"--workdir={tmp_path / 'third'}", "--start=none.weights.h5") == 2
-    assert capfd.readouterr().err.startswith("error: none.weights.h5: no such file; give ")
-    assert not (tmp_path / "third").exists()
-
-
-def test_a_resumed_training_refuses_other_images_and_says_which(photographs, capfd, tmp_path):
-    workdir = tmp_path / "run"
-    assert call(f"--workdir={workdir}", f"--train_data={photographs}", "--stage=train", "--epochs=1") == 0
-    (photographs / "a.png").rename(photographs / "d.png")
-    again = (f"--workdir={workdir}", f"--train_data={photographs}", "--stage=train", "--epochs=2")
-    assert "began with other images: 1 new (d.png), 1 gone (a.png); give it those" in refused(capfd, *again)
-    (photographs / "d.png").rename(photographs / "a.png")
-    assert call(*again) == 0
-
-
-def test_any_name_trains_and_is_evaluated(photographs, capfd, tmp_path):
-    names = [os.fsdecode(b"caf\xe9"), "[b]bold[", "two\nlines", "A", "a"]
-    for folder in ("photographs", os.fsdecode(b"bl\xe9u [x]")):
-        for name in names:
-            path = tmp_path / folder / f"{name}.png"
-            path.parent.mkdir(exist_ok=True)
-            Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(path)
-    for folder in ("photographs", os.fsdecode(b"bl\xe9u [x]")):
-        arguments = [f"--{part}_data={tmp_path / folder}" for part in ("train", "test")]
-        assert call(f"--workdir={tmp_path / 'run' / folder}", *arguments, "--epochs=1") == 0
-        report = (tmp_path / "run" / folder / "report.html").read_text(encoding="utf-8")
-        assert "caf\\xe9" in report
-    assert "Traceback" not in capfd.readouterr().err

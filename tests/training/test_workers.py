@@ -167,7 +167,8 @@ def test_a_peer_that_dies_ends_the_step_in_one_line(listening):
     assert said == [f"{address} (worker 1)"]
 
 
-def test_the_error_of_a_living_peer_passes_unchanged(listening):
+def test_the_error_of_a_living_peer_passes_unchanged(listening, monkeypatch):
+    monkeypatch.setattr(workers, "_CLOSING_S", 0.0)
     with (
         pytest.raises(RuntimeError, match="my own"),
         workers.watched({listening[1]: "worker 1"}, 60.0, lambda message: None),
@@ -190,6 +191,7 @@ def test_the_error_of_a_living_peer_passes_unchanged(listening):
         raise RuntimeError("Failed to get tasks: Unknown iteration client id 3001.")
 
 
+@pytest.mark.machines
 def test_a_step_that_cannot_be_aborted_ends_the_process_but_not_a_file(tmp_path):
     code = f"""
 import socket, threading, time
