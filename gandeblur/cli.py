@@ -145,13 +145,11 @@ def _memory(text):
 
 
 def _restore(options):
-    from PIL import Image
-
     from gandeblur.inference.files import restore_files, write_page
     from gandeblur.inference.jobs import by_kind, plan
+    from gandeblur.inference.photographs import allowing
 
     # First: what is wrong there shows at once.
-    Image.MAX_IMAGE_PIXELS = options.most_megapixels * 10**6 // 2  # Pillow refuses at twice this number
     todo, no_pictures, left_by_systems = plan(options.inputs, options.out, options.force, options.skip_existing)
     if not todo:
         print(f"{options.out}: holds all of them already; nothing to do", file=sys.stderr)
@@ -163,11 +161,12 @@ def _restore(options):
     tempfile.TemporaryFile(dir=options.out).close()  # where nothing can be written shows now, too
     deblur = _load(options)
     choices = {"tile": options.tile, "memory_bytes": options.memory, "self_ensemble": options.self_ensemble}
-    failed = dict(restore_files(deblur.restore, todo, deblur.remark, strict=options.strict, **choices))
-    done = [job for job in todo if job not in failed]  # not by its target: an older one may be there
-    if options.compare and done:
-        write_page(page, done, Path(options.model).name, deblur.purpose)
-        print(shown(page))
+    with allowing(options.most_megapixels):
+        failed = dict(restore_files(deblur.restore, todo, deblur.remark, strict=options.strict, **choices))
+        done = [job for job in todo if job not in failed]  # not by its target: an older one may be there
+        if options.compare and done:
+            write_page(page, done, Path(options.model).name, deblur.purpose)
+            print(shown(page))
     if no_pictures:
         print(f"no pictures, left out: {by_kind(no_pictures)}", file=sys.stderr)
     if left_by_systems:
@@ -230,7 +229,8 @@ def _models(options):
 
 
 def _export(options):
-    from gandeblur.inference.export import export
+    from gandeblur.inference.export import export, refuse_backend
 
+    refuse_backend(options.format, options.out)  # before the network is opened
     difference = export(_load(options), options.format, options.out, options.size)
     print(f"{options.out}: differs from Keras by {difference:.1e} of the images' range at most")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from gandeblur.errors import InputError
-from gandeblur.inference import photographs
+from gandeblur.inference import photographs, video
 from gandeblur.inference.files import failure, jobs, restore_photograph
 
 if TYPE_CHECKING:  # it imports TensorFlow, which `gandeblur.load` does more quietly
@@ -46,6 +46,10 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
         if upload is None:
             raise gr.Error("Drop a photograph first.", print_exception=False)
         source = Path(upload)
+        if source.suffix.lower() in video.SUFFIXES:
+            raise gr.Error(
+                f"{source.name}: a film; gandeblur restore restores it", duration=None, print_exception=False
+            )
         with tempfile.TemporaryDirectory() as folder:
             [(_, target)] = jobs([upload], Path(folder))
 
@@ -74,7 +78,10 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
         with gr.Row():
             with gr.Column():
                 upload = gr.File(
-                    label="Photograph", file_types=list(photographs.SUFFIXES), elem_id="photograph", height=140
+                    label="Photograph",
+                    file_types=[*photographs.SUFFIXES, *video.SUFFIXES],
+                    elem_id="photograph",
+                    height=140,
                 )
                 name = gr.Radio(
                     [(f"{name}: {network.purpose}", name) for name, network in networks.items()],
@@ -121,8 +128,7 @@ def serve(
         InputError: Gradio is not installed, or the port is taken.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the folder goes
-    Image.MAX_IMAGE_PIXELS = most_megapixels * 10**6 // 2  # Pillow refuses at twice this number
-    with tempfile.TemporaryDirectory(prefix="gandeblur-") as folder:
+    with photographs.allowing(most_megapixels), tempfile.TemporaryDirectory(prefix="gandeblur-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # before the import, which reads it
         gr = _gradio()
         blocks = page(networks, **options).queue(max_size=WAITING)

@@ -49,8 +49,7 @@ def export(deblur: Deblurrer, format: str, path: Path, size: tuple[int, int] | N
     """
     if path.suffix != FORMATS[format]:
         raise InputError(f"{path}: a file of this kind is named NAME{FORMATS[format]}")
-    if format != "keras" and keras.backend.backend() != "tensorflow":
-        raise InputError(f"{path}: {format} files are written on TensorFlow; run it with KERAS_BACKEND=tensorflow")
+    refuse_backend(format, path)
     if format == "keras" and size:
         raise InputError(f"{path}: a Keras file takes images of several sizes; leave out --size")
     card = path.with_name(f"{path.name}.json")
@@ -83,6 +82,16 @@ def export(deblur: Deblurrer, format: str, path: Path, size: tuple[int, int] | N
     }
     write_json(card, told)
     return difference
+
+
+def refuse_backend(format: str, path: Path) -> None:
+    """Refuses what only TensorFlow writes.
+
+    Raises:
+        InputError: Keras runs on another backend.
+    """
+    if format != "keras" and keras.backend.backend() != "tensorflow":
+        raise InputError(f"{path}: {format} files are written on TensorFlow; run it with KERAS_BACKEND=tensorflow")
 
 
 class AnySize(keras.layers.Layer):

@@ -17,7 +17,7 @@ from gandeblur.inference import photographs, video
 from gandeblur.inference.jobs import Job, jobs
 from gandeblur.names import ESCAPED, shown
 
-__all__ = ["Job", "failure", "jobs", "pixels", "restore_files", "restore_photograph", "write_page"]
+__all__ = ["Job", "failure", "jobs", "pixels", "restore_files", "restore_one", "restore_photograph", "write_page"]
 
 Restore = Callable[..., np.ndarray]  # `Deblurrer.restore`
 Remark = Callable[[np.ndarray, np.ndarray], str]  # `Deblurrer.remark`
@@ -69,13 +69,9 @@ def restore_files(
             notes: tuple[str, ...] = ()
             damage = ""
             try:
-                if source.suffix.lower() in video.SUFFIXES:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    notes, damage = video.restore_video(restore, source, target, part_done, **options)
-                else:
-                    notes = restore_photograph(
-                        restore, source, target, remark, strict=strict, progress=part_done, **options
-                    )
+                notes, damage = restore_one(
+                    restore, source, target, remark, strict=strict, progress=part_done, **options
+                )
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in LASTING:
                     raise
@@ -92,6 +88,19 @@ def restore_files(
                     shown(failed[-1][1]), style="red", highlight=False, soft_wrap=True, markup=False, emoji=False
                 )
     return failed
+
+
+def restore_one(
+    restore: Restore, source: Path, target: Path, remark: Remark = _no_remark, *, strict: bool = False, **options: Any
+) -> video.Report:
+    """Restores one file, a film by its suffix, else a photograph, into another, which appears whole or not at all.
+
+    Args, Raises: see `restore_photograph`. `progress`, if given, is called with a second argument, a text, for films.
+    """
+    if source.suffix.lower() in video.SUFFIXES:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return video.restore_video(restore, source, target, **options)
+    return video.Report(restore_photograph(restore, source, target, remark, strict=strict, **options), "")
 
 
 def restore_photograph(

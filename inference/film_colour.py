@@ -6,6 +6,7 @@ averaged (AREA) it comes back as it was.
 """
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,15 @@ PQ, HLG = 16, 18
 LIMITED, FULL = 1, 2
 SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # H.273's matrix -> swscale's number of its coefficients
 MATRICES = {1: "BT.709", 5: "BT.601", 6: "BT.601", 8: "YCgCo", 14: "ICtCp"}
+# Where chroma samples of 4:2:0 lie among their four pixels: FFmpeg's name -> to the right, down.
+PLACES = {
+    "left": (0, 0.5),
+    "center": (0.5, 0.5),
+    "topleft": (0, 0),
+    "top": (0.5, 0),
+    "bottomleft": (0, 1),
+    "bottom": (0.5, 1),
+}
 WHITE_NITS, PEAK_NITS = 203, 10_000  # of ITU-R BT.2408, and of PQ
 
 
@@ -73,6 +83,40 @@ def by_size(frame: Any) -> int:
     if frame.height >= 720 or frame.width >= 1280:
         return BT709
     return BT470BG if frame.height in (288, 576) else SMPTE170M
+
+
+def chroma_place(stream: Any) -> str:
+    """Where a film says that its chroma samples lie, a key of `PLACES`; empty if it does not say.
+
+    PyAV has no attribute for it, but FFmpeg's description of the file tells it to who wants many words.
+
+    Args:
+        stream: `av.VideoStream`.
+    """
+    from av import logging
+
+    level = logging.get_level()
+    logging.set_level(logging.VERBOSE)
+    logging.set_libav_level(logging.VERBOSE)
+    try:
+        described = stream.container.dumps_format()
+    finally:
+        logging.set_libav_level(logging.INFO)
+        logging.set_level(level)
+    pix_fmt = re.escape(stream.codec_context.pix_fmt or "none")
+    found = re.search(
+        rf"^ *Stream #0:{stream.index}\b.* Video: .* {pix_fmt}\((?:.*, )?({'|'.join(PLACES)})\)", described, re.M
+    )
+    return found[1] if found else ""
+
+
+def turned_place(place: str, how: tuple[bool, bool, bool]) -> str:
+    """The place of chroma in turned frames, see `film_frames.turn`; at the right, which has no name, the centre."""
+    if not place:
+        return ""
+    across, down = PLACES[place][:: -1 if how[0] else 1]
+    across, down = 1 - across if how[1] else across, 1 - down if how[2] else down
+    return next(name for name, at in PLACES.items() if at == (min(across, 0.5), down))
 
 
 class Converter:

@@ -9,7 +9,16 @@ import numpy as np
 
 from gandeblur.inference import film_codecs, film_streams
 from gandeblur.inference.film_codecs import NAMES
-from gandeblur.inference.film_colour import RGB, Colour, Converter, by_size, has_alpha, told
+from gandeblur.inference.film_colour import (
+    RGB,
+    Colour,
+    Converter,
+    by_size,
+    chroma_place,
+    has_alpha,
+    told,
+    turned_place,
+)
 from gandeblur.inference.film_frames import turn, turned
 from gandeblur.inference.film_hdr import light, lost_side_data, refuse_hidden
 from gandeblur.inference.film_read import Film, Picture, is_cover
@@ -190,6 +199,8 @@ class Writer:
         rate = self.film.rate
         os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder would tell its settings on stderr
         options = choice.options | light(frame, choice.encoder)
+        if "420p" in choice.pix_fmt and (place := turned_place(chroma_place(stream), self.how)):
+            options["chroma_sample_location"] = place
         encoder = self.new.add_stream(choice.encoder, rate=rate, time_base=self._time_base(), options=options)
         encoder.width, encoder.height = choice.size
         encoder.pix_fmt = choice.pix_fmt

@@ -114,6 +114,8 @@ def by_kind(paths: Iterable[Path]) -> str:
 def _may_be_picture(file: Path) -> bool:
     """Whether its suffix says that it is a picture or a film, or its content that it is a picture."""
     suffix = file.suffix.lower()
+    if suffix in (".ts", ".mts") and _is_text(file):  # TypeScript
+        return False
     if suffix in (*photographs.SUFFIXES, *video.SUFFIXES) or _TRIED.fullmatch(suffix):
         return True
     try:
@@ -123,6 +125,16 @@ def _may_be_picture(file: Path) -> bool:
         return True
     except Exception:  # a file of any kind makes Pillow's decoders raise almost anything
         return False
+
+
+def _is_text(file: Path) -> bool:
+    """Whether a file is text: every film has zeros near its beginning. An empty file may have been a film."""
+    try:
+        with open(file, "rb") as opened:
+            start = opened.read(2048)
+    except OSError:
+        return False
+    return bool(start) and (b"\0" not in start or start.startswith((b"\xff\xfe", b"\xfe\xff")))
 
 
 def _placed(found: Iterable[Job]) -> list[Job]:

@@ -5,7 +5,8 @@ what a new file cannot keep is named in the photograph's notes.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from gandeblur.files import replacing
 from gandeblur.inference.formats import avif, bmp, gif, heif, jpeg, kinds, png, raw, tiff, webp
 from gandeblur.inference.formats.photograph import Photograph
 
-__all__ = ["FORMATS", "MOST_MEGAPIXELS", "SUFFIXES", "Photograph", "read", "shown", "target", "write"]
+__all__ = ["FORMATS", "MOST_MEGAPIXELS", "SUFFIXES", "Photograph", "allowing", "read", "shown", "target", "write"]
 
 SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".tif", ".tiff", ".webp")
 SUFFIXES += (".bmp", ".dib", ".gif", ".heic", ".heif", ".hif", ".avif", *raw.SUFFIXES)
@@ -52,7 +53,7 @@ def read(path: Path, strict: bool = False) -> Photograph:
     """Reads an image file, whose kind its content tells, not its name.
 
     A file that is damaged in a part is read as far as it goes, and its notes say so first. A picture of more than
-    `MOST_MEGAPIXELS` is refused before it is decoded, unless `Image.MAX_IMAGE_PIXELS` allows more.
+    `MOST_MEGAPIXELS` is refused before it is decoded, unless `allowing` allows more.
 
     Args:
         path: a JPEG, PNG, TIFF, WebP, HEIC, AVIF, BMP, RAW or GIF file of one picture.
@@ -83,6 +84,17 @@ def read(path: Path, strict: bool = False) -> Photograph:
         reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
     remedy = "" if "; " in reason else "; replace the file or leave it out"
     raise InputError(f"{path}: cannot be read ({reason}){remedy}")
+
+
+@contextmanager
+def allowing(megapixels: int) -> Iterator[None]:
+    """Reads pictures of so many megapixels, no more; afterwards Pillow's limit, one for the process, is what it was."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = megapixels * 10**6 // 2  # Pillow refuses at twice this number
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:

@@ -92,7 +92,7 @@ class Deblurrer:
         return restored
 
     def restore_file(self, source: str | Path, target: str | Path, **options: Any) -> tuple[str, ...]:
-        """Restores one image file into another of its kind, with all that belongs to it, as `gandeblur restore` does.
+        """Restores one image file or film into another of its kind, with all that belongs to it, as the command does.
 
         Args:
             source: file to read.
@@ -100,12 +100,16 @@ class Deblurrer:
             options: of `restore`.
 
         Returns:
-            What a user should know, in words: what of the file could not be kept, and the remark.
+            What a user should know, in words: what of the file could not be kept, the remark, and at last what of a
+            film could not be read.
 
         Raises:
             InputError: the source cannot be read, or does not fit into the memory.
         """
-        return files.restore_photograph(self.restore, Path(source), Path(target), self.remark, **options)
+        given = options.pop("progress", lambda share: None)
+        options["progress"] = lambda share, text="": given(share)
+        notes, damage = files.restore_one(self.restore, Path(source), Path(target), self.remark, **options)
+        return (*notes, damage) if damage else notes
 
     def restore(
         self,

@@ -41,6 +41,7 @@ _OTHERS = (
     (128, b"DICM", "DICOM"),
     *((0, b"P%c" % letter, "Netpbm") for letter in b"1234567fF"),
 )
+_FILMS = ((4, b"ftyp"), (4, b"moov"), (0, b"\x1a\x45\xdf\xa3"), (8, b"AVI "), (0, b"FLV"), (0, b"\0\0\1\xba"))
 _BY_SUFFIX = {".tga": "Targa", ".svg": "SVG", ".pcx": "PCX", ".jxl": "JPEG XL", ".jp2": "JPEG 2000"}
 _DAMAGED = "not a JPEG, PNG, TIFF, WebP, HEIC, AVIF or BMP image"
 
@@ -65,8 +66,8 @@ def reason(path: Path) -> str:
         return "the file is empty"
     other = next((name for at, sign, name in _OTHERS if start.startswith(sign, at) and _plausible(name, start)), "")
     other = other or _BY_SUFFIX.get(path.suffix.lower(), "")
-    if start[4:8] == b"ftyp" and not other:
-        other = "video"
+    if not other and any(start.startswith(sign, at) for at, sign in _FILMS):
+        return "a film; give it a film's suffix, such as .mp4, and restore it by gandeblur restore or restore_file"
     return f"a {other} file; save it as PNG, TIFF or JPEG first" if other else _DAMAGED
 
 

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from gandeblur import cli
 from gandeblur.errors import InputError
 from gandeblur.inference import export
 from gandeblur.inference.restore import Deblurrer
@@ -121,6 +122,8 @@ def test_another_backend_is_told_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="a.onnx: onnx files are written on TensorFlow; run it with KERAS_BACKEND=te"):
         export.export(deblur, "onnx", tmp_path / "a.onnx")
+    monkeypatch.setattr(cli, "_load", lambda options: pytest.fail("the network was opened"))
+    assert cli.main(["export", str(tmp_path / "a.onnx"), "--format=onnx", "--model=gan_d"]) != 0
     assert not any(tmp_path.iterdir())
 
 

@@ -2,9 +2,10 @@ import films
 import numpy as np
 import pytest
 
+from gandeblur.inference import film_colour
 from gandeblur.inference.video import restore_video
 
-pytest.importorskip("av")
+av = pytest.importorskip("av")
 BT709, BT601, BT2020 = (1, 1, 1, 1), (6, 6, 6, 1), (9, 9, 1, 1)
 
 
@@ -193,3 +194,30 @@ def test_grey_stays_grey(tmp_path):
     new = films.read(target)
     assert new.pix_fmt == "gray"
     np.testing.assert_array_equal(films.stored(new.frames[0])[0], luma)
+
+
+@pytest.mark.parametrize("place", ["left", "center", "topleft", "top", "bottomleft", "bottom"])
+@pytest.mark.parametrize(
+    "codec, suffix", [("libx264", "mp4"), ("libx265", "mkv"), ("ffv1", "mkv"), ("libvpx-vp9", "webm")]
+)
+def test_the_place_of_chroma_samples_is_kept(place, codec, suffix, tmp_path):
+    if place.startswith("bottom") and not codec.startswith("libx26"):
+        pytest.skip("Matroska has no such place")
+    path = films.write(tmp_path / f"a.{suffix}", films.moving(3), codec, options={"chroma_sample_location": place})
+    target = tmp_path / f"b.{suffix}"
+    restore_video(films.same, path, target)
+    with av.open(str(path)) as old, av.open(str(target)) as new:
+        assert film_colour.chroma_place(old.streams.video[0]) == place
+        assert film_colour.chroma_place(new.streams.video[0]) == place
+
+
+def test_a_turned_film_has_the_place_of_its_turned_chroma_samples(tmp_path):
+    path = films.write(tmp_path / "a.mov", films.moving(3), options={"chroma_sample_location": "topleft"})
+    films.set_matrix(path, 0, -1, 1, 0)  # a quarter turn to the left: the upper left corner becomes the lower left one
+    restore_video(films.same, path, tmp_path / "b.mov")
+    with av.open(str(tmp_path / "b.mov")) as new:
+        assert film_colour.chroma_place(new.streams.video[0]) == "bottomleft"
+    assert film_colour.turned_place("", (True, False, False)) == ""
+    assert film_colour.turned_place("left", (True, False, False)) == "top"
+    assert film_colour.turned_place("left", (False, True, False)) == "center"
+    assert film_colour.turned_place("left", (False, False, True)) == "left"

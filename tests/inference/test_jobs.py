@@ -222,3 +222,25 @@ def test_a_disk_s_longest_name_is_replaced_whole(tmp_path):
         temporary.write_bytes(b"all")
     assert path.read_bytes() == b"all" and [*tmp_path.iterdir()] == [path]
     shutil.rmtree(tmp_path)
+
+
+def test_a_text_file_with_the_suffix_of_a_film_is_none(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.fromarray(PIXELS).save(folder / "a.png")
+    (folder / "index.ts").write_text("export const G = 'G'.repeat(188);\n" * 90)
+    (folder / "wide.ts").write_text("export const answer = 42;\n", encoding="utf-16")
+    status, out, err = run("restore", folder, "-o", tmp_path / "out")
+    assert (status, out.splitlines()) == (0, [str(tmp_path / "out/a.png")])
+    assert "no pictures, left out: 2 .ts" in err
+    (folder / "empty.ts").write_bytes(b"")  # may have been a film
+    status, _, err = run("restore", folder, "-o", tmp_path / "out2")
+    assert status == 1 and "empty.ts: " in err
+
+
+def test_the_limit_of_pixels_is_one_of_the_command_alone(run, tmp_path):
+    before = Image.MAX_IMAGE_PIXELS
+    Image.fromarray(PIXELS).resize((1200, 1000)).save(tmp_path / "a.png")
+    status, _, err = run("restore", tmp_path / "a.png", "-o", tmp_path / "out", "--most_megapixels=1")
+    assert status == 1 and "more than 1 million pixels" in err
+    assert before == Image.MAX_IMAGE_PIXELS

@@ -1,10 +1,12 @@
 import io
 
+import films
 import keras
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from gandeblur.errors import InputError
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.models import gan_d, sharingan
 
@@ -53,6 +55,22 @@ def test_a_picture_keeps_its_profile_and_a_file_all_that_belongs_to_it(tmp_path)
         assert image.quantization == tables and image.info["icc_profile"] == profile
         assert image.getexif()[0x010F] == "Maker" and image.getexif().get(0x0112, 1) == 1
         assert image.size == IMAGE.shape[:2]
+
+
+def test_a_film_is_restored_by_the_same_call(tmp_path):
+    pytest.importorskip("av")
+    deblur = Deblurrer(gan_d.generator(maps=3, wide_maps=3, identity_noise=0.0), (0.0, 1.0))
+    path = films.write(tmp_path / "a.mp4", films.moving(3), tags=(1, 1, 1, 1), sounds=["ger"])
+    shares = []
+    assert deblur.restore_file(path, tmp_path / "out/a.mp4", progress=shares.append) == ()
+    new, old = films.read(tmp_path / "out/a.mp4"), films.read(path)
+    assert (new.times, new.tags, new.streams) == (old.times, old.tags, old.streams)
+    assert shares == sorted(shares) and shares[-1] == 1
+    path.write_bytes(path.read_bytes() + b"\0\0\1\0free")  # a box that is cut off
+    (damage,) = deblur.restore_file(path, tmp_path / "out/b.mp4")
+    assert damage.startswith("the file is cut off")
+    with pytest.raises(InputError, match="a film; give it a film's suffix, such as .mp4"):
+        deblur(path)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX would need dropout's seeds as an argument")
