@@ -125,9 +125,9 @@ def validation_batches(
         skipped: see `crops.Source`.
 
     Returns:
-        Dataset of `(degraded, sharp, factor)` batches, those of the own replicas in turns, as many for each replica:
-        some images come twice, with the factor 0 at their second time. The mean over all replicas' images of a score
-        times its factor is the mean over all images.
+        Dataset of `(degraded, sharp, factor)` batches. The own replicas get theirs in turns, each as many. To fill the
+        last batches some images come twice; the second copy has the factor 0. A score of each image times its factor,
+        averaged over all replicas, is the mean over all images.
     """
     sets = list({(images.name, images.where(0)): images for images in sets}.values())
     counts = [min(len(images), max(1, VALIDATION_IMAGES // len(sets))) for images in sets]

@@ -17,10 +17,9 @@ from PIL import Image
 from tiny_experiments import tiny
 
 import gandeblur
-from gandeblur import api, cli, weights
+from gandeblur import api, cli
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.stages import publish, record
-from gandeblur.training import weight_files
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -272,52 +271,3 @@ def test_importing_it_imports_no_tensorflow():
     subprocess.run([sys.executable, "-c", script], check=True)
     with pytest.raises(AttributeError, match="no attribute 'nonesuch'"):
         gandeblur.nonesuch  # noqa: B018
-
-
-@pytest.mark.slow
-def test_a_published_network_opens_by_its_name_and_tells_what_it_is(trained, tmp_path, monkeypatch, capsys):
-    second = gandeblur.train("gan_d", workdir=tmp_path / "second", epochs=1, start=str(trained.folder))
-    monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    arguments = ["publish", str(second.folder), str(tmp_path / "mine.npz"), "--bits", "16"]
-    assert cli.main(arguments) == 0
-    assert re.search(r"mine.npz: \d\.\d MB", capsys.readouterr().out)
-    deblur = gandeblur.load("mine")
-    pixels = np.random.default_rng(1).integers(0, 256, (50, 61, 3), dtype=np.uint8)
-    np.testing.assert_allclose(deblur(pixels).astype(int), gandeblur.load(second.folder)(pixels).astype(int), atol=1)
-
-    card = deblur.description
-    assert [phase["steps"] for phase in card["weights"]["phases"]] == [3, 3]
-    assert card["weights"]["sha256"] == weight_files.weights_sha256(deblur.generator)
-    assert str(tmp_path) not in (tmp_path / "mine.json").read_text()
-    assert str(trained.folder) not in (tmp_path / "mine.json").read_text()
-    third = gandeblur.train("gan_d", workdir=tmp_path / "third", epochs=1, start=str(tmp_path / "mine.npz"))
-    assert [phase["steps"] for phase in publish.phases(third.folder)] == [3, 3, 3]
-
-    assert cli.main(arguments) == 2
-    assert "mine.npz: would be overwritten" in capsys.readouterr().err
-    with pytest.raises(gandeblur.InputError, match="yours: no such file or folder; .*, or one of mine"):
-        gandeblur.load("yours")
-
-    told = json.loads((tmp_path / "mine.json").read_text())
-    (tmp_path / "mine.json").write_text(json.dumps(told | {"skipped": 2}))
-    smaller = ["publish", str(tmp_path / "mine.npz"), str(tmp_path / "smaller.npz")]
-    assert cli.main(smaller) == 0
-    assert gandeblur.load("smaller").description["skipped"] == 2
-    told = gandeblur.load("smaller").description["weights"]
-    assert told["bits"] == 8 and told["phases"] == card["weights"]["phases"] and told["sha256"]
-    assert (tmp_path / "smaller.npz").stat().st_size < 0.7 * (tmp_path / "mine.npz").stat().st_size
-    assert cli.main(["publish", str(tmp_path / "smaller.npz"), str(tmp_path / "again.npz")]) == 2
-    assert "smaller.npz: has 8 bits per number; 8 would add nothing" in capsys.readouterr().err
-    assert not (tmp_path / "again.npz").exists()
-
-    mean = ["publish", str(second.folder), str(tmp_path / "mean.npz"), "--bits", "16", "--start_share", "0.25"]
-    assert cli.main(mean) == 0
-    ends = [gandeblur.load(folder).generator.get_weights() for folder in (trained.folder, second.folder)]
-    for published, first, last in zip(gandeblur.load("mean").generator.get_weights(), *ends, strict=True):
-        assert np.abs(last - first).max() > 0
-        np.testing.assert_allclose(published, 0.25 * first + 0.75 * last, rtol=2e-3, atol=1e-4)
-    assert "the weights at the last phase's start, 0.25" in gandeblur.load("mean").description["departures"][-1]
-    capsys.readouterr()
-    for run in (trained.folder, tmp_path / "mean.npz"):  # one began with none, the other is no run
-        assert cli.main(["publish", str(run), str(tmp_path / "none.npz"), "--start_share", "0.5"]) == 2
-        assert "--start_share=0.5: needs a share between 0 and 1, and a run with --start" in capsys.readouterr().err

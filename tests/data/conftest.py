@@ -40,3 +40,19 @@ def pairs(write_image):
         return Pair(f"seq/{k}", *(write_image(f"pairs/{kind}/{k}.png", *size)[0] for kind in ("blur", "sharp")))
 
     return PairSet("pairs/blur", "blur", tuple(pair(k, size) for k, size in enumerate(sizes)))
+
+
+@pytest.fixture
+def sequence(tmp_path):
+    """Writes frames, uint8 [N, H, W, 3] or random ones, as a folder below tmp_path; returns path and frames."""
+
+    def write(name="scene", frames=40, first=1, height=6, width=8):
+        if isinstance(frames, int):
+            frames = np.random.default_rng(len(name)).integers(0, 256, (frames, height, width, 3), dtype=np.uint8)
+        folder = tmp_path / "frames" / name
+        folder.mkdir(parents=True)
+        for number, frame in enumerate(frames, start=first):
+            Image.fromarray(frame).save(folder / f"{number:06}.png")
+        return folder, frames
+
+    return write

@@ -1,147 +1,19 @@
 """The page: numbers, differences to the paper, provenance, and that nothing outside it is needed."""
 
 import copy
-import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from PIL import Image
+from report_pages import ERRORS, Page, section
 
 from gandeblur.errors import InputError
-from gandeblur.evaluation import detection, metrics, report
-from gandeblur.evaluation.detectors import Detections, Detector
 from gandeblur.evaluation.pictures import image_path
-from gandeblur.evaluation.results import PaperTable, Results, Test, Trained
-from gandeblur.evaluation.scoring import score_set
-
-METHODS = ["input", "gain undone + Wiener", "GAN-D"]
-# Errors in grey levels of each method on each image: GAN-D is best on c, then a, b, e, d.
-ERRORS = {
-    "a": (20, 10, 6),
-    "b": (20, 10, 7),
-    "c": (20, 10, 5),
-    "d": (20, 10, 9),
-    "e": (20, 10, 8),
-}
-VOID = {"meta", "img", "br"}
-
-
-class Page(HTMLParser):
-    """Text, tags with attributes, and a check that every element is closed in order."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.tags, self.parts = [], [], []
-        self.feed(page)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.parts.append(data)
-
-    @property
-    def text(self):
-        return re.sub(r"\s+", " ", " ".join(self.parts))
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "images"
-
-
-@pytest.fixture
-def results(folder):
-    rng = np.random.default_rng(0)
-    pairs = []
-    for name in ERRORS:
-        sharp = np.full((32, 40, 3), 100, np.uint8)
-        sharp[8:16, 24:32] += rng.integers(0, 100, (8, 8, 1), np.uint8)  # the only detail
-        pairs.append((name, sharp + 20, sharp))
-
-    def keep(name, method, image):
-        path = image_path(folder, "set5", name, method)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(path)
-
-    names = iter(ERRORS)  # score_set goes through the pairs in order, and through the methods of each
-
-    def gan_d(degraded):
-        return degraded - 20 + ERRORS[next(names)][2]
-
-    methods = dict(zip(METHODS, (lambda image: image, lambda image: image - 10, gan_d), strict=True))
-    return Results(
-        title="GAN-D <title>",
-        citation="Authors, doi https://doi.org/10.0/0",
-        description="A test.",
-        ours="GAN-D",
-        methods=METHODS,
-        runs={
-            "GAN-D": {
-                "experiment": {"name": "gan_d", "seed": 7, "float16": False},
-                "generator": {"widths": {"maps": 38, "kernels": [121, 16]}, "parameters": 676571},
-                "optimizer": {"learning_rate": 1e-5, "clipping": None},
-                "terms": [{"name": "mse", "weight": 1.0}, {"name": "adversarial", "weight": 1e-4}],
-                "departures": ["a <b>smaller</b> set"],
-                "format": 1,
-            }
-        },
-        training={"GAN-D": Trained(steps=1300, seconds=400.123, images=5200)},
-        test=Test(sets={"set5": 5}, conditions={"set5": "20 levels brighter"}, seed=7, dropout=False),
-        protocol=str(metrics.RGB),
-        weights_sha256={"GAN-D": "ab12" * 16},
-        commit=None,
-        versions={"tensorflow": "2.21.0"},
-        created="2026-01-02T03:04:05+00:00",
-        sets={"set5": score_set(methods, pairs, keep=keep)},
-        paper=PaperTable(
-            table="Table 1",
-            rows={
-                "set5": {"input": [17.15, 0.69], "odcnn": [18.14, 0.838], "GAN-D": [24.392, 0.81]},
-                "set14": {"input": [16.7, 0.73], "odcnn": [16.9, 0.72], "GAN-D": [21.67, 0.77]},
-            },
-            measured={"set5": "set5"},
-            columns={"input": "input", "GAN-D": "GAN-D"},
-        ),
-        audit={
-            "generator": [
-                {"layer": "conv 1", "kernel": "1x121", "stride": 1, "in": 3, "out": 38, "parameters": 13832,
-                 "paper": None, "verdict": "open in the paper"},
-            ],
-        },
-        history={"step": [1, 2, 3], "loss/mse": [0.5, 0.1, 0.001], "val_psnr_db": [None, 20.0, 21.5]},
-    )  # fmt: skip
-
-
-@pytest.fixture
-def write(folder, tmp_path):
-    def write(results):
-        report.write_report(results, folder, tmp_path / "report.html")
-        return (tmp_path / "report.html").read_text(encoding="utf-8")
-
-    return write
 
 
 def psnr(error):
     return 20 * np.log10(255 / error)
-
-
-def section(page, name):
-    return Page(re.search(rf'<section id="{name}">.*?</section>', page, re.DOTALL).group()).text
 
 
 def test_headline_states_the_distances(results, write):
@@ -355,61 +227,6 @@ def test_infinite_scores_are_shown(results, write):
     sets["set5"]["methods"]["GAN-D"]["psnr_db"].update(mean=float("inf"), max=float("inf"))
     text = section(write(replace(results, sets=sets)), "range")
     assert re.search(r"GAN-D ∞ [\d.]+ ∞", text)
-
-
-def test_without_detections_there_is_no_word_of_them(results, write):
-    assert "etection" not in write(results)
-
-
-@pytest.fixture
-def with_detections(results):
-    """The truth of image x holds as many objects as the letter says; ours finds one of them, and a false one."""
-    objects = {"a": 2, "b": 0, "c": 1, "d": 3, "e": 1}
-
-    def detections(count, label=1):
-        boxes = np.array([[2, 4 * k, 12, 4 * k + 3] for k in range(count)], np.float32).reshape(-1, 4)
-        return Detections(boxes, np.full(count, label), np.full(count, 0.75, np.float32))
-
-    def restored(count):
-        return Detections(*map(np.concatenate, zip(detections(min(count, 1)), detections(1, label=2), strict=True)))
-
-    detector = Detector("judge.tflite", "cd34" * 16, {1: "person"}, lambda answer: answer)
-    cases = [
-        (name, {"input": detections(0), "GAN-D": restored(count), "sharp": detections(count)})
-        for name, count in objects.items()
-    ]
-    return replace(results, detection={"set5": json.loads(json.dumps(detection.evaluate(detector, cases)))})
-
-
-def test_detections_are_tabled_by_method_and_by_class(with_detections, write):
-    page = write(with_detections)
-    text = section(page, "detection")
-    # 7 objects; ours finds 4 of them and 5 wrong ones.
-    assert "set5 , 7 objects input 0 0 — 0.000 0.000 — 0.000" in text
-    assert "GAN-D 9 4 0.444 0.571 0.500 0.750 0.429" in text
-    assert "truth 7 7 1.000 1.000 1.000 0.750 0.750" in text
-    assert "person , 7 objects" in text and "2 , 0 objects" in text
-    assert "GAN-D 5 0 0.000 — 0.000 0.750 —" in text  # the class that the truth lacks
-    assert "judge.tflite" in text and "cd34" * 4 in text
-    assert page.count("<details>") == 1
-
-
-def test_the_images_with_the_most_objects_are_shown_with_boxes(with_detections, write):
-    page = Page(write(with_detections))
-    text = section(write(with_detections), "detection")
-    assert re.findall(r"(\w) · set5, (\d)", text) == [("d", "3"), ("a", "2"), ("c", "1"), ("e", "1")]
-    assert "2 found, 1 correct" in text
-    shown = [attributes for tag, attributes in page.tags if tag == "img" and "detections on d" in attributes["alt"]]
-    assert [attributes["alt"].split(", ")[1] for attributes in shown] == ["input", "GAN-D", "truth"]
-    images = [attributes["src"] for attributes in shown]
-    assert len(set(images)) == 3 and all(image.startswith("data:image/png;base64,") for image in images)
-
-
-def test_a_detector_that_finds_nothing_is_reported_as_such(with_detections, write):
-    found = with_detections.detection["set5"]
-    found["images"] = [image for image in found["images"] if image["name"] == "b"]
-    page = write(with_detections)
-    assert "finds nothing on the truth" in section(page, "detection") and "detections on" not in page
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
