@@ -45,12 +45,15 @@ class Source:
             rounded to 8 bits, or where `degradations` holds `SHRINK`, and not rounded.
         skipped: None: an image that cannot be read ends the stream. Else the next one of `images` takes its place, and
             this dict receives its file -> what is wrong with it.
+        cut: where a training crop comes from: "anywhere"; "tiles": a random one of those that the image divides into,
+            the first at its top left corner; "resized": the whole image, resized to the crop (bicubic).
     """
 
     images: Images
     degradations: Sequence[Step] = ()
     downsample: int = 1
     skipped: dict[str, str] | None = None
+    cut: str = "anywhere"
 
     @property
     def reader_factor(self) -> int:
@@ -137,7 +140,8 @@ def training_stream(
             while the stream runs makes TensorFlow raise its own error: iterate within `input_errors()`.
     """
     for source in sources:
-        _check_sizes(source, crop_px)
+        if source.cut != "resized":
+            _check_sizes(source, crop_px)
     first = _first_indices(sources)
 
     def sample(i, drawn, call):
@@ -206,7 +210,13 @@ def random_crops(
         source, frames = sources[number], readers[number][index - first[number]]
         size = source.step_factor * crop_px
         factor = source.reader_factor
-        return random_crop(frames, draws, crop_px=size, max_zoom=max_zoom, turned=turned, downsample=factor)
+        if source.cut == "resized":
+            frames = np.stack([resize(_shrunk(frame, factor), size, size) for frame in frames])
+            factor = 1
+        tiles = source.cut == "tiles"
+        return random_crop(
+            frames, draws, crop_px=size, max_zoom=max_zoom, turned=turned, downsample=factor, tiles=tiles
+        )
 
     return crop
 
@@ -300,6 +310,7 @@ def random_crop(
     max_zoom: float = 1.0,
     turned: bool = False,
     downsample: int = 1,
+    tiles: bool = False,
 ) -> np.ndarray:
     """The crop that four random numbers stand for: zoom, top, left, and (below one half) a horizontal flip.
 
@@ -311,6 +322,7 @@ def random_crop(
         draws: float `[4]` in [0, 1).
         crop_px, max_zoom, turned: see `training_stream`.
         downsample: see `Source`.
+        tiles: whether top and left choose one of the tiles of `crop_px` pixels, not any place.
 
     Returns:
         uint8 `[2, crop_px, crop_px, 3]`: the same window of the blurred and the sharp image, or twice the sharp one.
@@ -318,7 +330,10 @@ def random_crop(
     zoom, top, left, flip = (float(draw) for draw in draws)
     height, width = (side // downsample for side in frames.shape[1:3])
     side = round(crop_px * min(max_zoom, height / crop_px, width / crop_px) ** zoom)
-    top, left = int(top * (height - side + 1)), int(left * (width - side + 1))
+    if tiles:
+        top, left = (int(draw * (length // side)) * side for draw, length in ((top, height), (left, width)))
+    else:
+        top, left = int(top * (height - side + 1)), int(left * (width - side + 1))
     rows = slice(downsample * top, downsample * (top + side))
     columns = slice(downsample * left, downsample * (left + side))
     crop = np.empty((2, crop_px, crop_px, 3), np.uint8)

@@ -108,7 +108,8 @@ PAPER = Paper(
         "the discriminator's fourth convolution has stride 1, as in the released code; the text says 2 throughout",
         "the norms of equations 6 and 7 are means over pixels; that of equation 7 is squared",
         "horizontal flips are added; the synthetic blur is drawn anew for each crop",
-        "dropout is off at test time",
+        "dropout is off at test time; the released decoder has ReLU, the text LeakyReLU",
+        "shrinking by means, the released code: bicubic; a part of the training set validates; Adam's epsilon 1e-7",
     ),
 )
 DC0 = dataclasses.replace(

@@ -28,7 +28,7 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
         path = file(str(path))
     told = record.read(path)
     network = told["generator"]
-    variant = _experiment(path, told).variants.get(told["settings"]["variant"])
+    variant = _experiment(path, told).by_name.get(told["settings"]["variant"])
     if variant is None:
         raise InputError(f"{path}: is of a variant unknown here; use the version that wrote it")
     policy = keras.config.dtype_policy()

@@ -41,6 +41,7 @@ class GAN(keras.Model):
         average_decay: the share that a running average of the generator's weights keeps of itself at each step, in
             (0, 1); the averaged network restores and is validated. The first steps count more: after t of them the
             share is (1 + t) / (10 + t), while that is lower. None: there is no average.
+        terms_in_turn: whether generator step k takes term k alone, counted round.
     """
 
     train_function: Any
@@ -60,6 +61,7 @@ class GAN(keras.Model):
         value_range: tuple[float, float] = (0.0, 1.0),
         accumulate: int = 1,
         average_decay: float | None = None,
+        terms_in_turn: bool = False,
     ) -> None:
         super().__init__(name="gan")
         self.generator = generator
@@ -72,6 +74,7 @@ class GAN(keras.Model):
         self.black, self.white = value_range
         self.accumulate = accumulate
         self.average_decay = average_decay
+        self.terms_in_turn = terms_in_turn
         # A network of its own: Keras' averages live in one optimizer, whose `fit` ends by laying them over all weights.
         self.averaged = None
         if average_decay is not None:
@@ -95,7 +98,7 @@ class GAN(keras.Model):
         Loss terms hold functions, which a file cannot: `generator.save` saves the network, a run's checkpoint the rest.
         """
         names = ("generator", "discriminator", "generator_terms", "discriminator_terms", "generator_steps")
-        config = {name: getattr(self, name) for name in (*names, "accumulate", "average_decay")}
+        config = {name: getattr(self, name) for name in (*names, "accumulate", "average_decay", "terms_in_turn")}
         return config | {
             "discriminator_steps": max(1, self.discriminator_steps),
             "value_range": (self.black, self.white),
@@ -195,18 +198,19 @@ class GAN(keras.Model):
         return gradients.forward(lambda: self(degraded, training=True), self.generator.trainable_variables)
 
     def _train_generator(self, parts, forward):
-        for _ in range(self.generator_steps):
-            slopes = self._summed(functools.partial(self._generator_gradients, forward), parts)
+        for step in range(self.generator_steps):
+            own = step % len(self.generator_terms)
+            terms = self.generator_terms[own : own + 1] if self.terms_in_turn else self.generator_terms
+            slopes = self._summed(functools.partial(self._generator_gradients, forward, terms), parts)
             self._step("generator", self.optimizer, self.generator.trainable_variables, slopes)
             if self.averaged is not None:
                 self._average()
             forward = None  # the weights have changed
 
-    def _generator_gradients(self, forward, part):
+    def _generator_gradients(self, forward, terms, part):
         restored, pullback = forward or self._forward(part[0])
-        losses: dict[str, Any] = {}
-        slopes: dict[str, Any] = {}
-        for term in self.generator_terms:
+        losses, slopes = {}, {}
+        for term in terms:
             loss = functools.partial(self._loss, (term,), part)
             (_, values), slopes[term.name] = gradients.value_and_input_gradient(loss, restored)
             losses |= values
