@@ -12,7 +12,7 @@ from functools import partial
 from gandeblur.data.degradations import enlarge
 from gandeblur.evaluation import metrics
 
-# The paper has no synthetic blur of its own: DeblurGAN's, as the related papers. Its loss is Wasserstein's as well.
+# The paper has no synthetic blur of its own: DeblurGAN's; its loss is Wasserstein's as well.
 from gandeblur.experiments.deblurgan import BLUR, CRITIC, GAP, PENALTY, WASSERSTEIN
 from gandeblur.experiments.spec import Condition, Data, Layer, Network, Paper, Reported, Training
 from gandeblur.losses.perceptual import Perceptual

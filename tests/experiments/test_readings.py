@@ -13,6 +13,7 @@ from gandeblur.data.pipeline import Source, random_crops
 from gandeblur.experiments import deblurgan, gan_d, readings
 from gandeblur.experiments.differences import as_data, differences
 from gandeblur.experiments.papers import EXPERIMENTS
+from gandeblur.losses.gradient_penalty import pixel_penalty
 from gandeblur.stages import inputs, options, train
 from gandeblur.stages.run import choose
 
@@ -156,3 +157,10 @@ def test_the_help_tells_of_readings_apart(capsys):
         options.run(EXPERIMENTS["hkust_gan"], ["--help"])
     _, told = capsys.readouterr().out.split("other readings of the paper")
     assert all(name in told for name in readings.HKUST)
+
+
+def test_the_pixel_penalty_of_known_slopes():
+    """Slopes (3, 4, 0) have norm 5 at half of the pixels, 1 at the others: (5 - 1)^2 / 2."""
+    slopes = np.zeros((1, 2, 2, 3), np.float32)
+    slopes[:, :, 0], slopes[:, :, 1] = (3, 4, 0), (0, 1, 0)
+    assert float(pixel_penalty(slopes)[0]) == pytest.approx(8.0)
