@@ -26,7 +26,7 @@ DEGRADATIONS = (
     partial(degradations.jpeg, quality=70),
 )
 
-GENERATOR = Network(
+GENERATOR: Network = Network(
     gan_d.generator,
     # 38 maps in the first two layers as in ODCNN.
     {"maps": 38, "wide_maps": 512, "identity_noise": None},
@@ -40,7 +40,7 @@ GENERATOR = Network(
         Layer("transposed_8x8", "8x8", 1, 512, 3),
     ),
 )
-DISCRIMINATOR = Network(
+DISCRIMINATOR: Network = Network(
     gan_d.discriminator,
     {"block_maps": (64, 128, 256, 512, 512), "dense_units": (4096, 4096, 100)},
     sized=True,
@@ -59,11 +59,11 @@ DISCRIMINATOR = Network(
     ),
 )
 
-MSE = Term("mse", OnImages(pixel.mean_squared_error))
+MSE: Term = Term("mse", OnImages(pixel.mean_squared_error))
 # The weight is open. This one lets the squared error lead: it is 0.002 to 0.02 on [0, 1], the term 0.7 to 5.
-ADVERSARIAL = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), 1e-4, adversarial=True)
+ADVERSARIAL: Term = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), 1e-4, adversarial=True)
 
-PAPER = Paper(
+PAPER: Paper = Paper(
     name="gan_d",
     title="GAN-D: Generative Adversarial Networks for Image Deconvolution",
     citation="H. Y. Lee, J. M. Kwak, B. Ban, S. J. Na, S. R. Lee, H.-K. Lee. KAIST.",
@@ -111,8 +111,8 @@ PAPER = Paper(
     },
 )
 EQ3_IN_WORDS = "eq. 3 to the letter: the generator sees the MSE alone (adversarial weight 0)"
-EQ3 = dataclasses.replace(PAPER, description=EQ3_IN_WORDS, generator_terms=(MSE,))
-ODCNN = dataclasses.replace(
+EQ3: Paper = dataclasses.replace(PAPER, description=EQ3_IN_WORDS, generator_terms=(MSE,))
+ODCNN: Paper = dataclasses.replace(
     EQ3,
     data=dataclasses.replace(PAPER.data, crop_px=184),
     description="the baseline: valid padding, 184x184 -> 56x56, MSE, no adversary",

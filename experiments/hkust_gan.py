@@ -1,7 +1,6 @@
 """HKUST ResNet GAN: motion blur undone by a residual network, every parameter counted (Zhengdong Li, HKUST).
 
 python experiments/hkust_gan.py                      the embedded photographs, about 4 minutes on 2 CPU cores
-python experiments/hkust_gan.py --stage=audit        Tables 1, 2 and 3, row by row
 python experiments/hkust_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
 python experiments/hkust_gan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur    the paper's
 """
@@ -21,7 +20,7 @@ from gandeblur.models import hkust_gan
 
 TABLE_1 = {"generator": (24, 11_399_171), "discriminator": (6, 3_098_370)}  # layers, parameters
 
-GENERATOR = Network(
+GENERATOR: Network = Network(
     hkust_gan.generator,
     {"maps": 64, "blocks": 9, "identity_start": None, "own_statistics": False},  # section 2.1: "9 ResNet block"
     tiny={"maps": 3, "blocks": 1},
@@ -39,7 +38,7 @@ GENERATOR = Network(
         Layer("conv2d_23", "7x7", 1, 64, 3, 9_411),
     ),
 )
-DISCRIMINATOR = Network(
+DISCRIMINATOR: Network = Network(
     hkust_gan.discriminator,
     {"maps": 64, "dense_units": 1024},  # with 1024 units, and only with them, Table 1's total is reached
     sized=True,
@@ -58,9 +57,9 @@ DISCRIMINATOR = Network(
 )
 
 # Section 2.3 gives no weights; those of the Keras code whose parameter counts match.
-PERCEPTUAL = Term("content", OnFeatures(Perceptual("vgg16", "block3_conv3")), 100.0)
+PERCEPTUAL: Term = Term("content", OnFeatures(Perceptual("vgg16", "block3_conv3")), 100.0)
 
-PAPER = Paper(
+PAPER: Paper = Paper(
     name="hkust_gan",
     title="Image Deblurring using GAN (HKUST)",
     citation="Z. Li. Department of Electronic and Computer Engineering, HKUST.",
@@ -116,7 +115,7 @@ PAPER = Paper(
     ),
 )
 # The paper's critic ends in a sigmoid, which has no gradient once it is sure; for the eye it is DeblurGAN's.
-EYE = dataclasses.replace(
+EYE: Paper = dataclasses.replace(
     PAPER,
     description="with DeblurGAN's critic, WGAN-GP and perceptual loss",
     discriminator=CRITIC,

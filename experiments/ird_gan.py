@@ -29,9 +29,9 @@ from gandeblur.losses.terms import OnImages, Term
 from gandeblur.models import ird_gan
 from gandeblur.training import schedules
 
-L1 = Term("l1", OnImages(pixel.mean_absolute_error), 170.0)
+L1: Term = Term("l1", OnImages(pixel.mean_absolute_error), 170.0)
 
-PAPER = Paper(
+PAPER: Paper = Paper(
     name="ird_gan",
     title="IRD-GAN: Blind Motion Deblurring via InceptionResDenseNet by Using GAN Model",
     citation="Z.-M. Chen, L.-W. Chang. National Tsing Hua University.",

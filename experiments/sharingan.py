@@ -16,7 +16,7 @@ from gandeblur.evaluation import metrics
 from gandeblur.experiments import deblurgan
 from gandeblur.experiments.spec import Condition, Paper, Reported
 
-PAPER = Paper(
+PAPER: Paper = Paper(
     name="sharingan",
     title="SharinGAN: Image DeBlurring with Conditional GANs",
     citation="D. Chatterjee, R. JV, K. Buddha, V. Vaidyanathan. University of Minnesota.",

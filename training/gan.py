@@ -4,7 +4,7 @@
                     -> D steps on (sharp, restored), each on a fresh minibatch       (eq. 3, L_D)
                     -> G steps on the weighted generator terms, D held fixed         (L_G)
 
-The papers differ in data passed here, not in code: the terms and the numbers of steps.
+The papers differ in data passed here, not in code.
 """
 
 import functools
@@ -209,7 +209,8 @@ class GAN(keras.Model):
 
     def _generator_gradients(self, forward, terms, part):
         restored, pullback = forward or self._forward(part[0])
-        losses, slopes = {}, {}
+        losses: dict[str, Any] = {}
+        slopes: dict[str, Any] = {}
         for term in terms:
             loss = functools.partial(self._loss, (term,), part)
             (_, values), slopes[term.name] = gradients.value_and_input_gradient(loss, restored)
