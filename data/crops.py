@@ -26,11 +26,14 @@ class Source:
             blurred image. Where one of them shrinks, the sharp image is shrunk alike.
         skipped: None: an image that cannot be read ends the stream. Else the next one of `images` takes its place, and
             this dict receives its file -> what is wrong with it.
+        cut: where a training crop comes from: "anywhere"; "tiles": a random one of those that the image divides into,
+            the first at its top left corner; "resized": the whole image, resized to the crop (bicubic).
     """
 
     images: Images | Shrunk
     degradations: Sequence[Step] = ()
     skipped: dict[str, str] | None = None
+    cut: str = "anywhere"
 
     def full_px(self, size_px: int) -> int:
         """Side of what is read, for `size_px` pixels after the steps that shrink."""
@@ -38,6 +41,8 @@ class Source:
 
     def check_sizes(self, size_px: int) -> None:
         """Raises an `InputError` for the first image, or pair of two sizes, that no crop of this side fits into."""
+        if self.cut == "resized":
+            return
         factor = scale(self.degradations)
         for index in range(len(self.images)):
             try:
@@ -72,8 +77,11 @@ def random_crops(
 
     def crop(index, draws):
         number = int(np.searchsorted(first, index, side="right")) - 1
-        frames = readers[number][index - first[number]]
-        return random_crop(frames, draws, crop_px=sources[number].full_px(crop_px), max_zoom=max_zoom, turned=turned)
+        source, frames = sources[number], readers[number][index - first[number]]
+        size, tiles = source.full_px(crop_px), source.cut == "tiles"
+        if source.cut == "resized":
+            frames = np.stack([resize(frame, size, size) for frame in frames])
+        return random_crop(frames, draws, crop_px=size, max_zoom=max_zoom, turned=turned, tiles=tiles)
 
     return crop
 
@@ -84,7 +92,13 @@ def first_indices(sources: Sequence[Source]) -> np.ndarray:
 
 
 def random_crop(
-    frames: np.ndarray, draws: np.ndarray, *, crop_px: int, max_zoom: float = 1.0, turned: bool = False
+    frames: np.ndarray,
+    draws: np.ndarray,
+    *,
+    crop_px: int,
+    max_zoom: float = 1.0,
+    turned: bool = False,
+    tiles: bool = False,
 ) -> np.ndarray:
     """The crop that four random numbers stand for: zoom, top, left, and (below one half) a horizontal flip.
 
@@ -95,6 +109,7 @@ def random_crop(
         frames: uint8 `[1, H, W, 3]` (sharp) or `[2, H, W, 3]` (blurred, sharp).
         draws: float `[4]` in [0, 1).
         crop_px, max_zoom, turned: see `pipeline.training_stream`.
+        tiles: whether top and left choose one of the tiles of `crop_px` pixels, not any place.
 
     Returns:
         uint8 `[2, crop_px, crop_px, 3]`: the same window of the blurred and the sharp image, or twice the sharp one.
@@ -102,7 +117,10 @@ def random_crop(
     zoom, top, left, flip = (float(draw) for draw in draws)
     height, width = frames.shape[1:3]
     side = round(crop_px * min(max_zoom, height / crop_px, width / crop_px) ** zoom)
-    top, left = int(top * (height - side + 1)), int(left * (width - side + 1))
+    if tiles:
+        top, left = (int(draw * (length // side)) * side for draw, length in ((top, height), (left, width)))
+    else:
+        top, left = int(top * (height - side + 1)), int(left * (width - side + 1))
     crop = np.empty((2, crop_px, crop_px, 3), np.uint8)
     for number, frame in enumerate(frames[:, top : top + side, left : left + side]):
         if side > crop_px:

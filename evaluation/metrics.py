@@ -24,7 +24,7 @@ _SSIM_WINDOWS: dict[str, dict[str, Any]] = {
 class Protocol:
     """How a score is taken: everything that changes the number.
 
-    The rest is common to all protocols: 8-bit rounded full images, data range 255, K1 = 0.01, K2 = 0.03; PSNR
+    The rest is common to all protocols: 8-bit rounded full images, PSNR's data range 255, K1 = 0.01, K2 = 0.03; PSNR
     from the squared error averaged over pixels and channels.
 
     Attributes:
@@ -34,11 +34,13 @@ class Protocol:
             and over the windows inside the image. Or "matlab-3d", what MATLAB's `ssim(A, B)` makes of colour images:
             it takes them for volumes of depth 3, with a Gaussian of 11x11x11 and sigma 1.5 in all three directions,
             border values repeated on all six sides, averaged over the whole volume.
+        ssim_range: SSIM's data range in grey levels; 510 is what scikit-image took for floats in [0, 1] up to 0.18.
     """
 
     name: str
     channels: Literal["rgb", "y"] = "rgb"
     ssim_window: Literal["gaussian", "uniform", "matlab-3d"] = "gaussian"
+    ssim_range: int = 255
 
     def __str__(self) -> str:
         """The name and its meaning in one line, for reports."""
@@ -48,14 +50,16 @@ class Protocol:
             "uniform": "per channel, uniform 7x7, valid region",
             "matlab-3d": "of the channels as one volume, Gaussian 11x11x11, sigma 1.5, border values repeated",
         }[self.ssim_window]
-        return f"{self.name}: PSNR over {values} of the 8-bit image, data range 255; SSIM {window}"
+        doubled = f", data range {self.ssim_range}" if self.ssim_range != 255 else ""
+        return f"{self.name}: PSNR over {values} of the 8-bit image, data range 255; SSIM {window}{doubled}"
 
 
 RGB = Protocol("rgb-8bit-gaussian")  # tf.image.psnr and tf.image.ssim
 RGB_SKIMAGE = Protocol("rgb-8bit-uniform", ssim_window="uniform")  # scikit-image's defaults
 RGB_MATLAB = Protocol("rgb-8bit-matlab-3d", ssim_window="matlab-3d")  # MATLAB's psnr and ssim of colour images
+RGB_RANGE_2 = Protocol("rgb-8bit-range-2", ssim_range=510)  # the dark-channel authors' test, which inflates SSIM
 Y = Protocol("y-8bit-gaussian", channels="y")  # usual in super-resolution papers
-PROTOCOLS = (RGB, RGB_SKIMAGE, RGB_MATLAB, Y)
+PROTOCOLS = (RGB, RGB_SKIMAGE, RGB_MATLAB, RGB_RANGE_2, Y)
 
 
 def psnr_db(restored: np.ndarray, sharp: np.ndarray, protocol: Protocol = RGB) -> float:
@@ -93,9 +97,8 @@ def ssim(restored: np.ndarray, sharp: np.ndarray, protocol: Protocol = RGB) -> f
         return _ssim_of_volumes(restored, sharp)
     from skimage.metrics import structural_similarity  # here, as sharp images alone are checked without waiting for it
 
-    return float(
-        structural_similarity(restored, sharp, data_range=255, channel_axis=-1, **_SSIM_WINDOWS[protocol.ssim_window])
-    )
+    window = _SSIM_WINDOWS[protocol.ssim_window]
+    return float(structural_similarity(restored, sharp, data_range=protocol.ssim_range, channel_axis=-1, **window))
 
 
 def checked(restored: np.ndarray, sharp: np.ndarray) -> None:

@@ -26,14 +26,14 @@ from gandeblur.models import dark_channel_gan
 
 # Equation 5. As in the authors' released code, the L1 norm is that of images in [-1, 1], twice that of [0, 1], which
 # loss terms see here; the dark channel's is on [0, 1]. Its window is that of He et al.
-L1 = Term("l1", OnImages(pixel.mean_absolute_error), 2 * 100.0)
-DARK_CHANNEL = Term("dark_channel", OnImages(partial(dark_channel.dark_channel_loss, window_px=15)), 250.0)
-ADVERSARIAL = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), adversarial=True)
+L1: Term = Term("l1", OnImages(pixel.mean_absolute_error), 2 * 100.0)
+DARK_CHANNEL: Term = Term("dark_channel", OnImages(partial(dark_channel.dark_channel_loss, window_px=15)), 250.0)
+ADVERSARIAL: Term = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), adversarial=True)
 
 TRAINING_NOISE = partial(gaussian_noise, variance=(0.0, 0.002))  # introduction: "variance in a limited range"
 TEST_NOISE = partial(gaussian_noise, variance=0.001)  # section "Datasets": GOPRO-noise, "to original" images
 
-PAPER = Paper(
+PAPER: Paper = Paper(
     name="dark_channel_gan",
     title="GAN Based Image Deblurring Using Dark Channel Prior",
     citation="S. Zhang, A. Zhen, R. L. Stevenson. University of Notre Dame, 2019.",
@@ -108,13 +108,14 @@ PAPER = Paper(
         "the discriminator's fourth convolution has stride 1, as in the released code; the text says 2 throughout",
         "the norms of equations 6 and 7 are means over pixels; that of equation 7 is squared",
         "horizontal flips are added; the synthetic blur is drawn anew for each crop",
-        "dropout is off at test time",
+        "dropout is off at test time; the released decoder has ReLU, the text LeakyReLU",
+        "shrinking by means, the released code: bicubic; a part of the training set validates; Adam's epsilon 1e-7",
     ),
 )
-DC0 = dataclasses.replace(
+DC0: Paper = dataclasses.replace(
     PAPER, description="without the dark-channel loss", ours="dc0", generator_terms=(L1, ADVERSARIAL)
 )
-DC250P = dataclasses.replace(
+DC250P: Paper = dataclasses.replace(
     PAPER,
     description="with DeblurGAN's perceptual loss as well",
     ours="dc250p",

@@ -53,9 +53,11 @@ DEPARTURES: tuple[str, ...] = (  # of all papers that follow the authors' code
     "perceptual loss: features of Keras' VGG19 in its own range, divided by 127.5, the units of images in [-1, 1]",
     "no normalisation behind the critic's first convolution, as in DeblurGAN's code; the text leaves out the last "
     "one only",
-    "the penalty's slope is that of the mean over the score map, as the critic's loss; DeblurGAN's code sums there",
+    "the penalty's slope is that of the mean over the score map, over all of the image; DeblurGAN's code sums the map "
+    "and takes the slope of each pixel, which asks for some 0.2 of this slope",
     "each of the five critic steps takes crops of its own; DeblurGAN's code shows the critic one image five times",
-    "crops are also flipped horizontally",
+    "crops are also flipped horizontally; a part of the set validates; all of it is taken, not 1,000 images",
+    "shrinking by means, the authors' code: bicubic; Adam's epsilon 1e-7, PyTorch's 1e-8",
 )
 
 PAPER: Paper = Paper(

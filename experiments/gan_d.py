@@ -2,8 +2,7 @@
 
 python experiments/gan_d.py                          the embedded photographs, 5 minutes on 2 CPU cores
 python experiments/gan_d.py --stage=audit            layers and parameters against the paper
-python experiments/gan_d.py --preset=cpu_hour --train_data=FOLDER --benchmarks=FOLDER
-                                                     an hour on 2 CPU cores, Set5 / Set14 / BSD100
+python experiments/gan_d.py --preset=cpu_hour --train_data=FOLDER --benchmarks=FOLDER    an hour, 2 CPU cores
 """
 
 import dataclasses
@@ -27,44 +26,44 @@ DEGRADATIONS = (
     partial(degradations.jpeg, quality=70),
 )
 
-GENERATOR = Network(
+GENERATOR: Network = Network(
     gan_d.generator,
     # 38 maps in the first two layers as in ODCNN.
     {"maps": 38, "wide_maps": 512, "identity_noise": None},
     tiny={"maps": 3, "wide_maps": 4},
     parameters=676_571,
-    layers=(  # section III-A: "16 x 16 sized 38 kernels", "1 x 1 sized 512 kernels"
-        Layer("conv_1x121", "1x121", 1, 3, 38, 13_832),
-        Layer("conv_121x1", "121x1", 1, 38, 38, 174_762),
-        Layer("conv_16x16", "16x16", 1, 38, 38, 369_702),
-        Layer("conv_1x1", "1x1", 1, 38, 512, 19_968),
-        Layer("transposed_8x8", "8x8", 1, 512, 3, 98_307),
+    layers=(  # section III-A: "16 x 16 sized 38 kernels", "1 x 1 sized 512 kernels"; no counts, no other widths
+        Layer("conv_1x121", "1x121", 1, 3, None),
+        Layer("conv_121x1", "121x1", 1, None, None),
+        Layer("conv_16x16", "16x16", 1, None, 38),
+        Layer("conv_1x1", "1x1", 1, 38, 512),
+        Layer("transposed_8x8", "8x8", 1, 512, 3),
     ),
 )
-DISCRIMINATOR = Network(
+DISCRIMINATOR: Network = Network(
     gan_d.discriminator,
     {"block_maps": (64, 128, 256, 512, 512), "dense_units": (4096, 4096, 100)},
     sized=True,
     tiny={"block_maps": (4, 6), "dense_units": (8,)},
     parameters=21_031_305,
     layers=(  # section III-A: "64, 128, 256, 512, 512 kernels", "4096, 4096, 100 neurons [...] single neuron"
-        Layer("block1_conv", "2x2", 2, 3, 64, 832),
-        Layer("block2_conv", "2x2", 2, 64, 128, 32_896),
-        Layer("block3_conv", "2x2", 2, 128, 256, 131_328),
-        Layer("block4_conv", "2x2", 2, 256, 512, 524_800),
-        Layer("block5_conv", "2x2", 2, 512, 512, 1_049_088),
-        Layer("dense_1", "", None, 512, 4096, 2_101_248),
-        Layer("dense_2", "", None, 4096, 4096, 16_781_312),
-        Layer("dense_3", "", None, 4096, 100, 409_700),
-        Layer("logit", "", None, 100, 1, 101),
+        Layer("block1_conv", "2x2", 2, 3, 64),
+        Layer("block2_conv", "2x2", 2, 64, 128),
+        Layer("block3_conv", "2x2", 2, 128, 256),
+        Layer("block4_conv", "2x2", 2, 256, 512),
+        Layer("block5_conv", "2x2", 2, 512, 512),
+        Layer("dense_1", "", None, 512, 4096),
+        Layer("dense_2", "", None, 4096, 4096),
+        Layer("dense_3", "", None, 4096, 100),
+        Layer("logit", "", None, 100, 1),
     ),
 )
 
-MSE = Term("mse", OnImages(pixel.mean_squared_error))
+MSE: Term = Term("mse", OnImages(pixel.mean_squared_error))
 # The weight is open. This one lets the squared error lead: it is 0.002 to 0.02 on [0, 1], the term 0.7 to 5.
-ADVERSARIAL = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), 1e-4, adversarial=True)
+ADVERSARIAL: Term = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), 1e-4, adversarial=True)
 
-PAPER = Paper(
+PAPER: Paper = Paper(
     name="gan_d",
     title="GAN-D: Generative Adversarial Networks for Image Deconvolution",
     citation="H. Y. Lee, J. M. Kwak, B. Ban, S. J. Na, S. R. Lee, H.-K. Lee. KAIST.",
@@ -99,10 +98,11 @@ PAPER = Paper(
         },
     ),
     departures=(
-        "the discriminator returns a logit; its sigmoid is part of the loss, where it cannot underflow",
-        "pixels beyond the border are repeated when blurring (open in the paper)",
+        "the discriminator's sigmoid is part of the loss; pixels beyond the border are repeated when blurring (open)",
         "ODCNN has 38 maps after its 16x16 layer, as GAN-D's text says; Xu et al. have 512",
         "crops are also flipped horizontally; no collected web images: the training set is the one named above",
+        "the last layer has no ReLU; the generator's adversarial loss is the non-saturating form of equation 2's",
+        "crops at full scale; the paper also says that training images were resized; Adam's epsilon 1e-7",
     ),
     baselines={
         "tv": baselines.tv_chambolle,
@@ -111,8 +111,8 @@ PAPER = Paper(
     },
 )
 EQ3_IN_WORDS = "eq. 3 to the letter: the generator sees the MSE alone (adversarial weight 0)"
-EQ3 = dataclasses.replace(PAPER, description=EQ3_IN_WORDS, generator_terms=(MSE,))
-ODCNN = dataclasses.replace(
+EQ3: Paper = dataclasses.replace(PAPER, description=EQ3_IN_WORDS, generator_terms=(MSE,))
+ODCNN: Paper = dataclasses.replace(
     EQ3,
     data=dataclasses.replace(PAPER.data, crop_px=184),
     description="the baseline: valid padding, 184x184 -> 56x56, MSE, no adversary",

@@ -1,12 +1,8 @@
 """HKUST ResNet GAN: motion blur undone by a residual network, every parameter counted (Zhengdong Li, HKUST).
 
-python experiments/hkust_gan.py                      the embedded photographs, blurred by random camera paths: about 4
-                                                     minutes on 2 CPU cores
-python experiments/hkust_gan.py --stage=audit        Tables 1, 2 and 3, row by row
+python experiments/hkust_gan.py                      the embedded photographs, about 4 minutes on 2 CPU cores
 python experiments/hkust_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
-                                                     at most an hour on 2 CPU cores (docs/training.md)
-python experiments/hkust_gan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur_gamma
-                                                     the paper's schedule
+python experiments/hkust_gan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur    the paper's
 """
 
 import dataclasses
@@ -15,7 +11,7 @@ from functools import partial
 from gandeblur.data.degradations import enlarge
 from gandeblur.evaluation import metrics
 
-# The paper has no synthetic blur of its own: DeblurGAN's, as the related papers. Its loss is Wasserstein's as well.
+# The paper has no synthetic blur of its own: DeblurGAN's; its loss is Wasserstein's as well.
 from gandeblur.experiments.deblurgan import BLUR, CRITIC, GAP, PENALTY, WASSERSTEIN
 from gandeblur.experiments.spec import Condition, Data, Layer, Network, Paper, Reported, Training
 from gandeblur.losses.perceptual import Perceptual
@@ -24,11 +20,12 @@ from gandeblur.models import hkust_gan
 
 TABLE_1 = {"generator": (24, 11_399_171), "discriminator": (6, 3_098_370)}  # layers, parameters
 
-GENERATOR = Network(
+GENERATOR: Network = Network(
     hkust_gan.generator,
     {"maps": 64, "blocks": 9, "identity_start": None, "own_statistics": False},  # section 2.1: "9 ResNet block"
     tiny={"maps": 3, "blocks": 1},
-    parameters=TABLE_1["generator"][1],  # with what stands between the convolutions
+    parameters=TABLE_1["generator"][1],
+    parameters_printed=True,  # with what stands between the convolutions
     size_multiple=4,
     layers=(  # Table 2, without the K and S that it prints for the input
         Layer("input_1", "", None, 3, 3, 0),
@@ -41,12 +38,13 @@ GENERATOR = Network(
         Layer("conv2d_23", "7x7", 1, 64, 3, 9_411),
     ),
 )
-DISCRIMINATOR = Network(
+DISCRIMINATOR: Network = Network(
     hkust_gan.discriminator,
     {"maps": 64, "dense_units": 1024},  # with 1024 units, and only with them, Table 1's total is reached
     sized=True,
     tiny={"maps": 3, "dense_units": 5},
     parameters=TABLE_1["discriminator"][1],
+    parameters_printed=True,
     layers=(  # Table 3
         Layer("input_1", "", None, 3, 3, 0),
         Layer("conv2d_24", "4x4", 2, 3, 64, 3_136),
@@ -59,9 +57,9 @@ DISCRIMINATOR = Network(
 )
 
 # Section 2.3 gives no weights; those of the Keras code whose parameter counts match.
-PERCEPTUAL = Term("content", OnFeatures(Perceptual("vgg16", "block3_conv3")), 100.0)
+PERCEPTUAL: Term = Term("content", OnFeatures(Perceptual("vgg16", "block3_conv3")), 100.0)
 
-PAPER = Paper(
+PAPER: Paper = Paper(
     name="hkust_gan",
     title="Image Deblurring using GAN (HKUST)",
     citation="Z. Li. Department of Electronic and Computer Engineering, HKUST.",
@@ -97,11 +95,9 @@ PAPER = Paper(
     reported=Reported(
         "Tables 4 and 5",
         {
-            "GoPro": {
-                "Kupyn et al.": (28.7, 0.958),
-                "Nah et al.": (28.93, 0.91),
-                "Ji et al.": (31.15, 0.96),
-                "HKUST": (29.3, 0.72),  # "This work"
+            "GoPro": {  # HKUST: "This work"
+                **{"Kupyn et al.": (28.7, 0.958), "Nah et al.": (28.93, 0.91), "Ji et al.": (31.15, 0.96)},
+                "HKUST": (29.3, 0.72),
             }
         },
         sets={"GoPro": r"gopro.*/test/.*-motion"},
@@ -112,16 +108,14 @@ PAPER = Paper(
         },
     ),
     departures=(
-        "one random crop of each image per epoch takes the place of dividing it into 256x256 tiles, of which the "
-        "paper does not say how many; crops are also flipped horizontally",
-        "each of the five discriminator steps takes crops of its own, so that an epoch's discriminator sees five of "
-        "each image; the generator sees one",
+        "one random crop of each image per epoch takes the place of 256x256 tiles; crops are also flipped horizontally",
+        "each of the five discriminator steps takes crops of its own; the generator sees those of the last",
+        "a part of the set validates; all of it is taken, not some 500 images; no dropout, the matching code: 0.5",
         "perceptual loss: features of Keras' VGG16 in its own range, divided by 127.5, the units of images in [-1, 1]",
     ),
 )
-
 # The paper's critic ends in a sigmoid, which has no gradient once it is sure; for the eye it is DeblurGAN's.
-EYE = dataclasses.replace(
+EYE: Paper = dataclasses.replace(
     PAPER,
     description="with DeblurGAN's critic, WGAN-GP and perceptual loss",
     discriminator=CRITIC,

@@ -5,7 +5,7 @@ python experiments/ird_gan.py                        the embedded photographs, b
 python experiments/ird_gan.py --stage=audit          layers and parameters
 python experiments/ird_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
                                                      at most an hour on 2 CPU cores (docs/training.md)
-python experiments/ird_gan.py --preset=paper --train_data=GOPRO,COCO --test_data=GOPRO --blurred=blur_gamma
+python experiments/ird_gan.py --preset=paper --train_data=GOPRO,COCO --test_data=GOPRO --blurred=blur
                                                      the paper's schedule (docs/notes/scaling.md counts it)
 python experiments/ird_gan.py --variant=no_residual  an ablation; also no_l1, no_skip
 """
@@ -29,9 +29,9 @@ from gandeblur.losses.terms import OnImages, Term
 from gandeblur.models import ird_gan
 from gandeblur.training import schedules
 
-L1 = Term("l1", OnImages(pixel.mean_absolute_error), 170.0)
+L1: Term = Term("l1", OnImages(pixel.mean_absolute_error), 170.0)
 
-PAPER = Paper(
+PAPER: Paper = Paper(
     name="ird_gan",
     title="IRD-GAN: Blind Motion Deblurring via InceptionResDenseNet by Using GAN Model",
     citation="Z.-M. Chen, L.-W. Chang. National Tsing Hua University.",
@@ -82,7 +82,8 @@ PAPER = Paper(
         "each of the five critic steps takes crops of its own",
         "the L1 loss is that of images in [0, 1]; in [-1, 1] (the paper does not say) it would count twice",
         "dropout falls on the maps that a block adds, not on all that it passes on",
-        "crops are also flipped horizontally",
+        "perceptual loss: DeblurGAN's layer; the text's \"14th convolution\" is conv5_2; dropout off at test time",
+        "crops are also flipped horizontally; a part of the set validates; Adam's epsilon 1e-7",
     ),
 )
 

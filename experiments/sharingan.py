@@ -5,7 +5,7 @@ python experiments/sharingan.py                      the embedded photographs, b
 python experiments/sharingan.py --stage=audit        layers and parameters
 python experiments/sharingan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
                                                      at most an hour on 2 CPU cores (docs/training.md)
-python experiments/sharingan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur_gamma
+python experiments/sharingan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur
                                                      the paper's schedule (docs/notes/scaling.md counts it)
 """
 
@@ -16,7 +16,7 @@ from gandeblur.evaluation import metrics
 from gandeblur.experiments import deblurgan
 from gandeblur.experiments.spec import Condition, Paper, Reported
 
-PAPER = Paper(
+PAPER: Paper = Paper(
     name="sharingan",
     title="SharinGAN: Image DeBlurring with Conditional GANs",
     citation="D. Chatterjee, R. JV, K. Buddha, V. Vaidyanathan. University of Minnesota.",

@@ -9,7 +9,6 @@
     Experiment   a paper's variants and recipes
 
 `experiments/<paper>.py` holds literals of these, to be read beside the PDF; nothing here knows flags or files.
-`experiments/differences.py` compares them.
 """
 
 import dataclasses
@@ -33,14 +32,14 @@ PAPERS_OWN = "paper"  # the schedule without differences
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as the paper's text or table has it, to hold against the built model."""
+    """A layer as the paper's text or table has it, to hold against the built model; None: not printed."""
 
     name: str
     kernel: str  # "1x121"; "" but for convolutions
     stride: int | None  # None but for convolutions
-    maps_in: int
-    maps_out: int
-    parameters: int
+    maps_in: int | None
+    maps_out: int | None
+    parameters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,11 @@ class Network:
     """A function that builds a network, its widths, and what the paper says of the result.
 
     Attributes:
-        builder: called with `widths`.
-        widths: keyword arguments of the builder.
+        builder, widths: a function and its keyword arguments.
         sized: whether the builder also takes `image_px`, the side of the images.
         tiny: widths of the smallest network of this kind, for tests: those that differ.
-        parameters: of the network at the paper's crop size; None where neither the paper nor its code says.
+        parameters: of the network at the paper's crop size, by our reading; None: not counted.
+        parameters_printed: whether the paper prints this number.
         size_multiple: the sides of its images are multiples of this.
         layers: those that the paper prints, in order; empty if it prints none.
     """
@@ -60,6 +59,7 @@ class Network:
     builder: Callable[..., keras.Model]
     widths: Mapping[str, Any]
     parameters: int | None = None
+    parameters_printed: bool = False
     size_multiple: int = 1
     layers: Sequence[Layer] = ()
     sized: bool = False
@@ -99,7 +99,7 @@ class Data:
         test: name (a suffix of the scored set's) -> condition.
         crop_px: side of the training crops.
         downsample: images are shrunk by this factor, by means; steps before `degradations.SHRINK` come earlier.
-        max_zoom, turned: see `data.pipeline.training_stream`.
+        max_zoom, turned: see `data.pipeline.training_stream`; cut: see `data.pipeline.Source`.
     """
 
     photographs: Sequence[Step]
@@ -109,6 +109,7 @@ class Data:
     downsample: int = 1
     max_zoom: float = 1.0
     turned: bool = False
+    cut: str = "anywhere"
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class Training:
         ema: decay of the average of the generator's weights that restores; None: the weights themselves do.
         drawn_start: whether the generator's normal initial weights are those that `training.differences` draws by the
             seed, from which it can be published as differences; or those of Keras' initializers.
+        terms_in_turn: whether the generator's steps take its terms in turn, one each; or all of them at every step.
     """
 
     learning_rate: float
@@ -139,6 +141,7 @@ class Training:
     accumulate: int = 1
     ema: float | None = None
     drawn_start: bool = False
+    terms_in_turn: bool = False
 
     @property
     def actual_discriminator_rate(self) -> float:
@@ -177,7 +180,6 @@ class Reported:
     """The paper's table of scores.
 
     Attributes:
-        table: its name.
         rows: set -> method -> (psnr_db, ssim).
         sets: row -> pattern of the names of our sets that are this set; a row without one stands for its own name.
         columns: experiment -> column that holds that paper's method, for methods of other papers.
@@ -260,17 +262,11 @@ class Paper:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A schedule of ours.
-
-    Attributes:
-        description: for whom it is.
-        change: the paper -> the paper that runs in its place.
-        departures: reasons, and what numbers do not say.
-    """
+    """A schedule of ours: for whom, and a function from the paper to the paper that runs in its place."""
 
     description: str
     change: Callable[[Paper], Paper]
-    departures: Sequence[str] = ()
+    departures: Sequence[str] = ()  # reasons, and what numbers do not say
 
     def of(self, paper: Paper) -> Paper:
         return dataclasses.replace(self.change(paper), departures=(*paper.departures, *self.departures))
@@ -278,10 +274,16 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a script runs: the first variant and the recipe `quick` unless told otherwise."""
+    """What a script runs: the first variant and the recipe `quick` unless told otherwise. Readings: `readings.py`."""
 
     variants: Mapping[str, Paper]
     recipes: Mapping[str, Recipe]
+    readings: Mapping[str, Paper] = field(default_factory=dict)
+
+    @property
+    def by_name(self) -> dict[str, Paper]:
+        """The variants and the readings."""
+        return {**self.variants, **self.readings}
 
     @cached_property
     def paper(self) -> Paper:

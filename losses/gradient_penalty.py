@@ -42,3 +42,16 @@ def gradient_penalty(slopes: Any) -> Any:
     """
     norms = ops.sqrt(ops.sum(ops.square(slopes), axis=(1, 2, 3)) + _FLOOR)
     return ops.square(norms - 1)
+
+
+def pixel_penalty(slopes: Any) -> Any:
+    """Mean over the pixels of (||slope of the pixel||_2 - 1)^2, the norm over its channels: DeblurGAN's released code.
+
+    Args:
+        slopes: float `[B, H, W, C]`; in that code of the summed score map.
+
+    Returns:
+        `[B]`; its gradient is finite.
+    """
+    norms = ops.sqrt(ops.sum(ops.square(slopes), axis=-1) + _FLOOR)
+    return ops.mean(ops.square(norms - 1), axis=(1, 2))

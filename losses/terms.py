@@ -11,10 +11,13 @@ The functions return one value per image, unweighted; the train step takes their
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
+
+from keras import ops
 
 from gandeblur.losses import gradient_penalty
 from gandeblur.losses.features import Directions
@@ -80,6 +83,17 @@ class OnSlopes(_LossOf):
 
     def __call__(self, batch: Batch) -> Any:
         return self.loss(batch.slopes(gradient_penalty.mix(batch.sharp, batch.restored, batch.mixing)))
+
+
+class OnSummedSlopes(_LossOf):
+    """`loss(slopes)`, of the sum of each score map in the place of its mean; else as `OnSlopes`."""
+
+    arguments = "slopes of summed scores"
+
+    def __call__(self, batch: Batch) -> Any:
+        mixed = gradient_penalty.mix(batch.sharp, batch.restored, batch.mixing)
+        scores = math.prod(ops.shape(batch.judge(mixed))[1:])
+        return self.loss(scores * batch.slopes(mixed))
 
 
 @dataclass(frozen=True)

@@ -32,25 +32,27 @@ def generator(*, maps: int, wide_maps: int, identity_noise: float | None = None)
         identity_noise: None for Keras' default initialisation; a standard deviation to start as the identity with
             noise on all weights (see `Identity`).
     """
-    return _network("gan_d_generator", "same", maps, wide_maps, identity_noise)
+    return _network("gan_d_generator", "same", maps, maps, wide_maps, identity_noise)
 
 
-def odcnn(*, maps: int, wide_maps: int, identity_noise: float | None = None) -> keras.Model:
-    """ODCNN: `[B, H, W, 3]` -> `[B, H-128, W-128, 3]` (184 -> 56): valid padding, same arguments as `generator`.
+def odcnn(
+    *, maps: int, wide_maps: int, identity_noise: float | None = None, deep_maps: int | None = None
+) -> keras.Model:
+    """ODCNN: `[B, H, W, 3]` -> `[B, H-128, W-128, 3]` (184 -> 56): valid padding, else as `generator`.
 
-    Xu et al. have 512 maps after the 16x16 layer, GAN-D's text has 38 there and calls the structures the same;
-    this follows GAN-D's text.
+    Xu et al. have 512 maps after the 16x16 layer, `deep_maps`; GAN-D's text has 38 there and calls the structures the
+    same, so None is `maps`.
     """
-    return _network("odcnn", "valid", maps, wide_maps, identity_noise)
+    return _network("odcnn", "valid", maps, deep_maps or maps, wide_maps, identity_noise)
 
 
-def _network(name, padding, maps, wide_maps, identity_noise):
+def _network(name, padding, maps, deep_maps, wide_maps, identity_noise):
     initializer = "glorot_uniform" if identity_noise is None else Identity(identity_noise)
     options = {"padding": padding, "kernel_initializer": initializer}
     x = inputs = keras.Input((None, None, 3), name="degraded")
     x = Conv2D(maps, (1, 121), activation="relu", name="conv_1x121", **options)(x)
     x = Conv2D(maps, (121, 1), activation="relu", name="conv_121x1", **options)(x)
-    x = Conv2D(maps, (16, 16), activation="relu", name="conv_16x16", **options)(x)
+    x = Conv2D(deep_maps, (16, 16), activation="relu", name="conv_16x16", **options)(x)
     x = layers.Conv2D(wide_maps, (1, 1), activation="relu", name="conv_1x1", **options)(x)
     x = layers.Conv2DTranspose(3, (8, 8), dtype="float32", name="transposed_8x8", **options)(x)
     return keras.Model(inputs, x, name=name)

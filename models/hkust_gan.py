@@ -48,7 +48,12 @@ from gandeblur.models.layers.upsampling import UpSampling2D
 
 
 def generator(
-    *, maps: int, blocks: int, identity_start: float | None = None, own_statistics: bool = False
+    *,
+    maps: int,
+    blocks: int,
+    identity_start: float | None = None,
+    own_statistics: bool = False,
+    dropout: float = 0.0,
 ) -> keras.Model:
     """Blurred float `[B, H, W, 3]` in [-1, 1] -> restored `[B, H, W, 3]` float32 in [-1, 1].
 
@@ -60,6 +65,7 @@ def generator(
         identity_start: standard deviation of the last convolution's initial weights with which the generator starts as
             nearly the identity, see `layers.identity_start`; None: Keras' default, and the paper's tanh.
         own_statistics: whether batch normalisation takes the statistics of the image at hand at test time, too.
+        dropout: share of values dropped in each block in training, behind its first ReLU (the matching code: 0.5).
     """
     norm = functools.partial(BatchNormalization, own_statistics=own_statistics)
     inputs = keras.Input((None, None, 3), name="input_1")
@@ -68,7 +74,7 @@ def generator(
         x = Conv2D(factor * maps, 3, strides=2, padding="same", name=name)(x)
         x = _norm_relu(x, name, norm)
     for number in range(3, 3 + 2 * blocks, 2):
-        x = _residual_block(x, 4 * maps, f"conv2d_{number}", f"conv2d_{number + 1}", norm)
+        x = _residual_block(x, 4 * maps, f"conv2d_{number}", f"conv2d_{number + 1}", norm, dropout)
     for number, factor in ((3 + 2 * blocks, 2), (4 + 2 * blocks, 1)):
         name = f"conv2d_{number}"
         x = UpSampling2D(name=f"{name}_double")(x)
@@ -81,8 +87,10 @@ def generator(
     return keras.Model(inputs, restored, name="hkust_gan_generator")
 
 
-def _residual_block(x, maps, first, second, norm):
+def _residual_block(x, maps, first, second, norm, dropout):
     y = _norm_relu(_reflect_conv(x, maps, 3, first), first, norm)
+    if dropout:
+        y = layers.Dropout(dropout, name=f"{first}_dropout")(y)
     y = _reflect_conv(y, maps, 3, second)
     y = norm(name=f"{second}_norm")(y)
     return layers.Add(name=f"{second}_add")([x, y])

@@ -1,6 +1,7 @@
 """Holds a built network against the layers and totals that its paper prints, number by number.
 
-A paper that prints no layers is audited "as read here": the layers as built, and the total of our reading.
+"paper" stands only where the paper prints the number. A total that it does not print is that of our reading, "as read
+here"; so is a layer without a printed count, whose kernel, stride and widths are held against the text all the same.
 """
 
 import keras
@@ -14,6 +15,7 @@ COLUMNS = ("layer", "kernel", "stride", "in", "out", "parameters", "paper", "ver
 _TITLES = {"kernel": "K", "stride": "S"}  # as in the papers' tables, and short: 80 columns hold the largest network
 NOT_LISTED = "unlisted"
 AS_READ = "as read here"
+_AS_PRINTED = "widths ok"  # what the paper prints of a layer, but for the count
 
 
 def audit(paper: Paper) -> dict[str, list[dict]]:
@@ -29,15 +31,16 @@ def rows(model: keras.Model, network: Network) -> list[dict]:
         network: what the paper says of it. A printed layer without parameters is the model's input.
 
     Returns:
-        List of dicts with the keys `COLUMNS`: the built layer's figures, the paper's number of parameters, and the
-        verdict: "ok", or what differs. The layers that the paper prints come first. Where it prints none, "paper" is
-        missing and the only verdict is that on the total.
+        List of dicts with the keys `COLUMNS`: the built layer's figures, the paper's number of parameters (None where
+        it prints none), and the verdict: "ok", or what differs. The layers that the paper prints come first. Where the
+        paper prints no number of parameters, "paper" is missing, and the total's verdict is that on our reading.
     """
     total = model.count_params()
+    verdict = "" if network.parameters is None else _verdict_on(total, network.parameters)
+    read = verdict.replace("ok", AS_READ) if not network.parameters_printed else verdict
     if not network.layers:
         layers = [_figures(layer) | {"verdict": ""} for layer in model.layers if layer.weights]
-        verdict = "" if network.parameters is None else _verdict_on(total, network.parameters)
-        return [*layers, _blank("total") | {"parameters": total, "verdict": verdict}]
+        return [*layers, _blank("total") | {"parameters": total, "verdict": read}]
     stated = {layer.name: layer for layer in network.layers}
     built = {layer.name: layer for layer in model.layers if layer.weights or layer.name in stated}
     listed = [_compared_layer(_figures(built[name]), layer) for name, layer in stated.items() if name in built]
@@ -51,14 +54,21 @@ def rows(model: keras.Model, network: Network) -> list[dict]:
     ]
     subtotals = []
     if others:
-        stated_sum = sum(layer.parameters for layer in network.layers)
-        subtotals.append(_compared("listed layers", sum(row["parameters"] for row in listed), stated_sum))
+        if all(layer.parameters is not None for layer in network.layers):
+            stated_sum = sum(layer.parameters or 0 for layer in network.layers)
+            subtotals.append(_compared("listed layers", sum(row["parameters"] for row in listed), stated_sum))
         kinds = [type(built[row["layer"]]).__name__ for row in others]
         for kind in dict.fromkeys(kinds):
             of_kind = [row["parameters"] for row, own in zip(others, kinds, strict=True) if own == kind]
             name = f"{len(of_kind)} {kind}"
             subtotals.append(_blank(name) | {"parameters": sum(of_kind), "paper": None, "verdict": NOT_LISTED})
-    return [*listed, *missing, *others, *subtotals, _compared("total", total, network.parameters)]
+    printed = network.parameters if network.parameters_printed else None
+    table = [*listed, *missing, *others, *subtotals]
+    table.append(_blank("total") | {"parameters": total, "paper": printed, "verdict": read})
+    if all(row["paper"] is None for row in table):
+        for row in table:
+            del row["paper"]
+    return table
 
 
 def of_formula(model: keras.Model) -> tuple[int, int]:
@@ -94,7 +104,7 @@ def print_table(title: str, rows: list[dict]) -> None:
     """Prints `rows` as a table."""
     printed = "paper" in rows[0]
     columns = [column for column in COLUMNS if printed or column != "paper"]
-    title += "" if printed else f" ({AS_READ}: the paper prints no layers)"
+    title += "" if printed else f" ({AS_READ}: the paper prints no counts)"
     table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(
@@ -119,9 +129,10 @@ def _verdict_on(ours, stated):
 
 def _compared_layer(row, paper):
     expected = (paper.kernel, paper.stride, paper.maps_in, paper.maps_out, paper.parameters)
-    pairs = zip(COLUMNS[1:6], expected, strict=True)
+    pairs = [pair for pair in zip(COLUMNS[1:6], expected, strict=True) if pair[1] is not None]
     differing = [f"{column} is {value} in the paper" for column, value in pairs if row[column] != value]
-    return row | {"paper": paper.parameters, "verdict": "; ".join(differing) or "ok"}
+    agrees = _AS_PRINTED if paper.parameters is None else "ok"
+    return row | {"paper": paper.parameters, "verdict": "; ".join(differing) or agrees}
 
 
 def _figures(layer):

@@ -91,7 +91,7 @@ def rows(results: Mapping) -> list[list[str]]:
     for name in results["sets"]:
         head += [f"{name}: PSNR dB / SSIM", "gain, dB", "2 px grid, dB"]
         head += [title for metric, title in LOOKS.items() if metric in results["sets"][name]["methods"]["input"]]
-        head += ["F1 of detections"] * (name in results["detection"])
+        head += ["F1 of detections", "objectness"] * (name in results["detection"])
     table = [head]
     for method in results["methods"]:
         row = [method, "", "", "", ""]
@@ -117,8 +117,8 @@ def rows(results: Mapping) -> list[list[str]]:
                 closed = f", {1 - distance / before:.0%}" if method != "input" and before else ""
                 row += [f"{distance:.3f}{closed}{_TRAINED_ON_IT * _saw_features(results, method)}"]
             if name in results["detection"]:
-                f1 = results["detection"][name]["methods"][method]["f1"]
-                row += ["-" if f1 is None else f"{f1:.3f}"]
+                found = results["detection"][name]["methods"][method]
+                row += ["-" if found[one] is None else f"{found[one]:.3f}" for one in ("f1", "object_score")]
         table.append(row)
     return table
 

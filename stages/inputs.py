@@ -30,7 +30,16 @@ def training_images(settings: Settings) -> list[tuple[Images, Images]]:
     if not settings.train_data:
         return [(sample.train(), sample.validation())]
     sets = [_images(settings, folder, "train") for folder in settings.train_data]
+    if settings.train_images:
+        sets = [_some(images, settings.train_images) for images in sets]
     return [split(images, VALIDATION_SHARE) for images in sets]
+
+
+def _some(images: Images, count: int) -> Images:
+    """`count` of the images, evenly spaced: of every sequence a part."""
+    if count >= len(images):
+        return images
+    return images.subset(np.linspace(0, len(images) - 1, count).round().astype(int).tolist(), images.name)
 
 
 def test_images(settings: Settings) -> Sequence[Images]:
@@ -104,6 +113,7 @@ def what_is_read(settings: Settings, sets: Sequence[Images]) -> str:
     factors = [source.images.factor if isinstance(source.images, Shrunk) else 1 for source in sources]
     sides = [source.full_px(data.crop_px) for source in sources]
     crops = f"crops of {sides} px, zoom to {data.max_zoom:g}{', turned' * data.turned}"
+    crops += f", {data.cut}" if data.cut != "anywhere" else ""
     words = f"{named(sets)}, names {names}, {crops}, shrunk by {factors}"
     return words + ", without those that cannot be read" * settings.skip_corrupt
 
@@ -133,8 +143,9 @@ def validation_batches(
     counts = [min(len(images), max(1, VALIDATION_IMAGES // len(sets))) for images in sets]
     at_once = share.replicas * batch_size
     places = [-(-count // at_once) * at_once for count in counts]
-    whole = any(condition.size_px for condition in settings.paper.data.test.values())
-    fit = resize if whole and settings.paper.data.pairs is None else center_crop  # as the test images, but cheap
+    data = settings.paper.data
+    whole = any(condition.size_px for condition in data.test.values()) and data.pairs is None
+    fit = resize if whole or data.cut == "resized" else center_crop  # as the test images, but cheap
     streams = []
     for images, count, filled in zip(sets, counts, places, strict=True):
         own = np.concatenate([start + share.of(at_once).reshape(-1) for start in range(0, filled, at_once)])
@@ -181,11 +192,11 @@ def _images(settings: Settings, folder: str, part: str) -> Images:
 def _source(settings: Settings, images: Images, skipped: dict[str, str] | None = None) -> Source:
     data = settings.paper.data
     steps = data.pairs if images.has_pairs else data.photographs
-    return _shrunk(images, steps or (), data.downsample, skipped)
+    return _shrunk(images, steps or (), data.downsample, skipped, data.cut)
 
 
-def _shrunk(images, steps, factor, skipped=None):
+def _shrunk(images, steps, factor, skipped=None, cut="anywhere"):
     """A source whose images are shrunk by `factor`: where the steps say so, else first, as if stored so."""
     if factor > 1 and SHRINK not in steps:
-        return Source(Shrunk(images, factor), steps, skipped)
-    return Source(images, shrunk_by(steps, factor), skipped)
+        return Source(Shrunk(images, factor), steps, skipped, cut)
+    return Source(images, shrunk_by(steps, factor), skipped, cut)

@@ -28,7 +28,7 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
         path = file(str(path))
     card = record.read(path)
     network = card["generator"]
-    variant = _experiment(path, card).variants.get(card["settings"]["variant"])
+    variant = _experiment(path, card).by_name.get(card["settings"]["variant"])
     if variant is None:
         raise InputError(f"{path}: is of a variant unknown here; use the version that wrote it")
     policy = keras.config.dtype_policy()

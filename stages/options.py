@@ -142,4 +142,6 @@ def _choices(experiment):
     presets = [f"  {name:16} {preset.description}" for name, preset in experiment.presets.items()]
     variants = [f"  {name:16} {paper.description}" for name, paper in experiment.variants.items()]
     variants.append(f"  {ALL_VARIANTS:16} trains every variant and scores them side by side")
-    return "\n".join(["presets:", *presets, "variants:", *variants])
+    readings = [f"  {name:16} {paper.description}" for name, paper in experiment.readings.items()]
+    other = ["other readings of the paper, by --variant as well:", *readings] if readings else []
+    return "\n".join(["presets:", *presets, "variants:", *variants, *other])

@@ -74,6 +74,8 @@ def describe(settings: Settings) -> dict:
             "downsample": paper.data.downsample,
             "max_zoom": paper.data.max_zoom,
             "turned": paper.data.turned or None,  # None: as "accumulate"
+            "cut": None if paper.data.cut == "anywhere" else paper.data.cut,
+            "train_images": settings.train_images,
         },
         "run": {
             "seed": settings.seed,
@@ -110,6 +112,7 @@ def identity(settings: Settings) -> dict:
             **{name: value for name, value in as_data(paper.data).items() if name not in ("is", "test")},
             "train": [str(Path(folder).resolve()) for folder in settings.train_data],
             "blurred": settings.blurred,
+            **({"train_images": settings.train_images} if settings.train_images else {}),
         },
         "run": {
             "seed": settings.seed,

@@ -37,6 +37,9 @@ class Settings:
     preset: str = _option(None, f"schedule, {QUICK} if left out")
     workdir: Path = _option(None, "folder of this run; runs/EXPERIMENT/PRESET-VARIANT-DATA if left out")
     train_data: tuple[str, ...] = _option((), "folders of photographs or pairs; the embedded photographs if left out")
+    train_images: int | None = _option(
+        None, "of each folder, so many, evenly spaced: the papers' 1,000 or 500; all if left out", least=1
+    )
     test_data: tuple[str, ...] = _option((), "the same, to score on")
     benchmarks: str | None = _option(None, "folder that holds set5, set14, bsd100, in place of test_data")
     blurred: str | None = _option(None, "blur or blur_gamma: which blurred images, where a folder holds both")
@@ -80,8 +83,8 @@ class Settings:
     @cached_property
     def papers_own(self) -> Paper:
         """The variant as the paper has it."""
-        variants = self.experiment.variants
-        return self.experiment.paper if self.variant == ALL_VARIANTS else variants[self.variant]
+        named = self.experiment.by_name
+        return self.experiment.paper if self.variant == ALL_VARIANTS else named[self.variant]
 
     @cached_property
     def departures(self) -> list[str]:
@@ -176,7 +179,7 @@ def choose(experiment: Experiment, **given: Any) -> Settings:
     """
     chosen = checked(given)
     default = next(iter(experiment.variants))
-    variant = _one_of("--variant", chosen.pop("variant", default), [*experiment.variants, ALL_VARIANTS])
+    variant = _one_of("--variant", chosen.pop("variant", default), [*experiment.by_name, ALL_VARIANTS])
     preset = _one_of("--preset", chosen.pop("preset", QUICK), list(experiment.presets))
     _one_of("--precision", chosen.get("precision", "float32"), options()["precision"].metadata["choices"])
     if not 0 < chosen.get("ema", 0.5) < 1:

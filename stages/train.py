@@ -220,6 +220,7 @@ def build(settings: Settings, strategy: Any = None) -> GAN:
             value_range=paper.value_range,
             accumulate=paper.training.accumulate,
             average_decay=paper.training.ema,
+            terms_in_turn=paper.training.terms_in_turn,
         )
         model.compile(*(paper.training.optimizer(name) for name in networks))
     devices.separate_seeds(model)

@@ -4,7 +4,7 @@
                     -> D steps on (sharp, restored), each on a fresh minibatch       (eq. 3, L_D)
                     -> G steps on the weighted generator terms, D held fixed         (L_G)
 
-The papers differ in data passed here, not in code: the terms and the numbers of steps.
+The papers differ in data passed here, not in code.
 """
 
 import dataclasses
@@ -43,6 +43,7 @@ class GAN(keras.Model):
         average_decay: the share that a running average of the generator's weights keeps of itself at each step, in
             (0, 1); the averaged network restores and is validated. The first steps count more: after t of them the
             share is (1 + t) / (10 + t), while that is lower. None: there is no average.
+        terms_in_turn: whether generator step k takes term k alone, counted round.
     """
 
     train_function: Any
@@ -62,6 +63,7 @@ class GAN(keras.Model):
         value_range: tuple[float, float] = (0.0, 1.0),
         accumulate: int = 1,
         average_decay: float | None = None,
+        terms_in_turn: bool = False,
     ) -> None:
         super().__init__(name="gan")
         self.generator = generator
@@ -74,6 +76,7 @@ class GAN(keras.Model):
         self.value_range = ValueRange(*value_range)
         self.accumulate = accumulate
         self.average_decay = average_decay
+        self.terms_in_turn = terms_in_turn
         # A network of its own: Keras' averages live in one optimizer, whose `fit` ends by laying them over all weights.
         self.averaged = None
         if average_decay is not None:
@@ -97,7 +100,7 @@ class GAN(keras.Model):
         Loss terms hold functions, which a file cannot: `generator.save` saves the network, a run's checkpoint the rest.
         """
         names = ("generator", "discriminator", "generator_terms", "discriminator_terms", "generator_steps")
-        config = {name: getattr(self, name) for name in (*names, "accumulate", "average_decay")}
+        config = {name: getattr(self, name) for name in (*names, "accumulate", "average_decay", "terms_in_turn")}
         return config | {
             "discriminator_steps": max(1, self.discriminator_steps),
             "value_range": dataclasses.astuple(self.value_range),
@@ -191,18 +194,20 @@ class GAN(keras.Model):
         return gradients.forward(lambda: self(degraded, training=True), self.generator.trainable_variables)
 
     def _train_generator(self, parts, forward):
-        for _ in range(self.generator_steps):
-            slopes = self._summed(functools.partial(self._generator_gradients, forward), parts)
+        for step in range(self.generator_steps):
+            own = step % len(self.generator_terms)
+            terms = self.generator_terms[own : own + 1] if self.terms_in_turn else self.generator_terms
+            slopes = self._summed(functools.partial(self._generator_gradients, forward, terms), parts)
             self._step("generator", self.optimizer, self.generator.trainable_variables, slopes)
             if self.averaged is not None:
                 self._average()
             forward = None  # the weights have changed
 
-    def _generator_gradients(self, forward, part):
+    def _generator_gradients(self, forward, terms, part):
         restored, pullback = forward or self._forward(part[0])
         losses: dict[str, Any] = {}
         slopes: dict[str, Any] = {}
-        for term in self.generator_terms:
+        for term in terms:
             loss = functools.partial(self._loss, (term,), part)
             (_, values), slopes[term.name] = gradients.value_and_input_gradient(loss, restored)
             losses |= values

@@ -32,11 +32,24 @@ def test_every_layer_and_total_is_the_papers(name, variant):
     for network in paper.networks.values():
         model = built(network, paper.data.crop_px)
         rows = audit.rows(model, network)
-        assert rows[-1]["layer"] == "total" and rows[-1]["verdict"] == ("" if network.parameters is None else "ok")
-        assert {row["verdict"] for row in rows} <= {"ok", "", audit.NOT_LISTED}
-        assert ("paper" in rows[0]) == bool(network.layers)
+        total = "ok" if network.parameters_printed else audit.AS_READ
+        assert rows[-1]["layer"] == "total" and rows[-1]["verdict"] == ("" if network.parameters is None else total)
+        assert {row["verdict"] for row in rows[:-1]} <= {"ok", "widths ok", "", audit.NOT_LISTED}
+        assert ("paper" in rows[0]) == network.parameters_printed
         holds, convolutions = audit.of_formula(model)
         assert (holds == convolutions or network.parameters is None) and convolutions > 0
+
+
+def test_hkusts_is_the_paper_that_prints_counts():
+    printed = {
+        name
+        for name, one in EXPERIMENTS.items()
+        for network in one.paper.networks.values()
+        if network.parameters_printed
+    }
+    assert printed == {"hkust_gan"}
+    counted = {layer.parameters is None for network in gan_d.PAPER.networks.values() for layer in network.layers}
+    assert counted == {True}
 
 
 def test_the_papers_that_print_layers():
@@ -48,10 +61,11 @@ def test_audit_names_what_differs():
     wider = networks.generator(maps=39, wide_maps=512)
     rows = {row["layer"]: row for row in audit.rows(wider, dataclasses.replace(network, layers=network.layers[1:]))}
     assert rows["conv_1x121"]["verdict"] == audit.NOT_LISTED
-    assert "in is 38 in the paper" in rows["conv_121x1"]["verdict"]
+    assert rows["conv_16x16"]["verdict"] == "out is 38 in the paper"
     assert rows["total"]["verdict"].startswith("differs by +")
     extra = dataclasses.replace(network.layers[0], name="extra")
     missing = audit.rows(wider, dataclasses.replace(network, layers=(*network.layers, extra)))
+    assert not any("paper" in row for row in missing)
     assert [row["verdict"] for row in missing if row["layer"] == "extra"] == ["missing here"]
     unprinted = audit.rows(wider, Network(networks.generator, {}, parameters=1))
     assert "paper" not in unprinted[0] and unprinted[-1]["verdict"].startswith("differs by +")

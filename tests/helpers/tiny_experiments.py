@@ -53,6 +53,7 @@ def tiny(experiment: Experiment, **values) -> Experiment:
     return Experiment(
         {variant: smaller(paper) for variant, paper in experiment.variants.items()},
         {name: with_schedule(recipe) for name, recipe in experiment.recipes.items()},
+        {variant: smaller(paper) for variant, paper in experiment.readings.items()},
     )
 
 
