@@ -4,8 +4,8 @@ python experiments/deblurgan.py                      the embedded photographs, b
                                                      minutes on 2 CPU cores
 python experiments/deblurgan.py --stage=audit        layers and parameters
 python experiments/deblurgan.py --preset=paper --train_data=GOPRO,PHOTOGRAPHS --test_data=GOPRO --blurred=blur
-                                                     the paper's schedule, "6 days" on its GPU; about two
-                                                     photographs per pair, with sides of 512 pixels or more; or --variant=unshrunk
+    the paper's schedule, "6 days" on its GPU; about two photographs per pair, with sides of 512 pixels or more; or
+    --variant=unshrunk
 Quotations are second-hand: of the authors' code and of papers that cite it (docs/deblurgan.md). Three other papers
 compare with it, and take from here what they share with it.
 """

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from gandeblur.data.images import to_8_bits
 from gandeblur.errors import InputError
 from gandeblur.files import LASTING, replacing
-from gandeblur.inference import photographs, video
+from gandeblur.inference import photographs, scale, video
 from gandeblur.inference.jobs import Job, jobs
 from gandeblur.names import ESCAPED, shown
 
@@ -98,6 +98,7 @@ def restore_one(
     Args, Raises: see `restore_photograph`. `progress`, if given, is called with a second argument, a text, for films.
     """
     if source.suffix.lower() in video.SUFFIXES:
+        restore = restore.film() if isinstance(restore, scale.Fitting) else restore
         target.parent.mkdir(parents=True, exist_ok=True)
         return video.restore_video(restore, source, target, **options)
     return video.Report(restore_photograph(restore, source, target, remark, strict=strict, **options), "")
@@ -126,7 +127,8 @@ def restore_photograph(
     restored = restore(photograph.pixels, **options)
     target.parent.mkdir(parents=True, exist_ok=True)
     photographs.write(target, restored, photograph)
-    return tuple(filter(None, (*photograph.notes, remark(photograph.pixels, restored))))
+    chosen = restore.notes if isinstance(restore, scale.Fitting) else (remark(photograph.pixels, restored),)
+    return tuple(filter(None, (*photograph.notes, *chosen)))
 
 
 def pixels(path: Path) -> np.ndarray:

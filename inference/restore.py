@@ -15,6 +15,7 @@ from gandeblur.errors import InputError
 from gandeblur.inference import files, outside, photographs, tiles
 from gandeblur.inference.formats import pillow
 from gandeblur.inference.formats.photograph import neutral
+from gandeblur.inference.scale import Fitting, Scale
 from gandeblur.models.layers import convolution, own_statistics
 
 MARGIN_PX = 32  # see `tiles.windows`; `benchmarks/tiles.py --margin` measures what another would change
@@ -63,12 +64,22 @@ class Deblurrer:
         """Which blur it was trained for, in words."""
         return self.description["paper"]["undoes"] if self.description else "what its training undid"
 
-    def __call__(self, picture: str | Path | Image.Image | np.ndarray, **options: Any) -> Any:
+    def __call__(
+        self,
+        picture: str | Path | Image.Image | np.ndarray,
+        *,
+        scale: Scale = 1.0,
+        force_restore: bool = False,
+        **options: Any,
+    ) -> Any:
         """Restores one picture.
 
         Args:
             picture: the path of an image file (see `inference.photographs.read`), a Pillow image, or an array, uint8 or
                 uint16 `[H, W, 3]`.
+            scale: of the picture's size, at which it is restored, in (0, 1]: smaller for blur of more than 20 pixels.
+                "auto": what the picture needs, and none for one that is hardly blurred; see `inference.scale`.
+            force_restore: whether "auto" restores a picture that is hardly blurred, too.
             options: of `restore`.
 
         Returns:
@@ -77,17 +88,19 @@ class Deblurrer:
             For an array an array of its type, `[H, W, 3]`. A picture without colour comes back without.
 
         Warns:
-            UserWarning: of what could not be kept, such as 16 bits of colours, of which Pillow has 8.
+            UserWarning: of what could not be kept, such as 16 bits of colours, of which Pillow has 8; of the scale that
+                was chosen.
 
         Raises:
-            InputError: the file is missing or no image.
+            InputError: the file is missing or no image; a scale that is none.
             ValueError: the array is neither uint8 nor uint16 `[H, W, 3]`; the image holds floating-point numbers.
         """
+        restore = self.restore if scale == 1 else Fitting(self.restore, scale, force_restore)
         if isinstance(picture, np.ndarray):
-            return neutral(picture, self.restore(picture, **options))
+            return neutral(picture, restore(picture, **options))
         given = pillow.from_image(picture) if isinstance(picture, Image.Image) else photographs.read(Path(picture))
-        restored, notes = pillow.to_image(given, self.restore(given.pixels, **options))
-        for note in (*given.notes, *notes):
+        restored, notes = pillow.to_image(given, restore(given.pixels, **options))
+        for note in (*given.notes, *notes, *(restore.notes if isinstance(restore, Fitting) else ())):
             warnings.warn(note, stacklevel=2)
         return restored
 

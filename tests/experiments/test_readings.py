@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from tiny_experiments import tiny
 
-from gandeblur.data.datasets import ImageSet
 from gandeblur.data.crops import Source, random_crops
+from gandeblur.data.datasets import ImageSet
 from gandeblur.experiments import deblurgan, gan_d, readings
 from gandeblur.experiments.differences import as_data, differences
 from gandeblur.experiments.papers import EXPERIMENTS
