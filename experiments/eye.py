@@ -91,7 +91,7 @@ def phases(
             "features and a critic that lead, pixels, and no grid",
             _form,
             photographs,
-            _by(ALL_DEPTHS, GRID, critic=8.0, pixels=FEWER_PIXELS),
+            _by(ALL_DEPTHS, GRID, critic=2.0, pixels=FEWER_PIXELS),
             critic=True,
         ),
         "eye_pixels": phase("its control, pixels alone", RIVAL, _by()),
