@@ -39,7 +39,7 @@ FEATURES = _features(TWO_DEPTHS, 40.0)
 AVERAGE = _features(replace(TWO_DEPTHS, pooling="average"), 40.0)
 MEASURE = _features(DIRECTIONS, 70.0)
 # At a grid of one grey level as strong as the others together.
-GRID = Term("grid", OnImages(grid.grid_loss), 4e5)
+GRID = Term("grid", OnImages(grid.grid_loss), 1e5)
 RIVAL = chain(lasting(4, 50), batches_of(4))
 
 # The form that came of the rivals: fewer pixels, all depths pooled by means, a critic that learns faster, and a guard
@@ -91,7 +91,7 @@ def phases(
             "features and a critic that lead, pixels, and no grid",
             _form,
             photographs,
-            _by(ALL_DEPTHS, GRID, critic=8.0, pixels=FEWER_PIXELS),
+            _by(ALL_DEPTHS, GRID, critic=2.0, pixels=FEWER_PIXELS),
             critic=True,
         ),
         "eye_pixels": phase("its control, pixels alone", RIVAL, _by()),
