@@ -51,7 +51,7 @@ ALL_DEPTHS = _features(replace(DIRECTIONS, relu="both", pooling="average"), 40.0
 
 def _form(paper: Paper) -> Paper:
     """Twenty epochs at a higher rate, with an average of the weights that restores."""
-    training = replace(paper.training, learning_rate=2e-4, discriminator_rate=2e-4, ema=0.995)
+    training = replace(paper.training, learning_rate=1e-4, discriminator_rate=2e-4, ema=0.995)
     return chain(lasting(20, 100), batches_of(4))(replace(paper, training=training))
 
 
