@@ -38,8 +38,10 @@ TWO_DEPTHS = Directions("vgg19", ("block2_conv2", "block3_conv3"), "both")
 FEATURES = _features(TWO_DEPTHS, 40.0)
 AVERAGE = _features(replace(TWO_DEPTHS, pooling="average"), 40.0)
 MEASURE = _features(DIRECTIONS, 70.0)
-# At four times this weight it has a fifth of the gradient, and is mostly noise where there is no grid.
-GRID = Term("grid", OnImages(grid.grid_loss), 1e5)
+# At a grid of one grey level as strong as the others together; where there is none, it is a fifth of the gradient and
+# mostly noise, of which the form for the eye takes a fourth.
+GRID = Term("grid", OnImages(grid.grid_loss), 4e5)
+GUARD = replace(GRID, weight=1e5)
 RIVAL = chain(lasting(4, 50), batches_of(4))
 
 # The form that came of the rivals: fewer pixels, all depths pooled by means, and a critic with 7 % of the gradient that
@@ -90,7 +92,7 @@ def phases(
             "features and a critic that lead, pixels, and no grid",
             _form,
             photographs,
-            _by(ALL_DEPTHS, GRID, critic=2.0, pixels=FEWER_PIXELS),
+            _by(ALL_DEPTHS, GUARD, critic=2.0, pixels=FEWER_PIXELS),
             critic=True,
         ),
         "eye_pixels": phase("its control, pixels alone", RIVAL, _by()),

@@ -65,10 +65,10 @@ class Evaluation:
 
 
 def list_models(pretrained: bool = False) -> list[str]:
-    """Names for `build`; those of trained networks, also for `load` and as `build`'s weights, if pretrained.
+    """Names of papers, for `build`; if pretrained, of trained networks, for `load` and as `build`'s weights.
 
     >>> gandeblur.list_models(pretrained=True)
-    ['deblurgan', 'gan_d', 'hkust_gan', 'ird_gan', 'sharingan']
+    ['deblurgan', 'deblurgan-eye', 'gan_d', 'hkust_gan', 'ird_gan', 'sharingan']
     """
     if pretrained:
         from gandeblur import weights
