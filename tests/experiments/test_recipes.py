@@ -1,7 +1,7 @@
 """The papers and recipes as data: what they were when the file beside this one was written, they are.
 
-`PYTHONPATH=tests/helpers python tests/experiments/test_recipes.py` writes the file anew, after a change that is meant: its
-difference in version control is the change.
+`PYTHONPATH=tests/helpers python tests/experiments/test_recipes.py` writes the file anew, after a change that is meant:
+its difference in version control is the change.
 """
 
 import json
