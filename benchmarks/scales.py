@@ -5,8 +5,9 @@
 
 Sharp photographs are blurred in light (gamma 2.2) along straight and curved paths, by two motions, and out of focus;
 some get the noise of a phone at night or a JPEG of quality 70. Each is restored at five scales as `inference.scale`
-does it, and scored by PSNR against the sharp one. `change` is the mean absolute correction at a scale, `gradient` the
-mean absolute difference of neighbours of the photograph there, both in grey levels.
+does it, but with the shrunk picture in 8 bits and flat areas as the network leaves them, and scored by PSNR against the
+sharp one. `change` is the mean absolute correction at a scale, `gradient` the mean absolute difference of neighbours of
+the photograph there, both in grey levels.
 """
 
 import argparse

@@ -4,7 +4,7 @@ Each differs from its paper's literal in what its name says, and in nothing else
 it. Like a paper's ablations, a reading keeps the paper's schedules and recipes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,10 +26,6 @@ def _reading(paper: Paper, ours: str, description: str, **fields: Any) -> Paper:
 def _widths(network: Network, **others: Any) -> Network:
     """The network with widths that the literal leaves at the builder's default; its parameters are not counted."""
     return replace(network, widths={**network.widths, **others}, parameters=None, parameters_printed=False, layers=())
-
-
-def _terms(terms: Sequence[Term], **others: Term) -> tuple[Term, ...]:
-    return changes.replaced(terms, **others)
 
 
 GAN_D: Mapping[str, Paper] = {
@@ -86,13 +82,15 @@ IRD_GAN: Mapping[str, Paper] = {
         ird_gan.PAPER,
         "L1 in [-1, 1]",
         "the L1 loss of images in [-1, 1], the range of the code that the paper improves: twice that in [0, 1]",
-        generator_terms=_terms(ird_gan.PAPER.generator_terms, l1=replace(ird_gan.L1, weight=2 * ird_gan.L1.weight)),
+        generator_terms=changes.replaced(
+            ird_gan.PAPER.generator_terms, l1=replace(ird_gan.L1, weight=2 * ird_gan.L1.weight)
+        ),
     ),
     "vgg_conv5": _reading(
         ird_gan.PAPER,
         "conv5_1",
         'features "before the 14th convolution layer" to the letter: what enters conv5_2',
-        generator_terms=_terms(
+        generator_terms=changes.replaced(
             ird_gan.PAPER.generator_terms,
             content=replace(deblurgan.PERCEPTUAL, loss=OnFeatures(Perceptual("vgg19", "block5_conv1"))),
         ),

@@ -56,7 +56,7 @@ def _parser(asked):
     )
     restore.add_argument(
         "--scale",
-        type=lambda text: text if text == "auto" else float(text),
+        type=_scale,
         default=1.0,
         help="restore at this part of the picture's size, for blur of more than 20 pixels; auto: what the picture "
         "needs, none for one that is hardly blurred (default: 1)",
@@ -121,6 +121,16 @@ def _add_memory(options):
     options.add_argument(
         "--memory", type=_memory, default=_memory("4GiB"), help="what it may take, such as 800MiB (default: 4GiB)"
     )
+
+
+def _scale(text):
+    try:
+        scale = text if text == "auto" else float(text)
+    except ValueError:
+        scale = 0.0
+    if scale != "auto" and not 0 < scale <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; give auto, or a number above 0, 1 at most, such as 0.5")
+    return scale
 
 
 def _tile(text):

@@ -5,7 +5,7 @@ added to the picture, whose details stay. The scale is that at which the network
 texture that the picture has at that scale (docs/scale.md).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -90,8 +90,10 @@ def restored_at(restore: Restore, image: np.ndarray, scale: float, **options: An
     return result
 
 
-def choose(restore: Restore, image: np.ndarray, scales: Sequence[float] = SCALES, **options: Any) -> Choice:
+def choose(restore: Restore, image: np.ndarray, **options: Any) -> Choice:
     """The scale at which the network changes a few parts of the picture most, those with the strongest gradients.
+
+    Scales that make the picture too small are not tried.
 
     A correction is held against the square root of the gradient at its scale: a shrunk picture has more texture, which
     the network changes more, blurred or not; the gradient itself would favour the largest scales.
@@ -99,11 +101,10 @@ def choose(restore: Restore, image: np.ndarray, scales: Sequence[float] = SCALES
     Args:
         restore: see `restored_at`.
         image: uint8 or uint16 `[H, W, 3]`.
-        scales: to be tried, from 1 down; those that make the picture too small are not.
         options: of `restore`.
     """
     shorter = min(image.shape[:2])
-    tried = [scale for scale in scales if scale == 1 or scale * shorter >= LEAST_PX]
+    tried = [scale for scale in SCALES if scale == 1 or scale * shorter >= LEAST_PX]
     parts = _windows(image)
     shares = np.array([part.shape[0] * part.shape[1] for part in parts], float)
     shares /= shares.sum()
@@ -117,7 +118,10 @@ def choose(restore: Restore, image: np.ndarray, scales: Sequence[float] = SCALES
     best = int(
         np.argmax([change / np.sqrt(max(gradient, 1e-3)) for change, gradient in zip(changes, gradients, strict=True)])
     )
-    shrunk = float(shares @ [_gradient(_levels(_shrunk(part, SCALES[1]))) for part in parts])
+    if len(tried) > 1:
+        shrunk = gradients[1]
+    else:
+        shrunk = float(shares @ [_gradient(_levels(_shrunk(part, SCALES[1]))) for part in parts])
     sharp = shrunk < SHARP_GROWTH * gradients[0] and changes[0] < SHARP_CHANGE * gradients[0]
     scale = 1.0 if sharp else tried[best]
     return Choice(scale, None if scale == 1 else TYPICAL_PX / scale, sharp, tuple(changes), tuple(gradients))

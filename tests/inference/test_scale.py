@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from gandeblur import cli
 from gandeblur.errors import InputError
 from gandeblur.inference import flat, scale
 
@@ -107,6 +108,14 @@ def test_the_words_name_the_blur_and_the_size():
 def test_a_scale_that_is_none_is_refused(wrong):
     with pytest.raises(InputError, match="number above 0, 1 at most"):
         scale.Fitting(identity, wrong)
+
+
+@pytest.mark.parametrize("wrong", ["0", "1.5", "half", "nan"])
+def test_the_command_refuses_a_scale_that_is_none_before_it_makes_a_folder(wrong, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["restore", "photo.jpg", "-o", str(tmp_path / "out"), f"--scale={wrong}"])
+    assert end.value.code == 2 and "give auto, or a number above 0, 1 at most" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_film_keeps_its_scale_for_a_scene():
