@@ -123,7 +123,7 @@ def discriminator(*, maps: int, dense_units: int, image_px: int) -> keras.Model:
     widths_and_strides = [(maps, 2), (maps, 2), (2 * maps, 2), (4 * maps, 2), (8 * maps, 1)]
     for number, (width, strides) in enumerate(widths_and_strides, start=24):
         name = f"conv2d_{number}"
-        x = layers.Conv2D(width, 4, strides=strides, padding="same", name=name)(x)
+        x = Conv2D(width, 4, strides=strides, padding="same", name=name)(x)
         if number > 24:
             x = BatchNormalization(name=f"{name}_norm")(x)
         x = layers.LeakyReLU(0.2, name=f"{name}_relu")(x)

@@ -40,7 +40,7 @@ class Conv2D(keras.layers.Conv2D):
     class's name, hence this one). The ways:
 
     - "spectral", for kernels of 16 taps and more along an axis: `layers.spectral`.
-    - "winograd", for 3x3 kernels between enough maps (96 and 96, 256 and 64): `layers.winograd`.
+    - "winograd", for 3x3 and 4x4 kernels between enough maps (96 and 96, 256 and 64): `layers.winograd`.
     - "direct", the backend's own: for all other kernels, on accelerators, inside `plain_convolution()`, for strides,
       dilation or groups other than 1 and channels-first data; in place of "spectral" where the image's size is unknown
       when the graph is traced, in place of "winograd" where the processor multiplies bfloat16 numbers.
@@ -76,7 +76,7 @@ class Conv2D(keras.layers.Conv2D):
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         way, reflect = self.way(inputs.shape), self.padding == "reflect"
         above, left = (0 if self.padding == "valid" else (size - 1) // 2 for size in self.kernel_size)
-        around = [(0, 0), (above, above), (left, left), (0, 0)]
+        around = [(0, 0), (above, kernel.shape[0] - 1 - above), (left, kernel.shape[1] - 1 - left), (0, 0)]
         if reflect:
             self._check(inputs.shape)
             if way != "winograd":
@@ -121,7 +121,7 @@ class Conv2D(keras.layers.Conv2D):
         if max(self.kernel_size) >= _SPECTRAL_TAPS:
             return "direct" if None in shape[1:3] else "spectral"
         if (
-            self.kernel_size == (winograd.TAPS, winograd.TAPS)
+            self.kernel_size in [(taps, taps) for taps in winograd.TAPS]
             and shape[-1] * self.filters >= _WINOGRAD_MAPS * (shape[-1] + self.filters)
             and (self.compute_dtype == "float32" or self.compute_dtype == "bfloat16" and emulates_bfloat16())
         ):

@@ -85,4 +85,4 @@ def patch_scores(x: Any, maps: int) -> Any:
 def _padded_conv(x, maps, strides, name, **options):
     x = layers.ZeroPadding2D(2, name=f"{name}_pad")(x)
     initializer = initial_weights()
-    return layers.Conv2D(maps, 4, strides=strides, kernel_initializer=initializer, name=name, **options)(x)
+    return Conv2D(maps, 4, strides=strides, kernel_initializer=initializer, name=name, **options)(x)

@@ -22,6 +22,10 @@ CASES = [
     ((3, 3), "same", (1, 1)),
     ((3, 3), "valid", (3, 7)),
     ((3, 3), "valid", (70, 81)),
+    ((4, 4), "same", (9, 14)),
+    ((4, 4), "same", (1, 2)),
+    ((4, 4), "valid", (4, 5)),
+    ((4, 4), "valid", (18, 27)),
     ((3, 3), "reflect", (2, 2)),
     ((3, 3), "reflect", (3, 8)),
     ((3, 3), "reflect", (13, 6)),
@@ -31,7 +35,7 @@ CASES = [
 
 @pytest.fixture
 def few_maps(monkeypatch):
-    """3x3 kernels of any width take Winograd's way."""
+    """3x3 and 4x4 kernels of any width take Winograd's way."""
     monkeypatch.setattr(convolution, "_WINOGRAD_MAPS", 0)
 
 
@@ -68,7 +72,7 @@ def layer_and_data(kernel, padding, size):
 @pytest.mark.parametrize(("kernel", "padding", "size"), CASES)
 def test_equals_conv2d_in_output_and_both_gradients(kernel, padding, size):
     layer, x, rng = layer_and_data(kernel, padding, size)
-    assert layer.way(x.shape) == ("winograd" if kernel == (3, 3) else "spectral")
+    assert layer.way(x.shape) == ("spectral" if max(kernel) > 4 else "winograd")
     expected = reference_of(layer, x)
     assert relative_error(numpy(layer(x)), expected) < 1e-5
 
@@ -86,7 +90,9 @@ def test_equals_conv2d_in_output_and_both_gradients(kernel, padding, size):
 
 
 @pytest.mark.usefixtures("few_maps")
-@pytest.mark.parametrize(("kernel", "padding"), [((16, 16), "same"), ((3, 3), "same"), ((3, 3), "reflect")])
+@pytest.mark.parametrize(
+    ("kernel", "padding"), [((16, 16), "same"), ((3, 3), "same"), ((3, 3), "reflect"), ((4, 4), "valid")]
+)
 def test_gradient_of_a_gradient_norm_agrees_with_plain_convolution(kernel, padding):
     """What a gradient penalty differentiates."""
     layer, x, _ = layer_and_data(kernel, padding, (20, 20))
@@ -202,11 +208,12 @@ def test_too_small_an_image_is_keras_own_error(kernel, size):
         Conv2D(64, kernel)(np.zeros((1, size, size, 64), "float32"))
 
 
-def test_winograd_rounds_three_times_as_much_as_the_definition():
+@pytest.mark.parametrize("taps", winograd.TAPS)
+def test_winograd_rounds_three_times_as_much_as_the_definition(taps):
     """Against float64; the usual points 0, 1, -1, 2, -2 and infinity would round six times as much."""
     rng = np.random.default_rng(0)
-    x, w = rng.normal(size=(1, 34, 34, 64)), rng.normal(size=(3, 3, 64, 64)) / 24
-    windows = np.lib.stride_tricks.sliding_window_view(x[0], (3, 3), axis=(0, 1))
+    x, w = rng.normal(size=(1, 34, 34, 64)), rng.normal(size=(taps, taps, 64, 64)) / 24
+    windows = np.lib.stride_tricks.sliding_window_view(x[0], (taps, taps), axis=(0, 1))
     exact = np.einsum("hwcij,ijcm->hwm", windows, w)
     ours = numpy(winograd.correlate(x.astype("float32"), w.astype("float32")))[0]
     direct = numpy(ops.conv(x.astype("float32"), w.astype("float32")))[0]
@@ -215,12 +222,13 @@ def test_winograd_rounds_three_times_as_much_as_the_definition():
     assert error < 6 * least
 
 
-def test_winograd_s_matrices_filter_every_axis_of_integers():
+@pytest.mark.parametrize("taps", winograd.TAPS)
+def test_winograd_s_matrices_filter_every_axis_of_integers(taps):
     """y[n] = sum_j w[j] x[n + j], for unit inputs and unit taps: the definition, exhausted."""
-    of_inputs, of_taps, of_products = winograd._matrices()
-    for place in range(winograd.SIDE):
-        for tap in range(winograd.TAPS):
-            x, w = np.eye(winograd.SIDE)[place], np.eye(winograd.TAPS)[tap]
+    of_inputs, of_taps, of_products = winograd._of_axis(taps, winograd.POINTS)
+    for place in range(len(of_inputs)):
+        for tap in range(taps):
+            x, w = np.eye(len(of_inputs))[place], np.eye(taps)[tap]
             y = of_products @ ((of_inputs @ x) * (of_taps @ w))
             np.testing.assert_allclose(y, np.correlate(x, w, "valid"), atol=1e-14)
 
