@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import keras
 from keras import ops
 
 from gandeblur.models.layers import spectral, winograd
-from gandeblur.models.layers.hardware import emulates_bfloat16, has_accelerator
+from gandeblur.models.layers.hardware import emulates_bfloat16, has_accelerator, uses_onednn
 
 Way = Literal["direct", "winograd", "spectral"]
 
@@ -18,6 +19,9 @@ _SPECTRAL_TAPS = 16
 # Winograd's filtering pays for the transforms of its tiles where enough maps share them: half the harmonic mean of both
 # numbers. From 256 to 64 maps (51) it gains 1.3, from 128 to 64 (43) it loses 0.85 on AVX-512 and gains 1.1 on AVX2.
 _WINOGRAD_MAPS = 48
+# Transforming 4x4 taps costs twice what 3x3 taps cost. Without oneDNN, so many tiles have to share it, or the gradients
+# lose (0.6 to 0.9 at 25 and 36 tiles, 1.0 to 1.2 at 72).
+_WINOGRAD_TILES = 64
 
 _plain = contextvars.ContextVar("plain_convolution", default=False)
 
@@ -40,7 +44,8 @@ class Conv2D(keras.layers.Conv2D):
     class's name, hence this one). The ways:
 
     - "spectral", for kernels of 16 taps and more along an axis: `layers.spectral`.
-    - "winograd", for 3x3 and 4x4 kernels between enough maps (96 and 96, 256 and 64): `layers.winograd`.
+    - "winograd", for 3x3 and 4x4 kernels between enough maps (96 and 96, 256 and 64), 4x4 where TensorFlow uses
+      oneDNN or the batch is large: `layers.winograd`.
     - "direct", the backend's own: for all other kernels, on accelerators, inside `plain_convolution()`, for strides,
       dilation or groups other than 1 and channels-first data; in place of "spectral" where the image's size is unknown
       when the graph is traced, in place of "winograd" where the processor multiplies bfloat16 numbers.
@@ -122,11 +127,19 @@ class Conv2D(keras.layers.Conv2D):
             return "direct" if None in shape[1:3] else "spectral"
         if (
             self.kernel_size in [(taps, taps) for taps in winograd.TAPS]
+            and (self.kernel_size == (3, 3) or uses_onednn() or self._tiles(shape) >= _WINOGRAD_TILES)
             and shape[-1] * self.filters >= _WINOGRAD_MAPS * (shape[-1] + self.filters)
             and (self.compute_dtype == "float32" or self.compute_dtype == "bfloat16" and emulates_bfloat16())
         ):
             return "winograd"
         return "direct"
+
+    def _tiles(self, shape):
+        """How many tiles Winograd's way makes of a batch; 0 if its size is not known."""
+        if None in shape[:3]:
+            return 0
+        batch, *sides, _ = self.compute_output_shape(shape)
+        return batch * math.prod(winograd.tiles(side, self.kernel_size[0]) for side in sides)
 
 
 def fixes_size(network: keras.Model) -> bool:

@@ -1,11 +1,13 @@
 """What the machine computes with."""
 
+import os
 import sys
 from pathlib import Path
 
 import keras
 
 _CPUINFO = Path("/proc/cpuinfo")
+_NEURAL = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16"}
 _BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # x86, x86, Arm: flags of processors that multiply such numbers
 
 
@@ -20,11 +22,19 @@ def emulates_bfloat16() -> bool:
 
     False as well where the system does not tell (it is Linux that does).
     """
-    if has_accelerator() or not _CPUINFO.exists():
-        return False
-    lines = _CPUINFO.read_text().splitlines()
-    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
-    return bool(flags) and not _BFLOAT16 & set(flags.split())
+    flags = _flags()
+    return bool(flags) and not _BFLOAT16 & flags and not has_accelerator()
+
+
+def uses_onednn() -> bool:
+    """Whether TensorFlow multiplies matrices by oneDNN, which it does by itself on processors made for networks."""
+    asked = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower()
+    return asked in ("1", "true") if asked else bool(_NEURAL & _flags())
+
+
+def _flags():
+    lines = _CPUINFO.read_text().splitlines() if _CPUINFO.exists() else []
+    return set(next((line for line in lines if line.lower().startswith(("flags", "features"))), "").split())
 
 
 def dtype_policy(precision: str) -> str:

@@ -140,6 +140,11 @@ def _transformed(matrix, x):
     return ops.matmul(matrix, ops.reshape(x, (matrix.shape[1], -1)))
 
 
+def tiles(length: int, taps: int) -> int:
+    """How many tiles cover so many outputs along an axis."""
+    return _ceil(length, _outputs(taps))
+
+
 def _outputs(taps):
     """The side of a tile's outputs."""
     return len(POINTS) + 2 - taps

@@ -37,6 +37,7 @@ CASES = [
 def few_maps(monkeypatch):
     """3x3 and 4x4 kernels of any width take Winograd's way."""
     monkeypatch.setattr(convolution, "_WINOGRAD_MAPS", 0)
+    monkeypatch.setattr(convolution, "_WINOGRAD_TILES", 0)
 
 
 def numpy(x):
@@ -200,6 +201,20 @@ def test_where_bfloat16_is_emulated_float32_computes_it(monkeypatch):
 def test_what_it_does_not_compute_is_keras_own(option):
     assert Conv2D(**{"filters": 96, "kernel_size": 3, "padding": "same"} | option).way((1, 9, 9, 96)) == "direct"
     assert Conv2D(96, 3, padding="same").way((1, 9, 9, 96)) == "winograd"
+
+
+@pytest.mark.parametrize(
+    ("asked", "shape", "way"),
+    [
+        ("0", (2, 27, 27, 96), "winograd"),  # 8x8 tiles of 3x3 outputs in each image
+        ("0", (1, 24, 27, 96), "direct"),
+        ("0", (None, 27, 27, 96), "direct"),
+        ("1", (1, 24, 27, 96), "winograd"),
+    ],
+)
+def test_4x4_kernels_need_a_batch_that_pays_for_their_transform(monkeypatch, asked, shape, way):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", asked)
+    assert Conv2D(96, 4).way(shape) == way
 
 
 @pytest.mark.parametrize(("kernel", "size"), [((1, 9), 8), ((3, 3), 2), ((16, 16), 15)])
