@@ -111,12 +111,13 @@ def errors() -> None:
             line(name, of(winograd.correlate, tf.float32))
 
 
-def networks(height: int, width: int, batch: int, train: bool, rounds: int) -> None:
+def networks(names: list[str], height: int, width: int, batch: int, train: bool, rounds: int) -> None:
     """Prints the time of each generator by direct convolutions over its time by those that the rule takes."""
     import tensorflow as tf
 
     print("network               direct ms   direct / as taken")
-    for name, experiment in EXPERIMENTS.items():
+    for name in names:
+        experiment = EXPERIMENTS[name]
         generator = experiment.paper.generator.build(experiment.paper.data.crop_px)
         size = generator.input_shape[1:3]
         if None not in size and size != (height, width):
@@ -154,13 +155,14 @@ def main() -> None:
     parser.add_argument("--kernel", type=int, help="only kernels of this height")
     parser.add_argument("--errors", action="store_true")
     parser.add_argument("--networks", action="store_true", help="whole generators")
+    parser.add_argument("--experiment", action="append", choices=sorted(EXPERIMENTS), help="of --networks (all)")
     options = parser.parse_args()
     if options.errors:
         errors()
         return
     width, height = map(int, options.size.split("x"))
     if options.networks:
-        networks(height, width, options.batch, options.train, options.rounds)
+        networks(options.experiment or list(EXPERIMENTS), height, width, options.batch, options.train, options.rounds)
         return
     rng = np.random.default_rng(0)
     print(f"{options.size}, batch {options.batch}, {'forward and gradients' if options.train else 'forward'}")
