@@ -10,7 +10,7 @@ from PIL import Image
 
 from gandeblur.errors import InputError
 from gandeblur.evaluation.detection import draw
-from gandeblur.evaluation.results import Results
+from gandeblur.evaluation.results import ImageScores, Results
 
 _DETECTION_EXAMPLES = 4  # at most
 _SHOWN_PX = (640, 640)  # larger images shrink
@@ -97,7 +97,7 @@ def detailed_window(sharp: np.ndarray) -> tuple[int, int, int]:
     return int(left), int(top), side
 
 
-def _panels(results: Results, set_name: str, image: dict, folder: Path) -> dict:
+def _panels(results: Results, set_name: str, image: ImageScores, folder: Path) -> dict:
     sharp = _read(image_path(folder, set_name, image["name"], "sharp"))
     left, top, side = detailed_window(np.asarray(sharp))
     panels = []

@@ -4,11 +4,34 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypedDict
 
 from gandeblur.errors import InputError
 from gandeblur.files import write_json
 
 VERSION = 2
+
+
+Scores = dict[str, Any]  # metric -> float; but for PSNR and SSIM None, where the image has none
+
+
+class ImageScores(TypedDict):
+    """One image of a set."""
+
+    name: str  # unique within its set
+    scores: dict[str, Scores]  # by method
+
+
+class SetScores(TypedDict):
+    """Scores of every method on one test set, as they are written to a file.
+
+    The metrics are "psnr_db", "ssim", "grid_2px_db", "grid_4px_db", "gradient_energy" and, where it was measured,
+    "feature_distance".
+    """
+
+    protocol: str  # name of the `metrics.Protocol`
+    methods: dict[str, dict[str, Scores]]  # method -> metric -> "mean", "min", "max"; None where no image has a value
+    images: list[ImageScores]
 
 
 @dataclass(frozen=True)
@@ -62,7 +85,7 @@ class Results:
         commit: of the code; None if it is not known.
         versions: package -> version.
         created: time in ISO 8601.
-        sets: set -> result of `scoring.score_set`.
+        sets: set -> its scores.
         detection: set -> result of `detection.evaluate` with the methods "input", ours and "sharp", and others if
             wanted; empty without a detector.
         paper: the paper's scores.
@@ -86,7 +109,7 @@ class Results:
     commit: str | None
     versions: dict[str, str]
     created: str
-    sets: dict[str, dict]
+    sets: dict[str, SetScores]
     detection: dict[str, dict] = field(default_factory=dict)
     paper: PaperTable
     audit: dict[str, list[dict]]

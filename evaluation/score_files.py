@@ -14,6 +14,7 @@ from gandeblur.data.datasets.find import choose, look
 from gandeblur.data.images import SUFFIXES, read_image
 from gandeblur.errors import InputError
 from gandeblur.evaluation import metrics, scoring
+from gandeblur.evaluation.results import SetScores
 from gandeblur.names import search, shown
 
 PROTOCOLS = {one.name: one for one in metrics.PROTOCOLS}
@@ -42,7 +43,7 @@ def score_files(
     read: Read = read_image,
     kinds: Sequence[str] = SUFFIXES,
     **choices: Any,
-) -> dict:
+) -> SetScores:
     """Scores each restored file against the sharp file of its name, prints the table, and writes the scores to `csv`.
 
     Args:
@@ -156,7 +157,7 @@ def _read(pairs: dict[str, tuple[File, File]], read: Read) -> Iterator[tuple[str
         yield name, image, truth
 
 
-def _tell_identical(scores: dict) -> None:
+def _tell_identical(scores: SetScores) -> None:
     """An image restored exactly has an infinite PSNR, and then so has the mean."""
     values = [image["scores"]["restored"]["psnr_db"] for image in scores["images"]]
     finite = [value for value in values if np.isfinite(value)]

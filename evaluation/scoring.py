@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from gandeblur.errors import InputError
 from gandeblur.evaluation.grid import GRID_METRICS, grid_db
 from gandeblur.evaluation.looks import gradient_energy
 from gandeblur.evaluation.metrics import RGB, Protocol, psnr_db, ssim
+from gandeblur.evaluation.results import ImageScores, Scores, SetScores
 from gandeblur.files import replacing
 from gandeblur.names import ESCAPED
 
@@ -24,7 +24,7 @@ def score_set(
     protocol: Protocol = RGB,
     keep: Callable[[str, str, np.ndarray], None] | None = None,
     features: Callable[[np.ndarray, np.ndarray], float] | None = None,
-) -> dict:
+) -> SetScores:
     """Scores every method on every image of one test set.
 
     Means are over images, each counting once whatever its size. An image restored exactly has an infinite
@@ -42,24 +42,20 @@ def score_set(
             that distance is left out.
 
     Returns:
-        `{"protocol": name, "methods": {method: {"psnr_db": {"mean", "min", "max"}, "ssim": {...},
-        "grid_2px_db": {...}, "grid_4px_db": {...}, "gradient_energy": {...}}}, "images": [{"name": str, "scores":
-        {method: {"psnr_db": float, "ssim": float, "grid_2px_db": float or None, "grid_4px_db": float or None,
-        "gradient_energy": float or None}}}]}`, in the order of `methods` and `pairs`, with `features` also
-        "feature_distance"; mean, min and max are None where no image has a value. All but PSNR and SSIM are measured
-        on the whole RGB image, whatever the protocol.
+        The scores, in the order of `methods` and `pairs`. All but PSNR and SSIM are measured on the whole RGB image,
+        whatever the protocol.
 
     Raises:
         InputError: there is no image, two images have the same name, or one is smaller than SSIM's window.
         ValueError: as `psnr_db` and `ssim`.
     """
-    images: list[dict[str, Any]] = []
+    images: list[ImageScores] = []
     for name, degraded, sharp in pairs:
         if any(name == image["name"] for image in images):
             raise InputError(f"{name}: two test images have this name; rename one of them")
         if min(sharp.shape[:2]) < LEAST_PX:
             raise InputError(f"{name}: {sharp.shape[1]}x{sharp.shape[0]} are too few pixels; SSIM's window has 11x11")
-        scores = {}
+        scores: dict[str, Scores] = {}
         for method, restore in methods.items():
             restored = restore(degraded)
             scores[method] = {
@@ -78,8 +74,9 @@ def score_set(
     if not images:
         raise InputError("the test set holds no image; name a folder with images")
 
-    def summary(method: str, metric: str) -> dict[str, float | None]:
-        values = [image["scores"][method][metric] for image in images if image["scores"][method][metric] is not None]
+    def summary(method: str, metric: str) -> Scores:
+        of_images = [image["scores"][method][metric] for image in images]
+        values = [value for value in of_images if value is not None]
         if not values:
             return dict.fromkeys(("mean", "min", "max"))
         return {"mean": float(np.mean(values)), "min": min(values), "max": max(values)}
@@ -93,7 +90,7 @@ def score_set(
     }
 
 
-def write_csv(sets: dict[str, dict], path: Path) -> None:
+def write_csv(sets: dict[str, SetScores], path: Path) -> None:
     """Writes one row per set, image and method: set, image, method, the scores, protocol.
 
     A score that an image lacks (see `grid_db`) is an empty cell.
@@ -101,7 +98,7 @@ def write_csv(sets: dict[str, dict], path: Path) -> None:
     Written under a temporary name and renamed, so that `path` is the old file or the whole new one.
 
     Args:
-        sets: set name -> result of `score_set`.
+        sets: set name -> its scores.
         path: file to write or replace.
     """
     first = next(iter(sets.values()))["images"][0]["scores"]

@@ -54,14 +54,14 @@ class Run:
 class Evaluation:
     """What the evaluation of a run found: `results`, and the page about them."""
 
-    settings: Settings
+    run: Run
     results: Results
 
     def report(self) -> Path:
         """Writes `report.html` into the run's folder and returns its path."""
         from gandeblur.stages import sequence
 
-        return sequence.report(self.settings)
+        return sequence.report(self.run.settings)
 
 
 def list_models(pretrained: bool = False) -> list[str]:
@@ -193,7 +193,7 @@ def evaluate(run: Run | str | Path, test: Folders = (), **others: Any) -> Evalua
         results = sequence.run(settings, ["evaluate"])
     if results is None:
         raise InputError(f"worker {settings.worker_index}: evaluates nothing; worker 0 does")
-    return Evaluation(settings, results)
+    return Evaluation(Run(settings), results)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gandeblur.data.datasets.find import Images
-from gandeblur.evaluation.results import PaperTable, Results, Test, Trained
+from gandeblur.evaluation.results import PaperTable, Results, SetScores, Test, Trained
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.stages import audit, provenance
 from gandeblur.stages.run import Settings
@@ -20,7 +20,7 @@ def results_of(
     networks: Mapping[str, Deblurrer],
     methods: list[str],
     metas: Mapping[str, dict],
-    scores: dict[str, dict],
+    scores: dict[str, SetScores],
     conditions: dict[str, str],
     detections: dict[str, dict],
 ) -> Results:
@@ -32,7 +32,7 @@ def results_of(
         networks: method -> its network, those of other runs included.
         methods: in the order of their columns.
         metas: trained method -> what its checkpoint says.
-        scores: set -> result of `scoring.score_set`.
+        scores: set -> its scores.
         conditions: set -> its degradation in words.
         detections: set -> result of `detection.evaluate`.
     """

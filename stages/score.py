@@ -19,7 +19,7 @@ from gandeblur.data.images import read_image, to_uint8
 from gandeblur.errors import InputError
 from gandeblur.evaluation import detection, pictures, scoring
 from gandeblur.evaluation.detectors import Detector
-from gandeblur.evaluation.results import Results
+from gandeblur.evaluation.results import Results, SetScores
 from gandeblur.experiments.spec import Condition
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.stages import inputs, record
@@ -131,7 +131,7 @@ def keeper(folder: Path, set_name: str) -> Callable[[str, str, np.ndarray], None
     return keep
 
 
-def stored(folder: Path, set_name: str, scores: dict, methods: Sequence[str]) -> Iterator[tuple[str, dict]]:
+def stored(folder: Path, set_name: str, scores: SetScores, methods: Sequence[str]) -> Iterator[tuple[str, dict]]:
     """(image name, method -> stored image) of a scored set."""
     for image in scores["images"]:
         paths = {method: pictures.image_path(folder, set_name, image["name"], method) for method in methods}

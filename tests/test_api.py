@@ -96,7 +96,7 @@ def test_a_weights_file_with_its_description_is_a_model(trained, tmp_path):
 
 def test_the_folder_alone_is_enough_to_score_it(trained):
     scored = gandeblur.evaluate(str(trained.folder))
-    assert scored.settings == trained.settings
+    assert scored.run == trained
     assert scored.results.methods[-1] == "GAN-D" and scored.report().exists()
 
 
