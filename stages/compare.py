@@ -28,6 +28,7 @@ from gandeblur.weights import names
 FILE = "comparison.json"
 LOOKS = {GRADIENT_ENERGY: "gradient energy", FEATURE_DISTANCE: "feature distance, closed"}  # where they were measured
 _TRAINED_ON_IT = " *"
+_TOLD = ["the detector's own objectness"]
 
 
 def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) -> dict:
@@ -91,7 +92,8 @@ def rows(results: Mapping) -> list[list[str]]:
     for name in results["sets"]:
         head += [f"{name}: PSNR dB / SSIM", "gain, dB", "2 px grid, dB"]
         head += [title for metric, title in LOOKS.items() if metric in results["sets"][name]["methods"]["input"]]
-        head += ["F1 of detections", "objectness"] * (name in results["detection"])
+        if name in results["detection"]:
+            head += ["F1 of detections", "objectness", *_TOLD * _tells(results, name)]
     table = [head]
     for method in results["methods"]:
         row = [method, "", "", "", ""]
@@ -118,7 +120,8 @@ def rows(results: Mapping) -> list[list[str]]:
                 row += [f"{distance:.3f}{closed}{_TRAINED_ON_IT * _saw_features(results, method)}"]
             if name in results["detection"]:
                 found = results["detection"][name]["methods"][method]
-                row += ["-" if found[one] is None else f"{found[one]:.3f}" for one in ("f1", "object_score")]
+                metrics = ["f1", "object_score"] + ["objectness"] * _tells(results, name)
+                row += ["-" if found[one] is None else f"{found[one]:.3f}" for one in metrics]
         table.append(row)
     return table
 
@@ -127,6 +130,11 @@ def _saw_features(results, method):
     """Whether a method's training took VGG's features for a loss: then their distance is no judge of its own."""
     phases = results["networks"].get(method, {}).get("phases", [])
     return any("VGG" in loss for phase in phases for loss in phase["losses"])
+
+
+def _tells(results, set_name):
+    """Whether the detector tells how sure it is of any object, beside the score of a class."""
+    return "objectness" in results["detection"][set_name]["methods"]["input"]
 
 
 class _Clock:

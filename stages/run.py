@@ -55,9 +55,9 @@ class Settings:
     vgg_weights: str | None = _option(
         None, "VGG weights (.npz or .h5): of losses by its features, else downloaded; of scores by them"
     )
-    detector: str | None = _option(None, "SavedModel folder or .tflite file: score what it finds")
+    detector: str | None = _option(None, "SavedModel folder, .tflite or .onnx file: score what it finds")
     beside: tuple[str, ...] = _option((), "runs or weights files of other generators, scored as well")
-    weights: str | None = _option(None, "generator weights to evaluate instead of training")
+    weights: str | None = _option(None, "generator weights to evaluate instead of training; or DeblurGAN's own, .pth")
     start: str | None = _option(None, "weights file or run folder whose generator the training begins with")
     seed: int = _option(0, "of initial weights, crops, order and degradations", least=0)
     devices: str = _option("all", "all (every GPU, else the CPU) or cpu:N (N logical CPUs)")
