@@ -103,7 +103,10 @@ def add_commands(command: Callable[..., argparse.ArgumentParser], asked: str) ->
         help="average light, values^GAMMA, into blur_gamma; or none: average values, into blur (default: 2.2)",
     )
     build.add_argument("--split", default="train", choices=["train", "test"], help="default: train")
-    build.add_argument("--seed", type=int, default=0, help="of the windows' sizes (default: 0)")
+    build.add_argument("--seed", type=int, default=0, help="of the windows' sizes and the noise (default: 0)")
+    build.add_argument(
+        "--noise", type=float, default=0.0, metavar="VARIANCE", help="of each frame before it is averaged, as 0.001"
+    )
 
     check = command(
         _check_data, "check-data", "Say what a folder of images is, score its blurred images, list what is wrong."
@@ -228,6 +231,7 @@ def _build_pairs(options):
             gamma=options.gamma,
             split=options.split,
             seed=options.seed,
+            noise=options.noise,
         )
     )
     return 0
