@@ -47,6 +47,7 @@ def build_pairs(
     gamma: float | None = 2.2,
     split: str = "train",
     seed: int = 0,
+    noise: float = 0.0,
 ) -> Summary:
     """Averages windows of consecutive frames in linear light, `B = g(mean(g^-1(S)))` with `g(x) = x^(1 / gamma)`.
 
@@ -75,12 +76,14 @@ def build_pairs(
         gamma: of the camera's response curve, 0.01 to 100: folder `blur_gamma`. None averages the stored values:
             folder `blur`.
         split: name of the folder below `out`.
-        seed: of the windows' sizes.
+        seed: of the windows' sizes, and of the noise.
+        noise: variance, for values in [0, 1], of Gaussian noise on each frame, the middle one included, before they
+            are averaged: so the dark-channel authors made GOPRO-noise, by 0.001.
 
     Raises:
         InputError: no such frames; fewer than the first window takes; a number missing between two frames, a damaged
-            frame, or one of another size; PyAV is not installed; a window without odd size, gamma out of range; a
-            file in `out` has other pixels or a number of no window.
+            frame, or one of another size; PyAV is not installed; a window without odd size; gamma or noise out of
+            range; a file in `out` has other pixels or a number of no window.
     """
     low, high = window
     sizes = range(low | 1, high + 1, 2)
@@ -88,6 +91,8 @@ def build_pairs(
         raise InputError(f"--window={low}-{high}: holds no odd number from 1 on; give for example 7-13, or 11")
     if gamma is not None and not 0.01 <= gamma <= 100:
         raise InputError(f"--gamma={gamma}: is no number from 0.01 to 100; give for example 2.2, or none")
+    if not 0 <= noise <= 1:
+        raise InputError(f"--noise={noise:g}: is no variance from 0 to 1; give for example 0.001")
     frames, out = Path(frames), Path(out)
     sequences = _sequences(frames)
     if out.exists() and not out.is_dir():
@@ -120,7 +125,8 @@ def build_pairs(
                 if len(taken) < size:
                     left_over += len(taken)
                     break
-                blurred, sharp = _average(taken, gamma, shape)
+                noisy = partial(_noisy, f"{seed}/{sequence.name}", noise, start) if noise else None
+                blurred, sharp = _average(taken, gamma, shape, noisy)
                 name = f"{start + size // 2:06}.png"
                 if _write_pair({folder / "sharp" / name: sharp, folder / variant / name: blurred}):
                     written += 1
@@ -250,8 +256,8 @@ def _refuse_other_windows(sequence: _Sequence, folder: Path, window_sizes: Itera
             )
 
 
-def _average(frames: list[_Frame], gamma: float | None, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The blurred and the sharp image, uint8 `[H, W, 3]`, of the frames of one window."""
+def _average(frames, gamma, shape, noisy):
+    """The blurred and the sharp image, uint8 `[H, W, 3]`, of the frames of one window; see `_noisy`."""
     exponent = 1.0 if gamma is None else gamma
     intensity = (np.arange(256) / 255) ** exponent
     total = np.zeros(shape)
@@ -262,11 +268,18 @@ def _average(frames: list[_Frame], gamma: float | None, shape: tuple[int, ...]) 
                 f"{frame.label}: is {pixels.shape[1]}x{pixels.shape[0]}, but the first frame is "
                 f"{shape[1]}x{shape[0]}; all frames of a sequence need one size"
             )
-        total += intensity[pixels]
+        values = noisy(position, pixels) if noisy else None
+        total += intensity[pixels] if values is None else values**exponent
         if position == len(frames) // 2:
-            sharp = pixels
+            sharp = pixels if values is None else np.rint(255 * values).astype(np.uint8)
     blurred = 255 * (total / len(frames)) ** (1 / exponent)
     return np.rint(blurred).astype(np.uint8), sharp
+
+
+def _noisy(seed: str, variance: float, start: int, position: int, pixels: np.ndarray) -> np.ndarray:
+    """A frame with its noise, in [0, 1]: the same whatever the windows."""
+    draws = np.random.default_rng(list(f"{seed}/{start + position}".encode()))
+    return np.clip(pixels / 255 + variance**0.5 * draws.standard_normal(pixels.shape), 0, 1)
 
 
 def _write_pair(images: dict[Path, np.ndarray]) -> bool:

@@ -130,24 +130,44 @@ def jpeg(image: tf.Tensor, seed: tf.Tensor, *, quality: int) -> tf.Tensor:
     return tf.cast(tf.ensure_shape(decoded, image.shape), tf.float32) / 255.0
 
 
-def shrink(image: tf.Tensor, seed: tf.Tensor | None, *, factor: int) -> tf.Tensor:
-    """Means of `factor` x `factor` pixels; rows and columns that fill no such square are left out. Draws nothing."""
+def shrink(image: tf.Tensor, seed: tf.Tensor | None, *, factor: int, bicubic: bool = False) -> tf.Tensor:
+    """Means of `factor` x `factor` pixels; rows and columns that fill no such square are left out. Draws nothing.
+
+    Args:
+        factor: 1 leaves the image as it is.
+        bicubic: the kernel of Keys (a = -0.5) widened by `factor`, as MATLAB's `imresize` and Pillow shrink, in the
+            place of means; clipped to [0, 1].
+    """
     del seed
-    return image if factor == 1 else tf.nn.avg_pool2d(image[tf.newaxis], factor, factor, "VALID")[0]
+    if factor == 1:
+        return image
+    if not bicubic:
+        return tf.nn.avg_pool2d(image[tf.newaxis], factor, factor, "VALID")[0]
+    size = tf.shape(image)[:2] // factor
+    squares = image[: size[0] * factor, : size[1] * factor]
+    small = tf.image.resize(squares, size, tf.image.ResizeMethod.BICUBIC, antialias=True)
+    known = [side and side // factor for side in image.shape[:2]]
+    return tf.clip_by_value(tf.ensure_shape(small, [*known, 3]), 0.0, 1.0)
 
 
 # In an experiment's list: where the images are shrunk, by its `Data.downsample`. The steps before act at full size.
 SHRINK = partial(shrink, factor=1)
 
 
-def shrunk_by(steps: Sequence[Step], factor: int) -> tuple[Step, ...]:
+def shrunk_by(steps: Sequence[Step], factor: int, bicubic: bool = False) -> tuple[Step, ...]:
     """The steps, `SHRINK` among them by this factor."""
-    return tuple(partial(shrink, factor=factor) if step is SHRINK and factor > 1 else step for step in steps)
+    own = partial(shrink, factor=factor, bicubic=True) if bicubic else partial(shrink, factor=factor)
+    return tuple(own if step is SHRINK and factor > 1 else step for step in steps)
+
+
+def shrinking(steps: Sequence[Step]) -> list[partial]:
+    """Those of the steps that shrink."""
+    return [step for step in steps if isinstance(step, partial) and step.func is shrink]
 
 
 def scale(steps: Sequence[Step]) -> int:
     """By how much the steps shrink an image, all together."""
-    return math.prod(step.keywords["factor"] for step in steps if isinstance(step, partial) and step.func is shrink)
+    return math.prod(step.keywords["factor"] for step in shrinking(steps))
 
 
 def draw(steps: Sequence[Step], seeds: tf.Tensor) -> tuple:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from gandeblur.data import service
 from gandeblur.data.crops import Source, first_indices, random_crops
-from gandeblur.data.degradations import apply, draw, scale, shrink
+from gandeblur.data.degradations import apply, draw, shrinking
 from gandeblur.data.images import center_crop, resize
 from gandeblur.data.python_calls import call_python
 from gandeblur.data.reader import Reader
@@ -223,7 +223,9 @@ def _pair(frames: tf.Tensor, source: Source, size_px: int | None, drawn: tuple) 
     """The degraded and the sharp image in [0, 1], of `size_px` or any size."""
     full_px = size_px and source.full_px(size_px)
     blurred, sharp = tf.unstack(tf.cast(tf.ensure_shape(frames, [2, full_px, full_px, 3]), tf.float32) / 255.0)
-    return apply(blurred, source.degradations, drawn), shrink(sharp, None, factor=scale(source.degradations))
+    for step in shrinking(source.degradations):
+        sharp = step(sharp, None)
+    return apply(blurred, source.degradations, drawn), sharp
 
 
 def _batches(samples, batch_size, workers, *, drop_remainder):

@@ -3,7 +3,8 @@
     python docs/tables.py          fills them
     python docs/tables.py --check  says which are stale, exit status 1
 
-A table stands between `<!-- FILE.json -->` and `<!-- end -->`; FILE.json lies in docs/results/.
+A table stands between `<!-- FILE.json -->` and `<!-- end -->`; FILE.json lies in docs/results/. Of what a detector
+finds, between `<!-- FILE.json detections -->` and `<!-- end -->`.
 """
 
 import json
@@ -15,19 +16,32 @@ from gandeblur.stages.compare import rows
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs/results"
-PLACE = re.compile(r"(<!-- (\w+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- (\w+\.json)( detections)? -->\n).*?(<!-- end -->)", re.DOTALL)
+DETECTED = {"precision": "precision", "recall": "recall", "f1": "F1", "mean_score": "mean score"}
 
 
-def table(results: dict) -> str:
+def detections(results: dict) -> list[list[str]]:
+    """A head, and a row for each method."""
+    sets = results["detection"]
+    objects = {name: found["methods"]["input"]["objects"] for name, found in sets.items()}
+    titles = [f"{name} ({objects[name]} objects): {title}" for name in sets for title in DETECTED.values()]
+    body = []
+    for method in results["methods"]:
+        scores = [found["methods"][method][metric] for found in sets.values() for metric in DETECTED]
+        body.append([method, *("-" if score is None else f"{score:.3f}" for score in scores)])
+    return [["method", *titles], *body]
+
+
+def table(results: dict, of_detections: bool = False) -> str:
     """The comparison as a Markdown table."""
-    head, *body = rows(results)
+    head, *body = detections(results) if of_detections else rows(results)
     lines = [head, ["---"] * len(head), *body]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def filled(text: str) -> str:
     """The page with its tables as the results say."""
-    return PLACE.sub(lambda m: m[1] + table(json.loads((RESULTS / m[2]).read_text("utf-8"))) + m[3], text)
+    return PLACE.sub(lambda m: m[1] + table(json.loads((RESULTS / m[2]).read_text("utf-8")), bool(m[3])) + m[4], text)
 
 
 def main() -> int:

@@ -56,6 +56,7 @@ def evaluate(
         mean_score    mean score of the detections found
         object_score  mean over the reference objects of the score of the detection that matches it, below the
                       threshold too; 0 for an object that nothing matches
+        objectness    the same of the detector's objectness; left out where the detector has none
 
     Args:
         detector: the judge.
@@ -77,7 +78,7 @@ def evaluate(
     for name, pictures in cases:
         detections = {method: detector.detect(picture) for method, picture in pictures.items()}
         sharp = detections["sharp"]
-        reference = Detections(*(values[sharp.scores >= threshold] for values in sharp))
+        reference = sharp.chosen(sharp.scores >= threshold)
         compared = {
             method: _compare(detector, found, reference, threshold, iou) for method, found in detections.items()
         }
@@ -150,7 +151,12 @@ def _compare(detector: Detector, found: Detections, reference: Detections, thres
     """One image and method: the detections that count, and the score at which each reference object was found."""
     pairs = match(found, reference, iou)
     matched = {index for index, _ in pairs}
-    score_of = {best: float(found.scores[index]) for index, best in pairs}
+    index_of = {best: index for index, best in pairs}
+
+    def seen(values: np.ndarray, best: int) -> float:
+        """What the detector gives the detection that matches an object."""
+        return float(values[index_of[best]]) if best in index_of else 0.0
+
     return {
         "found": [
             {
@@ -159,12 +165,13 @@ def _compare(detector: Detector, found: Detections, reference: Detections, thres
                 "score": float(score),
                 "correct": index in matched,
             }
-            for index, (box, number, score) in enumerate(zip(*found, strict=True))
+            for index, (box, number, score) in enumerate(zip(*found[:3], strict=True))
             if score >= threshold
         ],
         "objects": [
-            {"label": detector.label(int(number)), "score": score_of.get(index, 0.0)}
-            for index, number in enumerate(reference.classes)
+            {"label": detector.label(int(number)), "score": seen(found.scores, best)}
+            | ({} if found.objectness is None else {"objectness": seen(found.objectness, best)})
+            for best, number in enumerate(reference.classes)
         ],
     }
 
@@ -172,7 +179,8 @@ def _compare(detector: Detector, found: Detections, reference: Detections, thres
 def _scores(found: list[dict], objects: list[dict]) -> dict:
     """The numbers that `evaluate` defines."""
     correct = sum(entry["correct"] for entry in found)
-    return {
+    told = [entry["objectness"] for entry in objects if "objectness" in entry]
+    scores = {
         "objects": len(objects),
         "found": len(found),
         "correct": correct,
@@ -182,6 +190,7 @@ def _scores(found: list[dict], objects: list[dict]) -> dict:
         "mean_score": _ratio(sum(entry["score"] for entry in found), len(found)),
         "object_score": _ratio(sum(entry["score"] for entry in objects), len(objects)),
     }
+    return scores | ({"objectness": _ratio(sum(told), len(told))} if told else {})
 
 
 def _ratio(value: float, divisor: int) -> float | None:

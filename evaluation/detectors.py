@@ -14,8 +14,8 @@ from gandeblur.errors import InputError
 
 # TensorFlow is imported by the functions that load a model: reports draw detections without it.
 
-_BACKGROUND = ("???", "background")  # what label maps call the class before the first
-_OUTPUTS = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
+_BACKGROUND = ("???", "background", "__background__")  # what label maps call the class before the first
+OUTPUTS = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
 
 
 class Detections(NamedTuple):
@@ -25,11 +25,19 @@ class Detections(NamedTuple):
         boxes: float32 `[n, 4]`, (top, left, bottom, right) in pixels.
         classes: int `[n]`, numbered as the detector does.
         scores: float32 `[n]` in [0, 1].
+        objectness: float32 `[n]` in [0, 1], how sure it is that there is an object of any class; None where the
+            detector does not tell.
     """
 
     boxes: np.ndarray
     classes: np.ndarray
     scores: np.ndarray
+    objectness: np.ndarray | None = None
+
+    def chosen(self, which: np.ndarray) -> "Detections":
+        """Those of a mask or of indices."""
+        objectness = None if self.objectness is None else self.objectness[which]
+        return Detections(self.boxes[which], self.classes[which], self.scores[which], objectness)
 
 
 @dataclass(frozen=True)
@@ -53,30 +61,36 @@ class Detector:
 
 
 def load_detector(path: str | Path) -> Detector:
-    """Reads an object detector: a SavedModel (Faster R-CNN of TensorFlow's model zoo) or a LiteRT model (SSD).
+    """Reads an object detector: a SavedModel (Faster R-CNN), a LiteRT model (SSD), or an ONNX model (those, and YOLO).
 
     A SavedModel is called by its signature "serving_default": one uint8 image `[1, H, W, 3]` of any size; outputs
     `detection_boxes` (normalised), `detection_classes`, `detection_scores`, `num_detections`, as exported by the
     Object Detection API. A LiteRT model has the four outputs of TFLite_Detection_PostProcess; the image is resized
-    (bilinear) to its input, uint8 or float32 in [-1, 1].
+    (bilinear) to its input, uint8 or float32 in [-1, 1]. An ONNX model: see `onnx_detectors.load`.
 
-    Names of classes are the lines of the one `*labelmap.txt` that lies beside the `.tflite` file, or beside
-    `saved_model.pb`.
+    Names of classes are the lines of the one `*labelmap.txt` that lies beside the file, or beside `saved_model.pb`;
+    without one, those that an ONNX model holds itself.
 
     Args:
-        path: folder of a SavedModel, or LiteRT file.
+        path: folder of a SavedModel, LiteRT file or ONNX file.
 
     Raises:
-        InputError: there is no such file, it cannot be read, or it is no detector of these two forms.
+        InputError: there is no such file, it cannot be read, or it is no detector of these forms.
     """
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder; name a detector's SavedModel folder or .tflite file")
+        raise InputError(f"{path}: no such file or folder; name a detector's SavedModel folder, .tflite or .onnx file")
+    known: dict[int, str] = {}
     if path.is_dir():
-        folder, first_class, detect = path, 1, _saved_model(path)  # the API counts the background as class 0
+        first_class, detect = 1, _saved_model(path)  # the API counts the background as class 0
+    elif path.suffix == ".onnx":
+        from gandeblur.evaluation import onnx_detectors  # here: it needs this module
+
+        first_class, known, detect = onnx_detectors.load(path)
     else:
-        folder, first_class, detect = path.parent, 0, _litert_model(path)
-    return Detector(path.resolve().name, _sha256(path), _labels(folder, first_class), detect)
+        first_class, detect = 0, _litert_model(path)
+    labels = _labels(path if path.is_dir() else path.parent, first_class)
+    return Detector(path.resolve().name, _sha256(path), labels or known, detect)
 
 
 def _saved_model(path: Path) -> Callable[[np.ndarray], Detections]:
@@ -87,7 +101,7 @@ def _saved_model(path: Path) -> Callable[[np.ndarray], Detections]:
     try:
         signature = tf.saved_model.load(str(path)).signatures.get("serving_default")
     except Exception as error:  # damaged files make TensorFlow raise almost anything
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     inputs = signature.structured_input_signature[1] if signature else {}
     any_image = tf.TensorSpec([1, 481, 321, 3], tf.uint8)
     if len(inputs) != 1 or not all(spec.is_compatible_with(any_image) for spec in inputs.values()):
@@ -95,14 +109,14 @@ def _saved_model(path: Path) -> Callable[[np.ndarray], Detections]:
             f"{path}: no detector (its signature serving_default must take one uint8 image [1, height, width, 3] "
             "of any size); export it with the Object Detection API"
         )
-    missing = [name for name in _OUTPUTS if name not in signature.structured_outputs]
+    missing = [name for name in OUTPUTS if name not in signature.structured_outputs]
     if missing:
         raise InputError(f"{path}: no detector (it lacks the output {missing[0]}); name an object detector's folder")
     (input_name,) = inputs
 
     def detect(image: np.ndarray) -> Detections:
         outputs = signature(**{input_name: tf.constant(image[np.newaxis])})
-        return _in_pixels([outputs[name].numpy() for name in _OUTPUTS], image.shape)
+        return in_pixels([outputs[name].numpy() for name in OUTPUTS], image.shape)
 
     return detect
 
@@ -114,7 +128,7 @@ def _litert_model(path: Path) -> Callable[[np.ndarray], Detections]:
             interpreter = _interpreter(path)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError, OSError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     inputs = interpreter.get_input_details()
     batch, height, width, channels = inputs[0]["shape"] if len(inputs[0]["shape"]) == 4 else (0, 0, 0, 0)
     dtype = inputs[0]["dtype"]
@@ -136,7 +150,7 @@ def _litert_model(path: Path) -> Callable[[np.ndarray], Detections]:
             resized = resized.astype(np.float32) / 127.5 - 1
         interpreter.set_tensor(inputs[0]["index"], resized[np.newaxis])
         interpreter.invoke()
-        return _in_pixels([interpreter.get_tensor(index) for index in outputs], image.shape)
+        return in_pixels([interpreter.get_tensor(index) for index in outputs], image.shape)
 
     return detect
 
@@ -165,7 +179,7 @@ def _post_processed(details: list[dict]) -> list[int] | None:
     return [output["index"] for output in details] if shapes == [(1, n, 4), (1, n), (1, n), (1,)] else None
 
 
-def _in_pixels(outputs: list[np.ndarray], image_shape: tuple[int, ...]) -> Detections:
+def in_pixels(outputs: list[np.ndarray], image_shape: tuple[int, ...]) -> Detections:
     """The detections of a batch of one that its count says; boxes from fractions of the image to pixels."""
     boxes, classes, scores, count = outputs
     height, width, _ = image_shape
@@ -174,7 +188,8 @@ def _in_pixels(outputs: list[np.ndarray], image_shape: tuple[int, ...]) -> Detec
     return Detections(boxes[0, :n] * scale, np.rint(classes[0, :n]).astype(int), scores[0, :n])
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
+def unreadable(path: Path, error: Exception) -> InputError:
+    """What is told of a file that a library cannot open."""
     reason = (str(error) or type(error).__name__).splitlines()[0]
     return InputError(f"{path}: cannot be read as a detector ({reason}); replace it or name another")
 

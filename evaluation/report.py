@@ -63,6 +63,7 @@ def write_report(results: Results, image_folder: Path, out: Path) -> None:
         headline=_headline(results),
         cards=[_card(results, name) for name in results.sets],
         paper=_paper_table(results),
+        gains=gains(results),
         examples={name: examples(results, name, image_folder) for name in results.sets},
         detection_examples=detection_examples(results, image_folder),
         charts=charts(results.history),
@@ -167,6 +168,25 @@ def _paper_table(results: Results) -> dict:
         "missing": [name for name in paper.rows if name not in scores],
         "own": own,
     }
+
+
+def gains(results: Results) -> list[dict]:
+    """The differences in PSNR (dB) that the paper's text names, its own and ours; None: not measured.
+
+    Returns:
+        `[{"row", "method", "over", "paper", "ours"}]`, methods by the paper's names.
+    """
+    table = _paper_table(results)
+    rows = {row["name"]: dict(zip(table["shown"], row["ours"], strict=True)) for row in table["rows"]}
+    columns = sorted(table["compared"].items(), key=lambda item: item[0] == results.ours)  # ours, of several, is last
+    method_of = {column: method for method, column in columns}
+    found = []
+    for row, method, over in results.paper.gains:
+        printed = [results.paper.rows[row][name][0] for name in (method, over)]
+        ours = [rows[row].get(method_of.get(name)) for name in (method, over)]
+        measured = ours[0][0] - ours[1][0] if all(ours) else None
+        found.append({"row": row, "method": method, "over": over, "paper": printed[0] - printed[1], "ours": measured})
+    return found
 
 
 def _means(results: Results, set_name: str, methods: list[str]) -> dict[str, list[float]]:

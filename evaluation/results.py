@@ -64,6 +64,7 @@ class PaperTable:
     ranges: dict[str, dict[str, float]] = field(default_factory=dict)  # metric -> "mean", "min", "max"
     measured: dict[str, str] = field(default_factory=dict)  # the paper's set -> ours, with the same data
     columns: dict[str, str] = field(default_factory=dict)  # our method -> the paper's
+    gains: list[list[str]] = field(default_factory=list)  # [row, method, method that it is above], of the paper's text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ python experiments/deblurgan.py                      the embedded photographs, b
                                                      minutes on 2 CPU cores
 python experiments/deblurgan.py --stage=audit        layers and parameters
 python experiments/deblurgan.py --preset=paper --train_data=GOPRO,PHOTOGRAPHS --test_data=GOPRO --blurred=blur
-    the paper's schedule, "6 days" on its GPU; about two photographs per pair, with sides of 512 pixels or more; or
-    --variant=unshrunk
+    the paper's schedule, "6 days" on its GPU; about two photographs per pair, with sides of 512 pixels or more; with
+    MS COCO's, which hardly ever have them: --variant=coco
 Quotations are second-hand: of the authors' code and of papers that cite it (docs/deblurgan.md). Three other papers
 compare with it, and take from here what they share with it.
 """
@@ -56,8 +56,10 @@ DEPARTURES: tuple[str, ...] = (  # of all papers that follow the authors' code
     "the penalty's slope is that of the mean over the score map, over all of the image; DeblurGAN's code sums the map "
     "and takes the slope of each pixel, which asks for some 0.2 of this slope",
     "each of the five critic steps takes crops of its own; DeblurGAN's code shows the critic one image five times",
-    "crops are also flipped horizontally; a part of the set validates; all of it is taken, not 1,000 images",
+    "crops are also flipped horizontally; a part of the set validates; all is taken, 1,000 images by --train_images",
     "shrinking by means, the authors' code: bicubic; Adam's epsilon 1e-7, PyTorch's 1e-8",
+    "synthetic blur repeats the border and keeps the brightness; the authors' code has black beyond the border and "
+    "stretches kernel and image between their least and greatest values",
 )
 
 PAPER: Paper = Paper(

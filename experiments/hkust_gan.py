@@ -2,7 +2,8 @@
 
 python experiments/hkust_gan.py                      the embedded photographs, about 4 minutes on 2 CPU cores
 python experiments/hkust_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS --vgg_weights=FILE
-python experiments/hkust_gan.py --preset=paper --train_data=GOPRO --test_data=GOPRO --blurred=blur    the paper's
+python experiments/hkust_gan.py --preset=paper --train_data=GOPRO --train_images=500 --test_data=GOPRO --blurred=blur
+                                                     the paper's
 """
 
 import dataclasses
@@ -110,7 +111,9 @@ PAPER: Paper = Paper(
     departures=(
         "one random crop of each image per epoch takes the place of 256x256 tiles; crops are also flipped horizontally",
         "each of the five discriminator steps takes crops of its own; the generator sees those of the last",
-        "a part of the set validates; all of it is taken, not some 500 images; no dropout, the matching code: 0.5",
+        "a discriminator step is one on sharp and restored crops, restored in training mode; the matching code takes "
+        "one step on each, restored in inference mode",
+        "a part of the set validates; all is taken, 500 images by --train_images; no dropout, the matching code: 0.5",
         "perceptual loss: features of Keras' VGG16 in its own range, divided by 127.5, the units of images in [-1, 1]",
     ),
 )

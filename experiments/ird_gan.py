@@ -7,6 +7,7 @@ python experiments/ird_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS -
                                                      at most an hour on 2 CPU cores (docs/training.md)
 python experiments/ird_gan.py --preset=paper --train_data=GOPRO,COCO --test_data=GOPRO --blurred=blur
                                                      the paper's schedule (docs/notes/scaling.md counts it)
+    with --variant=ird,kupyn                         Table 1: also DeblurGAN, by the same data and steps
 python experiments/ird_gan.py --variant=no_residual  an ablation; also no_l1, no_skip
 """
 
@@ -84,6 +85,7 @@ PAPER: Paper = Paper(
         "dropout falls on the maps that a block adds, not on all that it passes on",
         "perceptual loss: DeblurGAN's layer; the text's \"14th convolution\" is conv5_2; dropout off at test time",
         "crops are also flipped horizontally; a part of the set validates; Adam's epsilon 1e-7",
+        "synthetic blur repeats the border and keeps the brightness, which DeblurGAN's code does not",
     ),
 )
 

@@ -101,6 +101,15 @@ IRD_GAN: Mapping[str, Paper] = {
         "dropout stays on at test time, as in both works it is taken from",
         dropout_at_test=True,
     ),
+    # Section 4: "We use our training dataset to re-train both"; steps and data are IRD-GAN's, the network is DeblurGAN.
+    "kupyn": replace(
+        ird_gan.PAPER,
+        ours="Kupyn et al.",
+        description="Table 1's column Kupyn: DeblurGAN, its losses and its test, by IRD-GAN's data and steps",
+        generator=deblurgan.GENERATOR,
+        generator_terms=deblurgan.PAPER.generator_terms,
+        dropout_at_test=deblurgan.PAPER.dropout_at_test,
+    ),
     "pixel_penalty": _reading(
         ird_gan.PAPER,
         "penalty per pixel",
@@ -120,6 +129,18 @@ DARK_CHANNEL: Mapping[str, Paper] = {
         data=replace(dark_channel_gan.PAPER.data, test=_RELEASED),
         protocol=metrics.RGB_RANGE_2,
         dropout_at_test=True,
+    ),
+    "bicubic": _reading(
+        dark_channel_gan.PAPER,
+        "bicubic",
+        "frames are shrunk as by the released code, bicubic, not by means",
+        data=replace(dark_channel_gan.PAPER.data, shrinking="bicubic"),
+    ),
+    "coco": _reading(
+        dark_channel_gan.PAPER,
+        "photographs not shrunk",
+        "pairs are shrunk, photographs are not, so that MS COCO can be used",
+        data=replace(dark_channel_gan.PAPER.data, shrunk="pairs"),
     ),
     "one_step": _reading(
         dark_channel_gan.PAPER,
@@ -141,6 +162,23 @@ DEBLURGAN: Mapping[str, Paper] = {
     "synth": _deblurgan("DeblurGAN Synth", "trained on blurred photographs, not shrunk", data=_UNSHRUNK),
     "unshrunk": _deblurgan(
         "DeblurGAN Comb", "neither pairs nor photographs are shrunk, so that MS COCO can be used", data=_UNSHRUNK
+    ),
+    "coco": _deblurgan(
+        "DeblurGAN Comb",
+        "pairs are shrunk, photographs are not, so that MS COCO can be used",
+        data=replace(deblurgan.PAPER.data, shrunk="pairs"),
+    ),
+    "comb_steps": _reading(
+        deblurgan.PAPER,
+        "3,000 steps",
+        "a generator step on each image of Comb, 1,000 pairs and 2,000 photographs: 3,000 an epoch",
+        training=replace(deblurgan.TRAINING, steps_per_epoch=3000),
+    ),
+    "bicubic": _reading(
+        deblurgan.PAPER,
+        "bicubic",
+        "images are shrunk as by the authors' code, bicubic, not by means",
+        data=replace(deblurgan.PAPER.data, shrinking="bicubic"),
     ),
     "pixel_penalty": _reading(
         deblurgan.PAPER,

@@ -1,4 +1,4 @@
-"""The few concepts in which a paper is stated, and what follows from them.
+"""The few concepts in which a paper is stated, and what follows from them; flags and files are unknown here.
 
     Network      a builder and its widths
     Data         what becomes of photographs and of pairs on the way into a batch, and of test images
@@ -8,7 +8,7 @@
     Recipe       another schedule, as a function of the paper (`experiments.recipes`)
     Experiment   a paper's variants and recipes
 
-`experiments/<paper>.py` holds literals of these, to be read beside the PDF; nothing here knows flags or files.
+`experiments/<paper>.py` holds literals of these, to be read beside the PDF.
 """
 
 import dataclasses
@@ -50,8 +50,7 @@ class Network:
         builder, widths: a function and its keyword arguments.
         sized: whether the builder also takes `image_px`, the side of the images.
         tiny: widths of the smallest network of this kind, for tests: those that differ.
-        parameters: of the network at the paper's crop size, by our reading; None: not counted.
-        parameters_printed: whether the paper prints this number.
+        parameters, parameters_printed: at the paper's crop size, by our reading; whether the paper prints this number.
         size_multiple: the sides of its images are multiples of this.
         layers: those that the paper prints, in order; empty if it prints none.
     """
@@ -94,11 +93,11 @@ class Data:
     """Where a batch comes from.
 
     Attributes:
-        photographs: steps from a sharp photograph to the degraded one.
-        pairs: further steps, of a pair's blurred image; None: pairs are refused.
+        photographs, pairs: steps from a sharp photograph; further ones of a pair's blurred image, None: refused.
         test: name (a suffix of the scored set's) -> condition.
         crop_px: side of the training crops.
-        downsample: images are shrunk by this factor, by means; steps before `degradations.SHRINK` come earlier.
+        downsample: images are shrunk by this factor; steps before `degradations.SHRINK` come earlier.
+        shrinking, shrunk: by "means" or "bicubic"; "all" images, or "pairs" alone.
         max_zoom, turned: see `data.pipeline.training_stream`; cut: see `data.pipeline.Source`.
     """
 
@@ -110,14 +109,15 @@ class Data:
     max_zoom: float = 1.0
     turned: bool = False
     cut: str = "anywhere"
+    shrinking: str = "means"
+    shrunk: str = "all"
 
 
 @dataclass(frozen=True)
 class Training:
-    """Adam and how long it runs. One call of the train step takes all the discriminator and generator steps.
+    """Adam and how long it runs. A call of the train step (`steps_per_epoch`) is all discriminator and generator steps.
 
     Attributes:
-        steps_per_epoch: calls of the train step.
         cosine_basis: whether the generator's Adam works in the cosine basis of its kernels, see `SpectralAdam`.
         discriminator_rate: the discriminator's learning rate, where it differs from the generator's.
         accumulate: minibatches of `batch_size` whose gradients are added up to one step.
@@ -183,7 +183,7 @@ class Reported:
         rows: set -> method -> (psnr_db, ssim).
         sets: row -> pattern of the names of our sets that are this set; a row without one stands for its own name.
         columns: experiment -> column that holds that paper's method, for methods of other papers.
-        ranges: metric -> {"max", "min", "mean"}.
+        ranges, gains: metric -> {"max", "min", "mean"}; (row, method, method it is above) of differences in the text.
     """
 
     table: str
@@ -191,6 +191,7 @@ class Reported:
     sets: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     ranges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    gains: Sequence[tuple[str, str, str]] = ()
 
 
 @dataclass(frozen=True)

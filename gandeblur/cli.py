@@ -84,7 +84,9 @@ def _parser(asked):
     app.add_argument("--most_megapixels", type=int, default=100, help="of a photograph that is taken (default: 100)")
     app.set_defaults(out=None)
 
-    models = command(_models, "models", "List the trained networks that are here, and what each undoes.")
+    models = command(
+        _models, "models", "List the trained networks that are here: what each undoes, and what trained it."
+    )
     models.set_defaults(out=None)
 
     export = command(_export, "export", "Write a trained generator for another runtime, and hold it against Keras.")
@@ -244,8 +246,9 @@ def _models(options):
     from gandeblur.weights import file
 
     for name in _default_first():
+        paper = record.read(file(name))["paper"]
         chosen = " (the default)" if name == DEFAULT else ""
-        print(f"{name:18} {record.read(file(name))['paper']['undoes']}{chosen}")
+        print(f"{name:16} {paper['undoes']}; trained by {paper['trained_by']}{chosen}")
 
 
 def _export(options):

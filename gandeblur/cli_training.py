@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from gandeblur.errors import InputError
 from gandeblur.names import shown
 
 WHOSE = """whose numbers are whose (held against each one's formula; docs/data.md):
@@ -31,8 +32,12 @@ def add_commands(command: Callable[..., argparse.ArgumentParser], asked: str) ->
     score.add_argument(
         "--protocol",
         choices=["rgb-8bit-gaussian", "rgb-8bit-uniform", "rgb-8bit-matlab-3d", "rgb-8bit-range-2", "y-8bit-gaussian"],
-        default="rgb-8bit-gaussian",
         help="how scores are taken (default: rgb-8bit-gaussian)",
+    )
+    score.add_argument(
+        "--trajectories",
+        action="store_true",
+        help="Köhler et al.'s benchmark: SHARP holds the frames of each shake, the best one counts (docs/deblurgan.md)",
     )
     score.add_argument("--csv", type=Path, help="also write the scores to this file")
     score.add_argument("--features", action="store_true", help="also the distance in what VGG19 sees")
@@ -98,7 +103,10 @@ def add_commands(command: Callable[..., argparse.ArgumentParser], asked: str) ->
         help="average light, values^GAMMA, into blur_gamma; or none: average values, into blur (default: 2.2)",
     )
     build.add_argument("--split", default="train", choices=["train", "test"], help="default: train")
-    build.add_argument("--seed", type=int, default=0, help="of the windows' sizes (default: 0)")
+    build.add_argument("--seed", type=int, default=0, help="of the windows' sizes and the noise (default: 0)")
+    build.add_argument(
+        "--noise", type=float, default=0.0, metavar="VARIANCE", help="of each frame before it is averaged, as 0.001"
+    )
 
     check = command(
         _check_data, "check-data", "Say what a folder of images is, score its blurred images, list what is wrong."
@@ -150,6 +158,16 @@ def _score(options):
     from gandeblur.inference.files import pixels
     from gandeblur.inference.photographs import SUFFIXES
 
+    if options.trajectories:
+        from gandeblur.evaluation.trajectories import score_trajectories
+
+        others = ("protocol", "features", "vgg_weights", "partial", "blurred", "split")
+        if given := next((name for name in others if getattr(options, name)), None):
+            raise InputError(f"--trajectories: has a protocol of its own; leave out --{given}")
+        if options.sharp is None:
+            raise InputError(f"{options.restored}: give the folder of the sharp frames, too")
+        score_trajectories(options.restored, options.sharp, options.csv, read=pixels)
+        return
     features = None
     if options.features or options.vgg_weights:
         from gandeblur.stages.features import FeatureDistance
@@ -159,7 +177,7 @@ def _score(options):
     score_files(
         options.restored,
         options.sharp,
-        options.protocol,
+        options.protocol or "rgb-8bit-gaussian",
         options.csv,
         features=features,
         partial=options.partial,
@@ -213,6 +231,7 @@ def _build_pairs(options):
             gamma=options.gamma,
             split=options.split,
             seed=options.seed,
+            noise=options.noise,
         )
     )
     return 0

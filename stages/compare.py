@@ -1,5 +1,8 @@
 """One table for all: every network on the same test images under one protocol; the command `gandeblur compare`."""
 
+import copy
+import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +21,7 @@ from gandeblur.experiments.papers import find
 from gandeblur.experiments.spec import PAPERS_OWN
 from gandeblur.files import write_json
 from gandeblur.inference.restore import Deblurrer
-from gandeblur.stages import inputs, opening, provenance, publish
+from gandeblur.stages import inputs, opening, provenance, publish, record
 from gandeblur.stages.features import FeatureDistance
 from gandeblur.stages.run import Settings, choose
 from gandeblur.stages.score import keeper, pairs, stored
@@ -28,6 +31,7 @@ from gandeblur.weights import names
 FILE = "comparison.json"
 LOOKS = {GRADIENT_ENERGY: "gradient energy", FEATURE_DISTANCE: "feature distance, closed"}  # where they were measured
 _TRAINED_ON_IT = " *"
+_TOLD = ["the detector's own objectness"]
 
 
 def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) -> dict:
@@ -75,6 +79,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
                 "seconds_per_megapixel": clocks[name].seconds_per_megapixel,
                 "sha256": weight_files.weights_sha256(network.generator),
                 "phases": network.description.get("weights", {}).get("phases", []),
+                **_trained_alike(network.description),
             }
             for name, network in networks.items()
         },
@@ -86,12 +91,13 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
 
 
 def rows(results: Mapping) -> list[list[str]]:
-    """The table: a head, and a row for the input, for each baseline and for each network."""
+    """The table: a head, and a row for the input, for each baseline, each network, and each group of seeds."""
     head = ["method", "trained by", "parameters", "training, crops", "s / megapixel"]
     for name in results["sets"]:
         head += [f"{name}: PSNR dB / SSIM", "gain, dB", "2 px grid, dB"]
         head += [title for metric, title in LOOKS.items() if metric in results["sets"][name]["methods"]["input"]]
-        head += ["F1 of detections", "objectness"] * (name in results["detection"])
+        if name in results["detection"]:
+            head += ["F1 of detections", "objectness", *_TOLD * _tells(results, name)]
     table = [head]
     for method in results["methods"]:
         row = [method, "", "", "", ""]
@@ -100,8 +106,7 @@ def rows(results: Mapping) -> list[list[str]]:
             crops = sum(phase["images"] for phase in network["phases"])
             speed = network["seconds_per_megapixel"]
             parameters = f"{network['parameters'] / 1e6:.2f} M"
-            losses = dict.fromkeys(phase["trained_by"] for phase in network["phases"])
-            row[1:] = [", then ".join(losses) or "-", parameters, f"{crops:,}" if crops else "-"]
+            row[1:] = [record.trained_by(network["phases"]), parameters, f"{crops:,}" if crops else "-"]
             row.append(f"{speed:.1f}" if speed else "-")
         for name, scored in results["sets"].items():
             own, blurred = scored["methods"][method], scored["methods"]["input"]
@@ -118,15 +123,59 @@ def rows(results: Mapping) -> list[list[str]]:
                 row += [f"{distance:.3f}{closed}{_TRAINED_ON_IT * _saw_features(results, method)}"]
             if name in results["detection"]:
                 found = results["detection"][name]["methods"][method]
-                row += ["-" if found[one] is None else f"{found[one]:.3f}" for one in ("f1", "object_score")]
+                metrics = ["f1", "object_score"] + ["objectness"] * _tells(results, name)
+                row += ["-" if found[one] is None else f"{found[one]:.3f}" for one in metrics]
         table.append(row)
-    return table
+    return [*table, *_over_seeds(results)]
+
+
+def _trained_alike(description):
+    """A run's seed, and a hash of all else that makes the run; nothing of what is published, which does not tell."""
+    if "identity" not in description:
+        return {}
+    identity = copy.deepcopy(description["identity"])
+    seed = identity["run"].pop("seed")
+    alike = json.dumps([description["paper"]["experiment"], identity, description["training"]["length"]])
+    return {"seed": seed, "alike": hashlib.sha256(alike.encode()).hexdigest()[:16]}
+
+
+def _over_seeds(results):
+    """A row for each group of runs that differ in the seed alone: the mean, and the lowest and highest PSNR."""
+    groups: dict[str, dict[int, str]] = {}
+    for name, network in results["networks"].items():
+        if "alike" in network:
+            groups.setdefault(network["alike"], {})[network["seed"]] = name
+    added = []
+    for group in groups.values():
+        if len(group) < 2:
+            continue
+        row = [f"mean of {len(group)} seeds: {', '.join(group.values())}", "", "", "", ""]
+        for name, scored in results["sets"].items():
+            means = [scored["methods"][network] for network in group.values()]
+            psnr, ssim = ([one[metric]["mean"] for one in means] for metric in ("psnr_db", "ssim"))
+            gain = np.mean(psnr) - scored["methods"]["input"]["psnr_db"]["mean"]
+            row += [f"{np.mean(psnr):.2f} ({min(psnr):.2f} to {max(psnr):.2f}) / {np.mean(ssim):.3f}", f"{gain:+.2f}"]
+            row += [""] * (_columns(results, name) - 2)
+        added.append(row)
+    return added
+
+
+def _columns(results, set_name):
+    """How many columns a set has."""
+    own = results["sets"][set_name]["methods"]["input"]
+    detected = 2 + _tells(results, set_name) if set_name in results["detection"] else 0
+    return 3 + sum(metric in own for metric in LOOKS) + detected
 
 
 def _saw_features(results, method):
     """Whether a method's training took VGG's features for a loss: then their distance is no judge of its own."""
     phases = results["networks"].get(method, {}).get("phases", [])
     return any("VGG" in loss for phase in phases for loss in phase["losses"])
+
+
+def _tells(results, set_name):
+    """Whether the detector tells how sure it is of any object, beside the score of a class."""
+    return "objectness" in results["detection"][set_name]["methods"]["input"]
 
 
 class _Clock:

@@ -14,7 +14,7 @@ from gandeblur.data.datasets import benchmarks, sample
 from gandeblur.data.datasets.find import Images, find, look
 from gandeblur.data.datasets.folder import split
 from gandeblur.data.datasets.shrunk import Shrunk
-from gandeblur.data.degradations import SHRINK, shrunk_by
+from gandeblur.data.degradations import SHRINK, Step, shrunk_by
 from gandeblur.data.images import center_crop, resize
 from gandeblur.data.reader import check_decodes
 from gandeblur.errors import InputError
@@ -44,6 +44,8 @@ def _some(images: Images, count: int) -> Images:
 
 def test_images(settings: Settings) -> Sequence[Images]:
     """What is scored, every file of it looked at and decoded: a bad one must not show after hours of training."""
+    if settings.benchmarks and settings.test_data:
+        raise InputError("--benchmarks: is scored in place of --test_data; give one of the two")
     if settings.benchmarks:
         sets: Sequence[Images] = benchmarks.benchmark_sets(settings.benchmarks)
     else:
@@ -111,10 +113,11 @@ def what_is_read(settings: Settings, sets: Sequence[Images]) -> str:
     names = hashlib.sha256(repr([list(images.names) for images in sets]).encode()).hexdigest()[:8]
     sources = [_source(settings, images) for images in sets]
     factors = [source.images.factor if isinstance(source.images, Shrunk) else 1 for source in sources]
+    kind = ", bicubic" if data.shrinking == "bicubic" else ""
     sides = [source.full_px(data.crop_px) for source in sources]
     crops = f"crops of {sides} px, zoom to {data.max_zoom:g}{', turned' * data.turned}"
     crops += f", {data.cut}" if data.cut != "anywhere" else ""
-    words = f"{named(sets)}, names {names}, {crops}, shrunk by {factors}"
+    words = f"{named(sets)}, names {names}, {crops}, shrunk by {factors}{kind}"
     return words + ", without those that cannot be read" * settings.skip_corrupt
 
 
@@ -167,8 +170,8 @@ def scored(settings: Settings, sets: Sequence[Images]) -> Iterator[tuple[str, Co
         for suffix, condition in settings.paper.data.test.items():
             steps = condition.pairs if images.has_pairs else condition.photographs
             if steps is not None:
-                factor = 1 if condition.full_size else settings.paper.data.downsample
-                yield "-".join(filter(None, (images.name, suffix))), condition, _shrunk(images, steps, factor)
+                source = _shrunk(settings, images, steps, full_size=condition.full_size)
+                yield "-".join(filter(None, (images.name, suffix))), condition, source
 
 
 def named(sets: Sequence[Images]) -> str:
@@ -192,11 +195,22 @@ def _images(settings: Settings, folder: str, part: str) -> Images:
 def _source(settings: Settings, images: Images, skipped: dict[str, str] | None = None) -> Source:
     data = settings.paper.data
     steps = data.pairs if images.has_pairs else data.photographs
-    return _shrunk(images, steps or (), data.downsample, skipped, data.cut)
+    return _shrunk(settings, images, steps or (), skipped, data.cut)
 
 
-def _shrunk(images, steps, factor, skipped=None, cut="anywhere"):
-    """A source whose images are shrunk by `factor`: where the steps say so, else first, as if stored so."""
+def _shrunk(
+    settings: Settings,
+    images: Images,
+    steps: Sequence[Step],
+    skipped: dict[str, str] | None = None,
+    cut: str = "anywhere",
+    full_size: bool = False,
+) -> Source:
+    """A source whose images are shrunk, if they are to be: where the steps say so, else first, as if stored so."""
+    data = settings.paper.data
+    factor, bicubic = data.downsample, data.shrinking == "bicubic"
+    if full_size or (data.shrunk == "pairs" and not images.has_pairs):
+        factor = 1
     if factor > 1 and SHRINK not in steps:
-        return Source(Shrunk(images, factor), steps, skipped, cut)
-    return Source(images, shrunk_by(steps, factor), skipped, cut)
+        return Source(Shrunk(images, factor, bicubic), steps, skipped, cut)
+    return Source(images, shrunk_by(steps, factor, bicubic), skipped, cut)

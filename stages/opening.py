@@ -6,11 +6,12 @@ import keras
 
 from gandeblur.errors import InputError
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.experiments.spec import Experiment
+from gandeblur.experiments.spec import PAPERS_OWN, Experiment
 from gandeblur.inference.restore import Deblurrer
 from gandeblur.models.layers import hardware
 from gandeblur.stages import record
 from gandeblur.stages.run import Settings, choose
+from gandeblur.training import torch_weights
 from gandeblur.weights import file, names
 
 
@@ -18,7 +19,7 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     """The generator in a run folder, or in a weights file with a description beside it, or a name in `weights/`.
 
     Args:
-        path: where it is.
+        path: where it is. Or a `.pth` file of DeblurGAN's authors, which is restored with as its paper says.
         precision: "float32" or "bfloat16", of the layers' arithmetic; None: Keras' present policy.
 
     Raises:
@@ -26,7 +27,7 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     """
     if not path.exists() and str(path) in names():
         path = file(str(path))
-    card = record.read(path)
+    card = _of_the_authors(path) if path.suffix in torch_weights.SUFFIXES else record.read(path)
     network = card["generator"]
     variant = _experiment(path, card).by_name.get(card["settings"]["variant"])
     if variant is None:
@@ -42,6 +43,16 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     black, white = network["value_range"]
     multiple, dropout = network["size_multiple"], network["dropout_at_test"]
     return Deblurrer(generator, (black, white), multiple, dropout, card, variant.again)
+
+
+def _of_the_authors(path: Path) -> dict:
+    """What is known of weights from elsewhere: the paper's network, and that how it was trained is not."""
+    card = record.of_weights(path) if path.exists() else {}
+    if not card:
+        card = record.describe(choose(EXPERIMENTS["deblurgan"], preset=PAPERS_OWN))
+        card["paper"] |= {"trained_by": "not told by its file", "preset": "of another program"}
+        del card["identity"], card["training"], card["data"]
+    return card
 
 
 def settings(folder: Path) -> Settings:

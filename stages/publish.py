@@ -53,6 +53,8 @@ def publish(run: Path, target: Path, bits: int, start_share: float = 0.0, step: 
         _blend(run, network, start_share)
         card["departures"].append(f"the mean of the weights at the last phase's start, {start_share:g}, and at its end")
     told = card["weights"]["phases"] if published else phases(run)
+    # What trained it, by all phases; the variant's words tell of the paper's losses.
+    card["paper"] |= {"trained_by": record.trained_by(told), "variant": card["settings"]["variant"]}
     card["weights"] = {**({"step": step} if step else {"bits": bits}), "phases": told}
     card.pop("identity", None)  # it names folders of this machine, and no run goes on from a card
     card["data"]["train"] = card["weights"]["phases"][-1]["data"]
@@ -97,6 +99,7 @@ def phases(run):
         "preset": told["settings"]["preset"],
         "losses": told["losses"]["generator"],
         "trained_by": told["paper"]["trained_by"],
+        **_shares(told, meta["history"]),
         "data": [Path(folder).name for folder in told["data"]["train"]],
         "steps": steps * per_step["generator"],
         "seconds": round(sum(meta["history"]["epoch_s"])),
@@ -104,6 +107,13 @@ def phases(run):
         "commit": told["commit"],
     }
     return [*(_earlier(Path(start)) if start else []), own]
+
+
+def _shares(told, history):
+    """The adversary's mean share in the generator's gradient, where there is an adversary that was measured."""
+    measured = history.get("adversarial_gradient_share")
+    adversary = told["discriminator"] and any("logits" in loss for loss in told["losses"]["generator"])
+    return {"adversary_share": round(sum(measured) / len(measured), 3)} if adversary and measured else {}
 
 
 def _earlier(start):

@@ -5,7 +5,7 @@ import datetime
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -76,6 +76,8 @@ def describe(settings: Settings) -> dict:
             "turned": paper.data.turned or None,  # None: as "accumulate"
             "cut": None if paper.data.cut == "anywhere" else paper.data.cut,
             "train_images": settings.train_images,
+            **({} if paper.data.shrinking == "means" else {"shrinking": paper.data.shrinking}),
+            **({} if paper.data.shrunk == "all" else {"shrunk": paper.data.shrunk}),
         },
         "run": {
             "seed": settings.seed,
@@ -166,6 +168,15 @@ def upgraded(description: dict) -> dict:
         card["weights"] = {**card["weights"], "phases": phases}
     card["paper"] = {**card["paper"], "trained_by": _in_kinds(card["losses"]["generator"])}
     return card
+
+
+def trained_by(phases: Sequence[Mapping]) -> str:
+    """What trained a network, of a card's phases: "pixels, then pixels + adversary (5 % of the gradient)"."""
+    words = []
+    for phase in phases:
+        share = phase.get("adversary_share")
+        words.append(phase["trained_by"] + (f" ({100 * share:.0f} % of the gradient)" if share else ""))
+    return ", then ".join(dict.fromkeys(words)) or "-"
 
 
 def _in_kinds(losses):

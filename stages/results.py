@@ -100,6 +100,7 @@ def _paper_table(
         ranges={metric: dict(values) for metric, values in reported.ranges.items()},
         measured=matches,
         columns=columns,
+        gains=[list(gain) for gain in reported.gains],
     )
 
 

@@ -33,7 +33,7 @@ class Settings:
     """A run. Build it by `choose`, which checks the names and fills in the work folder."""
 
     experiment: Experiment = field(repr=False)
-    variant: str = _option(None, "network and losses, the first if left out; all: every variant, side by side")
+    variant: str = _option(None, "network and losses, the first if left out; several by commas, or all: side by side")
     preset: str = _option(None, f"schedule, {QUICK} if left out")
     workdir: Path = _option(None, "folder of this run; runs/EXPERIMENT/PRESET-VARIANT-DATA if left out")
     train_data: tuple[str, ...] = _option((), "folders of photographs or pairs; the embedded photographs if left out")
@@ -41,7 +41,7 @@ class Settings:
         None, "of each folder, so many, evenly spaced: the papers' 1,000 or 500; all if left out", least=1
     )
     test_data: tuple[str, ...] = _option((), "the same, to score on")
-    benchmarks: str | None = _option(None, "folder that holds set5, set14, bsd100, in place of test_data")
+    benchmarks: str | None = _option(None, "folder that holds set5, set14, bsd100, 'ODCNN set', in place of test_data")
     blurred: str | None = _option(None, "blur or blur_gamma: which blurred images, where a folder holds both")
     downsample: int | None = _option(None, "shrink images by this factor; the preset's if left out", least=1)
     batch_size: int | None = _option(None, "images per step over all devices; the preset's if left out", least=1)
@@ -55,9 +55,9 @@ class Settings:
     vgg_weights: str | None = _option(
         None, "VGG weights (.npz or .h5): of losses by its features, else downloaded; of scores by them"
     )
-    detector: str | None = _option(None, "SavedModel folder or .tflite file: score what it finds")
+    detector: str | None = _option(None, "SavedModel folder, .tflite or .onnx file: score what it finds")
     beside: tuple[str, ...] = _option((), "runs or weights files of other generators, scored as well")
-    weights: str | None = _option(None, "generator weights to evaluate instead of training")
+    weights: str | None = _option(None, "generator weights to evaluate instead of training; or DeblurGAN's own, .pth")
     start: str | None = _option(None, "weights file or run folder whose generator the training begins with")
     seed: int = _option(0, "of initial weights, crops, order and degradations", least=0)
     devices: str = _option("all", "all (every GPU, else the CPU) or cpu:N (N logical CPUs)")
@@ -80,11 +80,15 @@ class Settings:
         data = replace(paper.data, downsample=self.downsample) if self.downsample else paper.data
         return replace(paper, data=data, training=replace(paper.training, **changes))
 
+    @property
+    def variants(self) -> list[str]:
+        """The names of those that train."""
+        return list(self.experiment.variants) if self.variant == ALL_VARIANTS else self.variant.split(",")
+
     @cached_property
     def papers_own(self) -> Paper:
         """The variant as the paper has it."""
-        named = self.experiment.by_name
-        return self.experiment.paper if self.variant == ALL_VARIANTS else named[self.variant]
+        return self.experiment.by_name[self.variants[0]]
 
     @cached_property
     def departures(self) -> list[str]:
@@ -93,11 +97,9 @@ class Settings:
     @cached_property
     def parts(self) -> "list[Settings]":
         """The runs that train: itself, or one for each variant in a folder of its own."""
-        if self.variant != ALL_VARIANTS:
+        if self.variants == [self.variant]:
             return [self]
-        return [
-            dataclasses.replace(self, variant=name, workdir=self.workdir / name) for name in self.experiment.variants
-        ]
+        return [dataclasses.replace(self, variant=name, workdir=self.workdir / name) for name in self.variants]
 
     @property
     def named_parts(self) -> "dict[str, Settings]":
@@ -179,7 +181,12 @@ def choose(experiment: Experiment, **given: Any) -> Settings:
     """
     chosen = checked(given)
     default = next(iter(experiment.variants))
-    variant = _one_of("--variant", chosen.pop("variant", default), [*experiment.by_name, ALL_VARIANTS])
+    variant = chosen.pop("variant", default)
+    several = variant.split(",")
+    for name in several:
+        _one_of("--variant", name, [*experiment.by_name, *[ALL_VARIANTS] * (len(several) == 1)])
+    if len(set(several)) < len(several):
+        raise InputError(f"--variant={variant}: names one twice")
     preset = _one_of("--preset", chosen.pop("preset", QUICK), list(experiment.presets))
     _one_of("--precision", chosen.get("precision", "float32"), options()["precision"].metadata["choices"])
     if not 0 < chosen.get("ema", 0.5) < 1:
@@ -188,13 +195,13 @@ def choose(experiment: Experiment, **given: Any) -> Settings:
     for address in chosen.get("data_service", ()):
         check_address(f"--data_service={address}", service.host_and_port(address))
     weights = chosen.get("weights")
-    if weights and variant == ALL_VARIANTS:
+    if weights and (variant == ALL_VARIANTS or len(several) > 1):
         raise InputError(f"--weights={weights}: belongs to one variant; name it with --variant")
     workdir = chosen.pop("workdir", None)
     if not workdir:
         # The data's names are part of it: the same schedule on other data is another run.
         data = "+".join(Path(folder).resolve().name for folder in chosen.get("train_data", ()))[:80]
-        parts = [preset, variant, data, Path(weights).name if weights else ""]
+        parts = [preset, "+".join(several), data, Path(weights).name if weights else ""]
         workdir = Path("runs") / experiment.paper.name / "-".join(filter(None, parts))
     settings = Settings(experiment, variant, preset, Path(workdir), **chosen)
     if weights and checkpoint.exists(settings.checkpoint_path):

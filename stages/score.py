@@ -19,6 +19,7 @@ from gandeblur.data.images import read_image, to_uint8
 from gandeblur.errors import InputError
 from gandeblur.evaluation import detection, pictures, scoring
 from gandeblur.evaluation.detectors import Detector
+from gandeblur.evaluation.report import gains
 from gandeblur.evaluation.results import Results, SetScores
 from gandeblur.experiments.spec import Condition
 from gandeblur.inference.restore import Deblurrer
@@ -81,6 +82,10 @@ def print_scores(results: Results) -> None:
         means = [scores["methods"][method] for scores in results.sets.values()]
         table.add_row(method, *(f"{m['psnr_db']['mean']:.2f} / {m['ssim']['mean']:.3f}" for m in means))
     Console().print(table)
+    for gain in gains(results):
+        ours = "not measured" if gain["ours"] is None else f"{gain['ours']:+.2f} dB"
+        words = f"{gain['method']} over {gain['over']} on {gain['row']}"
+        print(f"{words}: {gain['paper']:+.2f} dB in the paper, here {ours}")
     for name, found in results.detection.items():
         print(f"{name}: objects as {found['detector']} finds them")
         table = Table("", *found["methods"])
@@ -139,6 +144,8 @@ def stored(folder: Path, set_name: str, scores: SetScores, methods: Sequence[str
 
 
 def _in_words(condition: Condition, source: Source) -> str:
-    shrunk = f"; shrunk by {source.images.factor} (means)" if isinstance(source.images, Shrunk) else ""
+    shrunk = ""
+    if isinstance(source.images, Shrunk):
+        shrunk = f"; shrunk by {source.images.factor} ({'bicubic' if source.images.bicubic else 'means'})"
     size = f"; resized (bicubic) to {condition.size_px}x{condition.size_px}" if condition.size_px else ""
     return in_words(source.degradations) + shrunk + size

@@ -11,7 +11,7 @@ from keras.src.saving import saving_lib
 
 from gandeblur.errors import InputError
 from gandeblur.files import replacing
-from gandeblur.training import differences
+from gandeblur.training import differences, torch_weights
 from gandeblur.training.workers import writing
 
 
@@ -84,6 +84,8 @@ def _load_small_weights(path, network):
 def load_weights(path: Path, network: keras.Model, sha256: str | None = None, told_by: Path | None = None) -> None:
     """Loads what `save_weights` (`.weights.h5`), `save_small_weights` or `differences.save` (`.npz`) wrote.
 
+    Or the weights of DeblurGAN's authors, see `torch_weights`.
+
     Args:
         path: the file.
         network: gets the weights.
@@ -95,10 +97,13 @@ def load_weights(path: Path, network: keras.Model, sha256: str | None = None, to
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give the .weights.h5 or .npz file of a trained generator")
-    if not str(path).endswith((".weights.h5", ".npz")):  # Keras would also take a whole model
+    if not str(path).endswith((".weights.h5", ".npz", *torch_weights.SUFFIXES)):  # Keras would take a whole model, too
         raise InputError(f"{path}: is no weights file; give the .weights.h5 or .npz file of a trained generator")
+    state = torch_weights.read(path) if Path(path).suffix in torch_weights.SUFFIXES else None
     try:
-        if Path(path).suffix == ".npz":
+        if state is not None:
+            torch_weights.assign(state, network)
+        elif Path(path).suffix == ".npz":
             _load_small_weights(path, network)
         else:
             network.load_weights(path)

@@ -7,17 +7,19 @@ import numpy as np
 from PIL import Image
 
 from gandeblur.data.datasets.packed import Images
+from gandeblur.data.images import resize
 
 
 @dataclass(frozen=True)
 class Shrunk:
     """Another set's images; each pixel is the mean of `factor` x `factor` of theirs, rounded to 8 bits.
 
-    Rows and columns that fill no such square are left out.
+    Or, if `bicubic`, as `data.images.resize` makes them. Rows and columns that fill no such square are left out.
     """
 
     images: Images
     factor: int
+    bicubic: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -47,7 +49,9 @@ class Shrunk:
         """The pixels: uint8 `[2, H, W, 3]` (blurred, sharp) or `[1, H, W, 3]`."""
         height, width = (side * self.factor for side in self.size(index))
         frames = self.images.read(index)[:, :height, :width]
+        if self.bicubic:
+            return np.stack([resize(frame, *self.size(index)) for frame in frames])
         return np.stack([np.asarray(Image.fromarray(frame).reduce(self.factor)) for frame in frames])
 
     def subset(self, indices: Sequence[int], name: str) -> "Shrunk":
-        return Shrunk(self.images.subset(indices, name), self.factor)
+        return Shrunk(self.images.subset(indices, name), self.factor, self.bicubic)

@@ -197,3 +197,32 @@ def test_both_variants_share_the_sharp_images(tmp_path, sequence):
     assert build_pairs(folder, tmp_path / "out", gamma=2.2).written == first.written
     after = snapshot(tmp_path / "out")
     assert before.items() < after.items() and len(after) == 3 * first.written
+
+
+@VARIANTS
+def test_noise_falls_on_each_frame_before_the_mean(tmp_path, sequence, gamma, variant):
+    """Of eleven grey frames the mean has an eleventh of the variance, and the middle frame all of it."""
+    folder, _ = sequence(frames=np.full((11, 60, 80, 3), 128, np.uint8))
+    build_pairs(folder, tmp_path / "out", window=(11, 11), gamma=gamma, noise=0.001)
+    blurred, sharp = (read_image(tmp_path / f"out/train/scene/{kind}/000006.png") / 255 for kind in (variant, "sharp"))
+    rounding = 1 / 12 / 255**2
+    assert np.var(sharp) == pytest.approx(0.001 + rounding, rel=0.05)
+    assert np.var(blurred) == pytest.approx(0.001 / 11 + rounding, rel=0.1)
+    assert np.mean(blurred) == pytest.approx(128 / 255, abs=0.003)
+    # Of the middle frame's own noise the mean holds an eleventh.
+    held = np.mean((blurred - blurred.mean()) * (sharp - sharp.mean()))
+    assert held == pytest.approx(0.001 / 11, rel=0.25)
+    assert build_pairs(folder, tmp_path / "out", window=(11, 11), gamma=gamma, noise=0.001) == Summary(0, 1, 0)
+    with pytest.raises(InputError, match="has other pixels"):
+        build_pairs(folder, tmp_path / "out", window=(11, 11), gamma=gamma)
+
+
+def test_a_frames_noise_is_its_own(tmp_path, sequence):
+    folder, _ = sequence(frames=np.full((6, 20, 20, 3), 128, np.uint8))
+    build_pairs(folder, tmp_path / "ones", window=(1, 1), gamma=None, noise=0.01)
+    build_pairs(folder, tmp_path / "threes", window=(3, 3), gamma=None, noise=0.01)
+    ones = [read_image(tmp_path / f"ones/train/scene/sharp/{number:06}.png") for number in range(1, 7)]
+    assert len({frame.tobytes() for frame in ones}) == 6
+    np.testing.assert_array_equal(read_image(tmp_path / "threes/train/scene/sharp/000005.png"), ones[4])
+    with pytest.raises(InputError, match="--noise=1.5: is no variance from 0 to 1"):
+        build_pairs(folder, tmp_path / "much", noise=1.5)

@@ -107,6 +107,15 @@ def test_benchmarks_are_found_in_any_case_in_the_papers_order(tmp_path, write_im
     assert [(images.name, len(images)) for images in benchmark_sets(tmp_path)] == [("set5", 2), ("bsd100", 1)]
 
 
+def test_xus_test_images_are_the_fourth_however_they_are_spelled(tmp_path, write_image):
+    for name in ("odcnn_set/1.png", "set5/baby.png"):
+        write_image(name)
+    assert [images.name for images in benchmark_sets(tmp_path)] == ["set5", "ODCNN set"]
+    write_image("ODCNN/1.png")
+    with pytest.raises(InputError, match="odcnn_set: is ODCNN set, as ODCNN is; rename or remove one"):
+        benchmark_sets(tmp_path)
+
+
 def test_missing_benchmarks_say_what_is_expected(tmp_path):
     with pytest.raises(InputError, match="no such folder.*set5, set14, bsd100"):
         benchmark_sets(tmp_path / "none")

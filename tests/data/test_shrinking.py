@@ -3,6 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from streams import collect
 
 from gandeblur.data.datasets.shrunk import Shrunk
@@ -54,3 +55,18 @@ def test_steps_before_shrink_act_on_the_full_size(pairs, factor):
     # Beside a source that is shrunk first.
     mixed = training_stream([source, Source(Shrunk(pairs, factor))], **options)
     assert collect(mixed)[0].shape == (16, 8, 8, 3)
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["as if stored so", "as a step"])
+def test_bicubic_shrinking_is_pillows(pairs, stored):
+    """Of 33 x 37 pixels the last row and column are left out, as by means."""
+    one = pairs.subset([1], "one")
+    source = Source(Shrunk(one, 2, bicubic=True)) if stored else Source(one, shrunk_by((SHRINK,), 2, bicubic=True))
+    made = next(evaluation_stream(source, batch_size=1, seed=0).as_numpy_iterator())
+    for got, frame in zip(made, one.read(0), strict=True):
+        planes = [Image.fromarray(plane) for plane in np.moveaxis(frame[:32, :36].astype(np.float32), -1, 0)]
+        small = np.stack([np.asarray(plane.resize((18, 16), Image.Resampling.BICUBIC)) for plane in planes], -1)
+        # Of 8 bits Pillow rounds between its two passes, too.
+        np.testing.assert_allclose(255 * got[0], np.clip(small, 0, 255), atol=2 if stored else 0.01)
+    if stored:
+        assert source.images.subset([0], "again") == Shrunk(one.subset([0], "again"), 2, bicubic=True)

@@ -86,7 +86,7 @@ def test_pairs_are_one_to_one_and_leaving_out_weak_detections_leaves_the_other_p
     pairs = match(found, reference)
     assert len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(pairs)
     strong = np.flatnonzero(found.scores >= threshold)
-    fewer = match(Detections(*(values[strong] for values in found)), reference)
+    fewer = match(found.chosen(strong), reference)
     assert [(strong[a], b) for a, b in fewer] == [(a, b) for a, b in pairs if a in strong]
 
 

@@ -54,6 +54,16 @@ def test_every_method_with_a_column_of_the_papers_is_subtracted(results, write):
     assert "Not measured here: set14" in text and "Not among" not in text
 
 
+def test_the_differences_that_the_papers_text_names(results, write):
+    gains = [["set5", "GAN-D", "odcnn"], ["set5", "GAN-D", "input"], ["set14", "GAN-D", "odcnn"]]
+    results = replace(results, paper=replace(results.paper, gains=gains))
+    ours = scores(results, "GAN-D")[0] - scores(results, "input")[0]
+    text = section(write(results), "paper")
+    assert "GAN-D over odcnn, set5: +6.25 dB in the paper; here not measured." in text
+    assert f"GAN-D over input, set5: +7.24 dB in the paper; here {ours:+.2f} dB." in text
+    assert "GAN-D over odcnn, set14: +4.77 dB in the paper; here not measured." in text
+
+
 def test_variants_of_one_network_have_differences_of_their_own(results, write, folder):
     """Two networks that stand for one column, and a set with another name than the paper's."""
     renamed = {"gopro, test": results.sets["set5"]}

@@ -24,7 +24,9 @@ def with_detections(results):
         return Detections(boxes, np.full(count, label), np.full(count, 0.75, np.float32))
 
     def restored(count):
-        return Detections(*map(np.concatenate, zip(detections(min(count, 1)), detections(1, label=2), strict=True)))
+        return Detections(
+            *map(np.concatenate, zip(detections(min(count, 1))[:3], detections(1, label=2)[:3], strict=True))
+        )
 
     detector = Detector("judge.tflite", "cd34" * 16, {1: "person"}, lambda answer: answer)
     cases = [

@@ -1,6 +1,8 @@
 """Each reading is what its name says and nothing else: the places where it differs from its paper's literal."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,8 @@ from tiny_experiments import tiny
 
 from gandeblur.data.crops import Source, random_crops
 from gandeblur.data.datasets import ImageSet
-from gandeblur.experiments import deblurgan, gan_d, readings
+from gandeblur.errors import InputError
+from gandeblur.experiments import dark_channel_gan, deblurgan, gan_d, ird_gan, readings
 from gandeblur.experiments.differences import as_data, differences
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.losses.gradient_penalty import pixel_penalty
@@ -52,11 +55,16 @@ STATED = {
             "protocol.ssim_range": 510,
             "dropout_at_test": True,
         },
+        "bicubic": {"data.shrinking": "bicubic"},
+        "coco": {"data.shrunk": "pairs"},
         "one_step": {"training.generator_steps": "left out"},  # 1, the default
     },
     "sharingan": {"lambda_10": {"discriminator_terms[1].weight": 10.0}},
     "deblurgan": {
         "wild": {},
+        "coco": {"data.shrunk": "pairs"},
+        "comb_steps": {"training.steps_per_epoch": 3000},
+        "bicubic": {"data.shrinking": "bicubic"},
         "pixel_penalty": {
             "discriminator_terms[1].loss.is": "OnSummedSlopes",
             "discriminator_terms[1].loss.loss": "gradient_penalty.pixel_penalty",
@@ -92,6 +100,70 @@ def test_the_readings_with_other_widths_and_data():
     assert set(deblurgan.PAPER.reported.rows["GoPro test"]) <= columns
 
 
+def test_the_column_kupyn_is_deblurgan_by_ird_gans_data_and_steps():
+    kupyn, ird, own = EXPERIMENTS["ird_gan"].readings["kupyn"], ird_gan.PAPER, deblurgan.PAPER
+    assert (kupyn.data, kupyn.training, kupyn.reported, kupyn.protocol) == (
+        ird.data,
+        ird.training,
+        ird.reported,
+        ird.protocol,
+    )
+    assert (kupyn.generator, kupyn.discriminator) == (own.generator, own.discriminator)
+    assert (kupyn.generator_terms, kupyn.discriminator_terms) == (own.generator_terms, own.discriminator_terms)
+    assert kupyn.dropout_at_test and kupyn.ours in ird.reported.rows["GoPro test"]
+    assert kupyn.training.all_generator_steps == 965_100
+
+
+def test_variants_by_commas_train_side_by_side():
+    settings = choose(EXPERIMENTS["ird_gan"], variant="ird,kupyn", preset="paper", train_data=["GOPRO"])
+    assert settings.workdir == Path("runs/ird_gan/paper-ird+kupyn-GOPRO")
+    assert [(part.variant, part.workdir.name) for part in settings.parts] == [("ird", "ird"), ("kupyn", "kupyn")]
+    assert list(settings.named_parts) == ["ird", "kupyn"] and settings.paper == ird_gan.PAPER
+    assert [part.paper.ours for part in settings.parts] == ["IRD-GAN", "Kupyn et al."]
+
+
+@pytest.mark.parametrize(
+    ("variant", "line"),
+    [("ird,x", "--variant=x: unknown"), ("ird,ird", "names one twice"), ("ird,all", "--variant=all: unknown")],
+)
+def test_variants_that_cannot_train_side_by_side(variant, line):
+    with pytest.raises(InputError, match=line):
+        choose(EXPERIMENTS["ird_gan"], variant=variant)
+    with pytest.raises(InputError, match="belongs to one variant"):
+        choose(EXPERIMENTS["ird_gan"], variant="ird,kupyn", weights="ird_gan.npz")
+
+
+def test_photographs_stay_as_they_are_where_pairs_alone_are_shrunk(tmp_path):
+    for kind in ("blur", "sharp"):
+        (tmp_path / "pairs" / kind).mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGB", (80, 64), (number, 9, 9)).save(tmp_path / "pairs" / kind / f"{number}.png")
+    (tmp_path / "photographs").mkdir()
+    for number in range(2):
+        Image.new("RGB", (40, 32), (number, 50, 50)).save(tmp_path / "photographs" / f"{number}.png")
+    folders = [tmp_path / "pairs", tmp_path / "photographs"]
+    chosen = {"train_data": folders, "preset": "paper", "workdir": tmp_path / "run"}
+    settings = choose(tiny(EXPERIMENTS["deblurgan"], crop_px=32), variant="coco", **chosen)
+    data = replace(settings.paper.data, crop_px=32)
+    settings.__dict__["paper"] = replace(settings.paper, data=data)
+    sets = [training for training, _ in inputs.training_images(settings)]
+    degraded, sharp, _ = next(iter(inputs.training_batches(settings, sets, 0)))
+    assert degraded.shape[1:] == sharp.shape[1:] == (32, 32, 3)
+    scored = {source.images.has_pairs: source for _, _, source in inputs.scored(settings, sets)}
+    assert "shrunk by [2, 1]" in inputs.what_is_read(settings, sets) and scored.keys() == {True, False}
+    with pytest.raises(InputError, match="is 20x16 when shrunk, smaller than the 32x32 crop"):
+        own = choose(tiny(EXPERIMENTS["deblurgan"]), **chosen)
+        own.__dict__["paper"] = replace(own.paper, data=replace(own.paper.data, crop_px=32))
+        inputs.training_batches(own, sets, 0)
+
+
+def test_the_rows_of_the_dark_channels_table_by_the_names_of_sets():
+    sets = dark_channel_gan.PAPER.reported.sets
+    names = ["GOPRO/test/blur-original", "GOPRO/test/blur-noisy", "GOPRO_noise/test/blur-original"]
+    found = {row: [name for name in names if re.fullmatch(sets[row], name, re.IGNORECASE)] for row in sets}
+    assert found == {"original": names[:1], "noisy": names[1:]}
+
+
 def test_all_trains_the_papers_variants_only():
     settings = choose(EXPERIMENTS["gan_d"], variant="all")
     assert [part.variant for part in settings.parts] == ["combined", "eq3", "odcnn"]
@@ -102,6 +174,14 @@ def test_all_trains_the_papers_variants_only():
 @pytest.mark.parametrize(("name", "reading"), ALL)
 def test_every_reading_can_be_chosen(name, reading):
     assert choose(EXPERIMENTS[name], variant=reading, preset="paper").paper == EXPERIMENTS[name].readings[reading]
+
+
+@pytest.mark.parametrize(("name", "reading"), ALL)
+def test_every_recipe_takes_every_reading(name, reading):
+    experiment = EXPERIMENTS[name]
+    for preset, recipe in experiment.presets.items():
+        paper = recipe.of(experiment.readings[reading])
+        assert paper.generator_terms and paper.ours == experiment.readings[reading].ours, preset
 
 
 def test_tiles_and_resized_frames(tmp_path):

@@ -76,6 +76,30 @@ def test_looks_are_tabled_where_they_were_measured_and_networks_trained_on_featu
     assert "gradient energy" not in table_of(networks, input={}, pixels={})[0]
 
 
+def test_runs_that_differ_in_the_seed_alone_have_a_row_of_their_mean():
+    def run(seed, rate=1.0):
+        identity = {"run": {"seed": seed}, "training": {"learning_rate": rate}}
+        description = {"identity": identity, "paper": {"experiment": "gan_d"}, "training": {"length": "9 steps"}}
+        return {"parameters": 1, "seconds_per_megapixel": None, "phases": [], **compare._trained_alike(description)}
+
+    def means(psnr_db, ssim):
+        values = {"psnr_db": psnr_db, "ssim": ssim, "grid_2px_db": 0.0, "gradient_energy": 0.5}
+        return {metric: {"mean": value} for metric, value in values.items()}
+
+    networks = {"a": run(0), "b": run(1), "faster": run(0, 2.0), "c": run(2)}
+    methods = {"input": means(19.0, 0.4), "a": means(20.0, 0.5), "b": means(23.0, 0.7), "faster": means(50.0, 1.0)}
+    methods["c"] = means(21.0, 0.6)
+    found = {name: {"f1": 0.5, "object_score": 0.5, "objectness": 0.5} for name in methods}
+    results = {"methods": list(methods), "networks": networks, "sets": {"set": {"methods": methods}}}
+    for detection in ({}, {"set": {"methods": found}}):
+        head, *_, last = compare.rows(results | {"detection": detection})
+        assert len(last) == len(head) and last[0] == "mean of 3 seeds: a, b, c"
+        assert last[5:7] == ["21.33 (20.00 to 23.00) / 0.600", "+2.33"] and not any(last[7:])
+        assert ("the detector's own objectness" in head) == bool(detection)
+    networks.pop("b"), networks.pop("c")
+    assert len(compare.rows(results | {"methods": ["input", "a", "faster"], "detection": {}})) == 4
+
+
 def test_the_first_image_of_each_size_is_not_timed():
     clock = compare._Clock(lambda image: image)
     for width in (10, 20):

@@ -13,7 +13,7 @@ from gandeblur.data.datasets.packed import pack
 from gandeblur.errors import INTERRUPTED
 from gandeblur.evaluation import detectors
 from gandeblur.experiments.papers import EXPERIMENTS as ALL
-from gandeblur.stages import options, sequence
+from gandeblur.stages import opening, options, sequence
 from gandeblur.stages.run import choose
 from gandeblur.training import progress
 
@@ -198,6 +198,21 @@ def test_all_variants_are_trained_and_scored_side_by_side(all_variants):
         assert (all_variants / name / "generator.weights.h5").exists()
     page = (all_variants / "report.html").read_text()
     assert "27.01" in page and "sharp-noisy" in page
+
+
+@pytest.mark.slow
+def test_ird_gans_table_has_its_column_kupyn_by_the_same_data_and_steps(data, tmp_path):
+    folders = (f"--train_data={data / 'sharp'}", f"--test_data={data / 'sharp'}", f"--workdir={tmp_path}")
+    assert call(tiny(EXPERIMENTS["ird_gan"], downsample=1), *folders, "--variant=ird,kupyn") == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["methods"] == ["input", "ird", "kupyn"]
+    assert results["paper"]["columns"] == {"ird": "IRD-GAN", "kupyn": "Kupyn et al."}
+    told = {name: results["runs"][name] for name in ("ird", "kupyn")}
+    assert [one["generator"]["builder"] for one in told.values()] == ["ird_gan.generator", "deblurgan.generator"]
+    assert told["ird"]["data"] == told["kupyn"]["data"] and told["ird"]["training"] == told["kupyn"]["training"]
+    assert results["training"]["ird"]["steps"] == results["training"]["kupyn"]["steps"]
+    opened = opening.deblurrer(tmp_path / "kupyn")  # as a run of its own
+    assert opened.generator.name == "deblurgan_generator"
 
 
 @pytest.mark.slow

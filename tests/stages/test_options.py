@@ -242,3 +242,9 @@ def test_a_worker_and_a_data_server_that_never_come(capfd, tmp_path):
     )
     assert "--stage=serve: give --data_service=grpc://host:port" in refused(capfd, "--stage=serve", workdir)
     assert not (tmp_path / "run").exists()
+
+
+def test_benchmarks_and_test_data_exclude_each_other(tmp_path, capsys):
+    asked = ["--stage=evaluate", "--benchmarks=a", "--test_data=b", f"--workdir={tmp_path / 'run'}"]
+    assert options.run(EXPERIMENTS["gan_d"], asked) == 2
+    assert "--benchmarks: is scored in place of --test_data; give one of the two" in capsys.readouterr().err

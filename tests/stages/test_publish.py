@@ -8,7 +8,7 @@ from tiny_experiments import tiny
 import gandeblur
 from gandeblur import cli, weights
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.stages import publish
+from gandeblur.stages import publish, record
 from gandeblur.training import differences, weight_files
 
 
@@ -90,3 +90,21 @@ def test_a_published_network_opens_by_its_name_and_tells_what_it_is(run, tmp_pat
     for source in (run, tmp_path / "mean.npz"):  # one began with none, the other is no run
         assert cli.main(["publish", str(source), str(tmp_path / "none.npz"), "--start_share", "0.5"]) == 2
         assert "--start_share=0.5: needs a share between 0 and 1, and a run with --start" in capsys.readouterr().err
+
+
+def test_a_phase_tells_the_adversarys_mean_share_where_there_is_one():
+    told = {"discriminator": {}, "losses": {"generator": ["1 x mse", "2 x wasserstein_generator(fake_logits)"]}}
+    told["discriminator"] = {"builder": "critic"}
+    history = {"adversarial_gradient_share": [0.1, 0.3], "mse_gradient_share": [0.9, 0.7]}
+    assert publish._shares(told, history) == {"adversary_share": 0.2}
+    assert publish._shares(told, {}) == {}  # of a run before it was measured
+    assert publish._shares(told | {"discriminator": None}, history) == {}
+    assert publish._shares(told | {"losses": {"generator": ["1 x mse"]}}, history) == {}  # eq. 3 of GAN-D
+
+
+def test_what_trained_a_network_is_told_by_its_phases():
+    phases = [{"trained_by": "pixels"}, {"trained_by": "pixels"}, {"trained_by": "pixels + adversary"}]
+    assert record.trained_by(phases) == "pixels, then pixels + adversary"
+    phases[-1]["adversary_share"] = 0.051
+    assert record.trained_by(phases) == "pixels, then pixels + adversary (5 % of the gradient)"
+    assert record.trained_by([]) == "-"

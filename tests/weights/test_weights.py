@@ -16,7 +16,7 @@ from gandeblur.evaluation.metrics import psnr_db
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.experiments.recipes import LIGHT_BLUR
 from gandeblur.experiments.spec import Condition
-from gandeblur.stages import inputs
+from gandeblur.stages import inputs, record
 from gandeblur.stages.run import choose
 from gandeblur.stages.score import pairs
 from gandeblur.training import weight_files
@@ -76,6 +76,25 @@ def test_they_are_listed_the_default_first(capsys):
     first, *others = capsys.readouterr().out.splitlines()
     assert first.startswith(cli.DEFAULT) and first.endswith("(the default)")
     assert {line.split()[0] for line in others} == set(names()) - {cli.DEFAULT}
+    told = {line.split()[0]: line.partition("; trained by ")[2] for line in others}
+    assert told["deblurgan"] == told["gan_d"] == "pixels"
+    assert told["sharingan"] == "pixels, then pixels + adversary (5 % of the gradient)"
+    assert told["deblurgan-eye"] == "pixels, then pixels + features + adversary (10 % of the gradient)"
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_cards_and_tables_say_what_trained_a_network_by_its_phases(name):
+    card = json.loads((FOLDER / f"{name}.json").read_text())
+    phases = card["weights"]["phases"]
+    assert card["paper"]["trained_by"] == record.trained_by(phases)
+    assert card["paper"]["variant"] == card["settings"]["variant"]  # without words on losses that did not train it
+    for phase in phases:
+        adversary = any("logits" in loss for loss in phase["losses"])
+        assert ("adversary" in phase["trained_by"]) == adversary == ("adversary_share" in phase)
+        assert ("features" in phase["trained_by"]) == any("VGG" in loss for loss in phase["losses"])
+    for place, results in RESULTS.items():
+        if name in results["networks"] and place != "equal.json":  # its are others
+            assert record.trained_by(results["networks"][name]["phases"]) == card["paper"]["trained_by"]
 
 
 @pytest.mark.parametrize(
