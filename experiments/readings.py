@@ -48,10 +48,9 @@ GAN_D: Mapping[str, Paper] = {
         "MSE of images in [0, 255] plus the adversarial term, both of weight 1: 1 / 65,025 in the units of [0, 1]",
         generator_terms=(gan_d.MSE, replace(gan_d.ADVERSARIAL, weight=1 / 255**2)),
     ),
-    "odcnn_512": _reading(
+    "odcnn_512": replace(  # of the paper's column, too: it tested Xu et al.'s own
         gan_d.ODCNN,
-        "512 maps",
-        "the baseline as Xu et al. have it: 512 maps after the 16x16 layer",
+        description="the baseline as Xu et al. have it: 512 maps after the 16x16 layer",
         generator=_widths(gan_d.ODCNN.generator, deep_maps=512),
     ),
 }

@@ -51,7 +51,7 @@ def _of_the_authors(path: Path) -> dict:
     if not card:
         card = record.describe(choose(EXPERIMENTS["deblurgan"], preset=PAPERS_OWN))
         card["paper"] |= {"trained_by": "not told by its file", "preset": "of another program"}
-        del card["identity"], card["training"], card["data"]
+        del card["identity"], card["training"], card["data"], card["departures"]  # ours, not theirs
     return card
 
 
