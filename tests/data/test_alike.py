@@ -17,6 +17,16 @@ def test_two_folders_of_the_same_names_are_never_photographs(write_pairs, one, o
     assert check_data(root).problems == (str(caught.value),)
 
 
+def test_a_folder_within_one_of_two_does_not_hide_the_other(write_pairs):
+    root = write_pairs(*both("x/frames/rgb/{}.png", "y/{}.png", ["a", "b", "c"]))
+    with pytest.raises(InputError, match=f"^{root / 'x'} and {root / 'y'}: hold other images of the same names; "):
+        find(root)
+    clips = write_pairs(
+        *((None, f"{film}/00{k}/{n}.png", 4 * k + n) for k, film in enumerate("pq") for n in (1, 2)), root="films"
+    )
+    assert len(find(clips)) == 4  # other scenes
+
+
 def test_two_folders_of_the_same_names_beside_others_are_compared(write_pairs):
     root = write_pairs(*both("m/{}.png", "n/{}.png", ["a", "b"]), (None, "k/z.png", 5))
     with pytest.raises(InputError, match=f"^{root / 'm'} and {root / 'n'}: hold other images of the same names; "):

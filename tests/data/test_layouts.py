@@ -14,6 +14,7 @@ from gandeblur.evaluation.check_data import check_data
     [
         *(("input", "target"), ("input", "gt"), ("blur", "gt"), ("lq", "gt"), ("blurry", "sharp"), ("low", "label")),
         *(("Blurred", "Sharp"), ("blur_gamma", "sharp"), ("input_crops", "target_crops"), ("blur_300", "sharp_300")),
+        *(("blurred_images", "ground_truth"), ("Blurred Images", "Sharp Images"), ("input", "GroundTruth")),
         *(("inputC", "target"), ("source", "target"), ("BLUR", "SHARP"), ("A", "B"), ("train_blur", "train_sharp")),
     ],
 )
