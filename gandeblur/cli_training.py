@@ -8,12 +8,12 @@ from gandeblur.errors import InputError
 from gandeblur.names import shown
 
 WHOSE = """whose numbers are whose (held against each one's formula; docs/data.md):
-  rgb-8bit-gaussian   BasicSR's PSNR and SSIM of RGB, tf.image's, DeepDeblur-PyTorch's
+  rgb-8bit-gaussian   BasicSR's PSNR and SSIM of RGB, tf.image's, DeepDeblur-PyTorch's, pyiqa's ssimc
   rgb-8bit-uniform    scikit-image's defaults
   rgb-8bit-matlab-3d  NAFNet's SSIM, MATLAB's of colour images (MPRNet's and Restormer's scripts)
   rgb-8bit-range-2    the dark-channel authors' SSIM, by twice the data range: higher than all others
   y-8bit-gaussian     luma rounded as by MATLAB's rgb2ycbcr; BasicSR's test_y_channel does not round
-PSNR of RGB is the same in the first four, BasicSR's, and pyiqa's; SSIM of torchmetrics and pyiqa is none of these.
+PSNR of RGB is one in the first four, BasicSR's, and pyiqa's; SSIM of torchmetrics and pyiqa's ssim are none of these.
 Means are over images, each in dB: the mean of images of 28 and 48 dB is 38 dB."""
 
 

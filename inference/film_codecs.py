@@ -1,6 +1,8 @@
 """Which container, codec and pixel format a film is written in: those it has, or the nearest that lose least."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from gandeblur.errors import InputError
@@ -46,6 +48,7 @@ OPTIONS = {
     "ffv1": {"level": "3", "slicecrc": "1"},
 }
 EVEN = (H264, "libx264rgb", H265, AV1)  # sides are a multiple of the chroma's step
+TELL_ASPECT = (H264, "libx264rgb", H265)  # the codecs that state their pixels' aspect, whatever the container
 NAMES = {
     H264: "H.264",
     "libx264rgb": "H.264",
@@ -57,6 +60,15 @@ NAMES = {
     "qtrle": "QuickTime Animation",
     "png": "PNG",
     "mjpeg": "Motion JPEG",
+}
+
+# What FFmpeg writes into MP4 and MOV where players look for it. Other keys need `use_metadata_tags`, which writes all
+# of them as Apple's keys, and no cover.
+PLAIN_KEYS = {
+    "mp4": "title artist album_artist composer album date creation_time comment genre copyright grouping lyrics "
+    "description synopsis show episode_id network keywords track disc compilation location season_number episode_sort "
+    "hd_video gapless_playback media_type",
+    "mov": "title artist album date creation_time comment genre copyright location make model",
 }
 
 
@@ -88,6 +100,30 @@ def container_of(suffix: str) -> str:
         return CONTAINERS[suffix.lower()]
     except KeyError:
         raise InputError(f"{suffix}: films are not written so; choose one of {', '.join(CONTAINERS)}") from None
+
+
+def container_options(suffix: str, keys: Iterable[str], covers: bool, time_base: Fraction) -> dict[str, str]:
+    """FFmpeg's options of a new container.
+
+    Args:
+        suffix: of the film, in small letters.
+        keys: of its metadata.
+        covers: whether it has pictures beside the film.
+        time_base: of its times, in seconds.
+    """
+    container = container_of(suffix)
+    if container in QUICKTIME:
+        plain = PLAIN_KEYS.get(container, PLAIN_KEYS["mp4"]).split()
+        tags = "+use_metadata_tags" if {key.split("-")[0] for key in keys} - set(plain) and not covers else ""
+        # Without `movie_timescale` the film's length is rounded to milliseconds.
+        exact = time_base.numerator == 1 and 1000 <= time_base.denominator <= 10**6
+        return {
+            "movflags": f"+faststart{tags}",
+            "movie_timescale": str(time_base.denominator if exact else 1000),
+        }
+    if container == "mpegts":
+        return {"mpegts_m2ts_mode": "1" if suffix in (".mts", ".m2ts") else "0", "mpegts_copyts": "1"}
+    return {}
 
 
 def choose(container: str, source: str, pixel_format: Any, size: tuple[int, int], full_range: bool) -> Choice:
@@ -124,9 +160,9 @@ def choose(container: str, source: str, pixel_format: Any, size: tuple[int, int]
                 best = (key, Choice(encoder, wanted, written, dict(OPTIONS.get(encoder, {})), ()))
     if best is None:
         raise InputError(f"frames of {size[0]}x{size[1]} are too small for {container}; leave it out")
-    (alpha, _, chroma, other, _, _, depth, *_), choice = best
+    (alpha, _, chroma, _, _, _, depth, *_), choice = best
     name, notes = NAMES[choice.encoder], []
-    if other:
+    if choice.encoder not in SAME.get(codec.canonical_name, (codec.canonical_name,)):
         notes.append(f"{name} in place of {codec.canonical_name}")
     if alpha:
         notes.append("transparency left out, colours as they lie below it")

@@ -5,15 +5,17 @@ darker. Chroma that is interpolated on the way in and averaged on the way out bl
 averaged (AREA) it comes back as it was.
 """
 
-import functools
 import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from gandeblur.inference import film_levels
+
 RGB, BT709, UNTOLD, BT470BG, SMPTE170M, BT2020_CONSTANT = 0, 1, 2, 5, 6, 10  # of ITU-T H.273, as FFmpeg has them
 PQ, HLG = 16, 18
+TAGGED = ", and tagged so"
 LIMITED, FULL = 1, 2
 SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # H.273's matrix -> swscale's number of its coefficients
 MATRICES = {1: "BT.709", 5: "BT.601", 6: "BT.601", 8: "YCgCo", 14: "ICtCp"}
@@ -26,7 +28,6 @@ PLACES = {
     "bottomleft": (0, 1),
     "bottom": (0.5, 1),
 }
-WHITE_NITS, PEAK_NITS = 203, 10_000  # of ITU-R BT.2408, and of PQ
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def told(frame: Any, context: Any) -> Colour:
         matrix, reach = RGB, FULL
     elif matrix in (RGB, UNTOLD):
         matrix = by_size(frame)
-        notes.append(f"its colours are not tagged: taken for {MATRICES[matrix]} by its size, and tagged so")
+        notes.append(f"its colours are not tagged: taken for {MATRICES[matrix]} by its size{TAGGED}")
     elif matrix not in SWSCALE or matrix == BT2020_CONSTANT:
         name = MATRICES.get(matrix, f"number {matrix}")
         notes.append(f"the network saw the colour matrix {name} by the nearest one that can be computed")
@@ -147,6 +148,11 @@ class Converter:
         Returns:
             uint8 `[H, W, 3]`, of more than 8 bits uint16; and its alpha of the same type `[H, W]`, or None.
         """
+        is_pq = self.colour.transfer == PQ
+        if is_grey(frame.format):
+            self._carrier = None
+            grey = film_levels.grey(bits(frame.format), self.colour.range == FULL, is_pq)[0][_rows(frame)]
+            return grey[..., None].repeat(3, axis=2), None
         clear, deep = has_alpha(frame.format), bits(frame.format) > 8
         name = ("rgba64le" if deep else "rgba") if clear else ("rgb48le" if deep else "rgb24")
         code = SWSCALE.get(self.colour.matrix, SWSCALE[SMPTE170M])
@@ -162,7 +168,7 @@ class Converter:
         image = self._carrier.to_ndarray()
         alpha = np.ascontiguousarray(image[..., 3]) if clear else None
         seen = np.ascontiguousarray(image[..., :3])
-        return (_curves(self.colour.transfer == PQ)[0][seen] if deep else seen), alpha
+        return (film_levels.curves(is_pq, _white(frame.format, self.colour.range)[0])[0][seen] if deep else seen), alpha
 
     def frame(self, pixels: np.ndarray, alpha: np.ndarray | None, size: tuple[int, int], pix_fmt: str) -> Any:
         """The inverse of `pixels`.
@@ -176,9 +182,15 @@ class Converter:
         import av
         from av.video.frame import PictureType
 
+        is_pq, chosen = self.colour.transfer == PQ, av.VideoFormat(pix_fmt)
+        if is_grey(chosen) and (pixels.shape[1], pixels.shape[0]) == size:
+            made = av.VideoFrame(*size, pix_fmt)
+            grey = np.rint(pixels.mean(axis=2)).astype(pixels.dtype)
+            _rows(made)[...] = film_levels.grey(bits(chosen), self.written.range == FULL, is_pq)[1][grey]
+            return made
         name = "rgb24"
         if pixels.dtype == np.uint16:
-            pixels = _curves(self.colour.transfer == PQ)[1][pixels]
+            pixels = film_levels.curves(is_pq, _white(chosen, self.written.range)[1])[1][pixels]
             name = "rgb48le"
         if alpha is not None:
             pixels = np.dstack([pixels, alpha])
@@ -228,26 +240,17 @@ def has_alpha(pixel_format: Any) -> bool:
     return not pixel_format.has_palette and any(part.is_alpha for part in pixel_format.components)
 
 
-@functools.cache
-def _curves(is_pq: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Tables from swscale's 16 bits to the network's and back, uint16 `[65536]` each.
-
-    swscale enlarges 8 bits to 16 by 256: its white is 65280, not 65535. PQ gives most of its values to light that few
-    pictures have, so that it looks flat and grey; what a viewer sees is nearer to the light, relative to white, through
-    Reinhard's curve (2002, equation 4: 10,000 nits become 1) and a gamma of 2.2. HLG is made to be looked at as it is.
-    """
-    value = np.minimum(np.arange(65536) * (257 / 256) / 65535, 1)
-    if is_pq:
-        light = _pq_nits(value) / WHITE_NITS
-        value = (light * (1 + light / (PEAK_NITS / WHITE_NITS) ** 2) / (1 + light)) ** (1 / 2.2)
-    there = np.rint(value * 65535).astype(np.uint16)
-    # Where neighbours fall together the middle one comes back; nothing of 12 bits or less does.
-    back = np.interp(np.arange(65536) / 65535, value[:65281], np.arange(65281))
-    return there, np.rint(back).astype(np.uint16)
+def is_grey(pixel_format: Any) -> bool:
+    """Whether a pixel format is one component of whole numbers, and no palette."""
+    return pixel_format.name.startswith("gray") and len(pixel_format.components) == 1 and bits(pixel_format) <= 16
 
 
-def _pq_nits(value):
-    """SMPTE ST 2084's electro-optical transfer function: [0, 1] -> nits."""
-    m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
-    root = value ** (1 / m2)
-    return PEAK_NITS * (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
+def _rows(frame):
+    """The one plane of a grey frame, `[H, W]`, as it lies in its memory."""
+    kind = np.dtype(np.uint8 if bits(frame.format) == 8 else ">u2" if frame.format.name.endswith("be") else "<u2")
+    plane = frame.planes[0]
+    return np.frombuffer(plane, kind).reshape(frame.height, plane.line_size // kind.itemsize)[:, : frame.width]
+
+
+def _white(pixel_format, reach):
+    return film_levels.white(bits(pixel_format), pixel_format.is_rgb, reach == FULL)

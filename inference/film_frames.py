@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+MOST_KINDS_OF_DATA = 64  # that may lie beside frames; FFmpeg 8.1 has 33
+
 
 class Filters:
     """FFmpeg's filters between decoder and conversion.
@@ -12,15 +14,22 @@ class Filters:
     bwdif makes one frame of each interlaced one, at the time of its first field; progressive frames pass. The place of
     chroma samples is forgotten: by it swscale would take one's neighbour on the way in, but not on the way out.
 
+    Data beside the pixels that PyAV has no name for (EXIF data of Motion JPEG, marks of a second view) are taken away,
+    since it then gives none of the others, not even the display matrix.
+
     Args:
         frame: the first `av.VideoFrame`; all have its size and format.
         stream: its `av.VideoStream`.
         interlaced: whether there may be interlaced ones.
+
+    Attributes:
+        nameless: FFmpeg's numbers of such data that may be there; empty if the first frame has none.
     """
 
     def __init__(self, frame: Any, stream: Any, interlaced: bool):
         from av.filter import Graph
 
+        self.nameless = _nameless(frame)
         self.shape, self.deinterlaces = (frame.width, frame.height, frame.format.name), interlaced
         self.graph = Graph()
         time_base = frame.time_base or stream.time_base
@@ -34,6 +43,7 @@ class Filters:
                 first = "tff" if stream.codec_context.field_order in (2, 4) else "bff"
                 steps.append(self.graph.add("setfield", first))
             steps.append(self.graph.add("bwdif", "mode=send_frame:deint=interlaced"))
+        steps += [self.graph.add("sidedata", f"mode=delete:type={number}") for number in self.nameless]
         steps += [self.graph.add("setparams", "chroma_location=unspecified"), self.graph.add("buffersink")]
         self.graph.link_nodes(*steps).configure()
 
@@ -47,6 +57,16 @@ class Filters:
                 yield self.graph.pull()
             except (av.BlockingIOError, av.EOFError):
                 return
+
+
+def _nameless(frame):
+    from av.sidedata.sidedata import Type
+
+    try:
+        frame.side_data  # noqa: B018
+    except ValueError:
+        return sorted(set(range(MOST_KINDS_OF_DATA)) - {kind.value for kind in Type})
+    return []
 
 
 def turn(matrix: bytes) -> tuple[bool, bool, bool] | None:

@@ -180,6 +180,8 @@ class Film:
             if interlaced and not self._interlaced:
                 self._interlaced = True
                 self.notes.append("interlaced: each frame was deinterlaced (bwdif)")
+            if filters.nameless:
+                self.notes.append("left out: data beside the frames that PyAV has no name for, such as EXIF")
         yield from ((one, _time(one)) for one in filters.frames(frame))
         return filters
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from gandeblur.inference import film_codecs, film_streams
+from gandeblur.inference import film_codecs, film_matroska, film_streams
 from gandeblur.inference.film_codecs import NAMES
 from gandeblur.inference.film_colour import (
     RGB,
+    TAGGED,
     Colour,
     Converter,
     by_size,
@@ -27,14 +28,6 @@ from gandeblur.inference.film_streams import kept, named
 KEYS_SECONDS = 2  # between two key frames at most
 # Keys of metadata that describe the old stream.
 OLD_KEYS = ("bps", "duration", "number_of_frames", "number_of_bytes", "_statistics_")
-# What FFmpeg writes into MP4 and MOV where players look for it. Other keys need `use_metadata_tags`, which writes all
-# of them as Apple's keys, and no cover.
-PLAIN_KEYS = {
-    "mp4": "title artist album_artist composer album date creation_time comment genre copyright grouping lyrics "
-    "description synopsis show episode_id network keywords track disc compilation location season_number episode_sort "
-    "hd_video gapless_playback media_type",
-    "mov": "title artist album date creation_time comment genre copyright location make model",
-}
 
 
 class Writer:
@@ -116,10 +109,13 @@ class Writer:
         for copy in self._copies.values():
             self.new.mux(copy.packets(None, self.earlier))
         self.new.close()
+        if self.shown:
+            film_matroska.set_size(self.temporary, self.shown)
         for index, number in self._refused.items():
             name = named(self.film.container.streams[index])
             self.notes.append(f"{number} packets of {name} left out: their times go backwards")
-        self.notes += self._lost()
+        lost = self._lost()
+        self.notes += [f"{self.suffix} does not hold {', '.join(lost)}"] if lost else []
 
     def abandon(self) -> None:
         """Lets go of the file."""
@@ -156,7 +152,13 @@ class Writer:
             written = Colour(written.matrix, written.primaries, written.transfer, 2)
         self.converter.written = written
         self.alpha = has_alpha(chosen)
-        self.new = av.open(str(self.temporary.absolute()), "w", self.format, container_options=self._options())
+        covers = any(is_cover(one) for one in old.streams.video)
+        wanted = film_codecs.container_options(self.suffix, kept(old.metadata), covers, stream.time_base)
+        self.shown = None
+        if self.choice.encoder not in film_codecs.TELL_ASPECT and "stereo_mode" not in stream.metadata:
+            self.shown = film_matroska.shown_size(self.format, self.choice.size, self._aspect() or 1)
+        wanted |= film_matroska.OPTIONS if self.shown else {}
+        self.new = av.open(str(self.temporary.absolute()), "w", self.format, container_options=wanted)
         self.new.metadata.update(kept(old.metadata))
         if chapters := old.chapters():
             self.new.set_chapters(chapters)
@@ -176,16 +178,10 @@ class Writer:
         """Whether frames take their captions along: only as they lie, and to x264."""
         return self.choice.encoder == film_codecs.H264 and self.how == (False, False, False)
 
-    def _options(self):
-        if self.format in film_codecs.QUICKTIME:
-            keys = {key.split("-")[0] for key in kept(self.film.container.metadata)}
-            plain = PLAIN_KEYS.get(self.format, PLAIN_KEYS["mp4"]).split()
-            covers = any(is_cover(one) for one in self.film.container.streams.video)
-            tags = "+use_metadata_tags" if keys - set(plain) and not covers else ""
-            return {"movflags": f"+faststart{tags}"}
-        if self.format == "mpegts":
-            return {"mpegts_m2ts_mode": "1" if self.suffix in (".mts", ".m2ts") else "0", "mpegts_copyts": "1"}
-        return {}
+    def _aspect(self):
+        """The pixels' aspect of the new film; None if the old one does not say."""
+        aspect = self.film.stream.sample_aspect_ratio
+        return 1 / aspect if aspect and self.how[0] else aspect
 
     def _time_base(self):
         stream = self.film.stream
@@ -209,8 +205,8 @@ class Writer:
         context.color_range = colour.range
         context.colorspace = colour.matrix
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer
-        if aspect := stream.sample_aspect_ratio:
-            context.sample_aspect_ratio = 1 / aspect if self.how[0] else aspect
+        if aspect := self._aspect():
+            context.sample_aspect_ratio = aspect
         if choice.encoder == film_codecs.H265 and self.format in film_codecs.QUICKTIME:
             context.codec_tag = "hvc1"  # QuickTime plays no other
         if choice.encoder == "mjpeg":
@@ -219,7 +215,7 @@ class Writer:
             context.max_b_frames = 0
         if self.matrix:
             encoder.set_display_matrix(np.frombuffer(self.matrix, np.int32))
-        encoder.metadata.update(kept(stream.metadata, OLD_KEYS))
+        encoder.metadata.update(kept(stream.metadata, OLD_KEYS) | (film_matroska.MARK if self.shown else {}))
         encoder.disposition = stream.disposition
         return encoder
 
@@ -256,10 +252,17 @@ class Writer:
             self._held = packet
 
     def _mux_last(self):
-        """Writes the last packet. QuickTime's length is the sum of the decoding times' steps and this one's stay."""
+        """Writes the last packet.
+
+        QuickTime has two lengths: the sum of the decoding times' steps and this packet's stay; and how far any packet
+        reaches. Where frames stay longer and longer, the second would be too large if this one were decoded as early as
+        the encoder says.
+        """
         packet = self._held
         if self.format in film_codecs.QUICKTIME:
-            length = (self._end - self._first[0]) * self.time_base / packet.time_base
+            unit = self.time_base / packet.time_base
+            first, length = self._first[0] * unit, (self._end - self._first[0]) * unit
+            packet.dts = max(packet.dts, packet.pts - (round(first) - self._first[1]))
             packet.duration = round(length) - (packet.dts - self._first[1])
         self.new.mux(packet)
 
@@ -280,15 +283,16 @@ class Writer:
             if sum(map(is_cover, new.streams.video)) < sum(map(is_cover, old.streams.video)):
                 lost.append("covers")
             new_film = next(one for one in new.streams.video if not is_cover(one))
-            if _aspect(film) != (1 / _aspect(new_film) if self.how[0] else _aspect(new_film)):
-                lost.append(f"pixels of {_aspect(film)} to 1 for {NAMES[self.choice.encoder]}")
+            old_aspect, new_aspect = self._aspect() or 1, new_film.sample_aspect_ratio or 1
+            if abs(old_aspect / new_aspect - 1) > 1 / self.choice.size[0]:  # by less than a pixel
+                lost.append(f"pixels of {film.sample_aspect_ratio} to 1 for {NAMES[self.choice.encoder]}")
+            if self.converter.written.matrix not in (RGB, new_film.codec_context.colorspace):
+                self.notes = [note.removesuffix(TAGGED) for note in self.notes]
+                if not any("colours are not tagged" in note for note in self.notes):
+                    lost.append("tags of colours")
             places = [one for one in old.streams if one is film or one.index in self._copies]
             for one, copy in zip(places, new.streams, strict=False):
                 language = one.metadata.get("language", "und")
                 if language != copy.metadata.get("language", "und"):
                     lost.append(f"the language of {named(one)}")
-        return [f"{self.suffix} does not hold {', '.join(lost)}"] if lost else []
-
-
-def _aspect(stream):
-    return stream.sample_aspect_ratio or Fraction(1)
+        return lost

@@ -39,6 +39,7 @@ def two_of_one_scene(folder: Path, files: Sequence[Path]) -> tuple[Path, Path] |
             return folder / other, folder / file  # a_blur.png, a_sharp.png
     for place, children in _branches(files):
         whole = len(children) == 2 and children[0][1].keys() == children[1][1].keys() and len(children[0][1]) > 1
+        children = [(name, _without_lone_folders(images)) for name, images in children]
         for (left, ours), (right, theirs) in itertools.pairwise(children[:_FOLDERS]):
             common = sorted(ours.keys() & theirs.keys())
             if 2 * len(common) < min(len(ours), len(theirs)) or not common:
@@ -84,6 +85,13 @@ def _branches(files: Sequence[Path]) -> Iterator[tuple[Path, list[tuple[str, dic
     for place, children in below.items():
         if len(children) > 1:
             yield place, sorted(children.items())
+
+
+def _without_lone_folders(images: dict[str, Path]) -> dict[str, Path]:
+    """Images by their names below the sub-folder that holds all of them: `RGB/0` and `RGB/1` as `0` and `1`."""
+    while all("/" in name for name in images) and len({name.split("/")[0] for name in images}) == 1:
+        images = {name.partition("/")[2]: path for name, path in images.items()}
+    return images
 
 
 def _equal(one: Path, other: Path) -> bool:

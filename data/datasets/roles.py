@@ -10,11 +10,12 @@ SPLITS = ("train", "validation", "val", "valid", "test")
 
 # Folder of blurred images -> folders of their sharp ones, in lower case. Of a name that goes on (`blur_gamma`,
 # `blur_300`, `input_crops`) the partner may go on alike.
+_TRUTHS = ("ground_truth", "groundtruth")
 PARTNERS = {
-    "blur": ("sharp", "gt"),  # GoPro, BSD; RealBlur
-    "blurry": ("sharp", "gt"),
-    "blurred": ("sharp", "gt"),
-    "input": ("target", "gt"),  # as MPRNet's and Restormer's authors arrange GoPro, HIDE and RealBlur
+    "blur": ("sharp", "gt", *_TRUTHS),  # GoPro, BSD; RealBlur
+    "blurry": ("sharp", "gt", *_TRUTHS),
+    "blurred": ("sharp", "gt", *_TRUTHS),
+    "input": ("target", "gt", *_TRUTHS),  # as MPRNet's and Restormer's authors arrange GoPro, HIDE and RealBlur
     "inputc": ("target",),  # DPDD as Restormer's authors arrange it: both views together, the left, the right
     "inputl": ("target",),
     "inputr": ("target",),
@@ -23,7 +24,7 @@ PARTNERS = {
     "source": ("target",),  # DPDD as its authors zip it
 }
 _ALONE = ("blur", "blur_gamma")  # pairs by their names, even where the sharp ones are missing
-_SHARP = {"sharp", "gt", "target", "label", "hq", "high"}
+_SHARP = {"sharp", "gt", "target", "label", "hq", "high", *_TRUTHS}
 _SPLIT = re.compile(rf"({'|'.join(SPLITS)})[_-](.+)")
 _TOKEN = rf"(?:{'|'.join(sorted({*PARTNERS, *_SHARP}, key=len, reverse=True))})"
 _IN_NAME = re.compile(rf"(?:(?<=/)|^){_TOKEN}[_-]|[_-]{_TOKEN}$", re.IGNORECASE)
@@ -85,7 +86,7 @@ def _partners(name: str, rest: str) -> list[str]:
     before = name[: len(name) - len(rest)]
     for role, sharps in PARTNERS.items():
         after = rest.removeprefix(role)
-        if rest.startswith(role) and (not after or after[0] in "_-"):
+        if rest.startswith(role) and (not after or after[0] in "_- "):
             return [before + sharp + tail for sharp in sharps for tail in dict.fromkeys((after, ""))]
     return []
 

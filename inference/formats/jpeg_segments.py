@@ -14,6 +14,7 @@ _JFIF, _JFXX, _MPF, _ADOBE = b"JFIF\0", b"JFXX\0", b"MPF\0", b"Adobe"
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in coded data: neither a stuffed byte nor a restart
 _MOST = 65533  # bytes in a segment
+_SECOND = "second picture"
 _PICTURE, _CLIP = b"\xff\xd8\xff", b"ftyp"
 
 
@@ -123,7 +124,8 @@ def behind(data: bytes, gone: Sequence[str]) -> list[str]:
         data: all that follows the end marker.
         gone: what the metadata promised.
     """
-    names, position, other = [], 0, 0
+    names: list[str] = []
+    position, other = 0, 0
     while position < len(data):
         if data.startswith(_PICTURE, position):
             head, end = parsed(data[position:])
@@ -139,14 +141,15 @@ def behind(data: bytes, gone: Sequence[str]) -> list[str]:
             position = following
     if other and not names:
         names.append(f"{other} bytes behind the picture")
-    return names
+    second = names.count(_SECOND)
+    return [f"{second} other pictures" if one == _SECOND and second > 1 else one for one in names]
 
 
 def _second(head: Sequence[Segment], gone: Sequence[str]) -> str:
     told = b"".join(segment.data for segment in head if segment.describes())
     if xmp.GAIN_MAP in gone or any(sign in told for sign in (b"hdr-gain-map", b"HDRGainMap", _ISO_GAIN_MAP)):
         return xmp.GAIN_MAP
-    return xmp.DEPTH if re.search(rb"(?i)depth|disparity|matte", told) else "second picture"
+    return xmp.DEPTH if re.search(rb"(?i)depth|disparity|matte", told) else _SECOND
 
 
 def _extension(head: Sequence[Segment], orientation: int) -> tuple[list[Segment], bytes | None, list[str]]:

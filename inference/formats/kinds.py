@@ -6,6 +6,7 @@ from gandeblur.inference.formats import boxes, raw
 
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 AVIF_BRANDS = {b"avif", b"avis"}
+_JPEG_LS = b"\xff\xd8\xff\xf7"
 _SIGNS = (
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -24,7 +25,7 @@ _OTHERS = (
     (4, b"jP  \r\n\x87\n", "JPEG 2000"),
     (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
     (0, b"II\xbc\x01", "JPEG XR"),
-    (0, b"\xff\xd8\xf7", "JPEG-LS"),
+    (0, _JPEG_LS, "JPEG-LS"),
     (0, b"v/1\x01", "OpenEXR"),
     (0, b"#?RADIANCE", "Radiance HDR"),
     (0, b"#?RGBE", "Radiance HDR"),
@@ -55,6 +56,8 @@ def kind(path: Path) -> str:
     if start[4:8] == b"ftyp":
         brands = boxes.brands(start)
         return "AVIF" if brands & AVIF_BRANDS else "HEIF" if brands & HEIF_BRANDS else ""
+    if start.startswith(_JPEG_LS):
+        return ""
     return next((name for at, sign, name in _SIGNS if start.startswith(sign, at)), "")
 
 
@@ -68,7 +71,11 @@ def reason(path: Path) -> str:
     other = other or _BY_SUFFIX.get(path.suffix.lower(), "")
     if not other and any(start.startswith(sign, at) for at, sign in _FILMS):
         return "a film; give it a film's suffix, such as .mp4, and restore it by gandeblur restore or restore_file"
-    return f"a {other} file; save it as PNG, TIFF or JPEG first" if other else _DAMAGED
+    return (
+        f"{'an' if other[:1] in 'AEIO' else 'a'} {other} file; save it as PNG, TIFF or JPEG first"
+        if other
+        else _DAMAGED
+    )
 
 
 def _plausible(name, start):

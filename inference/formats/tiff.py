@@ -124,7 +124,8 @@ def _by_tifffile(path, page, bits):
     """`[H, W, channels]`, uint8 or uint16."""
     import tifffile
 
-    if page.photometric not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB):
+    from_white = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+    if not from_white and page.photometric not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB):
         meaning = tifffile.PHOTOMETRIC(page.photometric).name
         raise InputError(f"{path}: holds {meaning} values; convert it to RGB of 16 bits first")
     if bits > 16:
@@ -142,7 +143,10 @@ def _by_tifffile(path, page, bits):
         raise InputError(f"{path}: holds {array.dtype} values along {axes}; convert it to RGB of 8 or 16 bits first")
     array = array[..., None] if array.ndim == 2 else array
     array = np.moveaxis(array, axes.index("S"), -1) if "S" in axes else array
-    return array if bits == 8 else sixteen(array, bits)
+    array = array if bits == 8 else sixteen(array, bits)
+    if from_white:  # not a channel of transparency
+        array[..., 0] = np.iinfo(array.dtype).max - array[..., 0]
+    return array
 
 
 def _known_channels(array, page):

@@ -3,6 +3,7 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from scenes import SCENES, blurred_scene
 
 from gandeblur.data.datasets import Pair, PairSet
 
@@ -54,5 +55,21 @@ def sequence(tmp_path):
         for number, frame in enumerate(frames, start=first):
             Image.fromarray(frame).save(folder / f"{number:06}.png")
         return folder, frames
+
+    return write
+
+
+@pytest.fixture
+def write_pairs(tmp_path):
+    """Writes (path of the blurred, path of the sharp, scene) files below a folder, which it returns."""
+
+    def write(*pairs, root="data"):
+        for blurred, sharp, scene in pairs:
+            for name, pixels in ((blurred, blurred_scene(scene)), (sharp, SCENES[scene])):
+                if name:
+                    path = tmp_path / root / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    Image.fromarray(pixels).save(path)
+        return tmp_path / root
 
     return write

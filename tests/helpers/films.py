@@ -23,6 +23,15 @@ def same(image, **options):
     return image
 
 
+def restored(path, restore=same, name=None):
+    """(report, path of the new film, in `out` beside the old one)."""
+    from gandeblur.inference import video
+
+    target = video.target(path.parent / "out" / (name or path.name))
+    target.parent.mkdir(exist_ok=True)
+    return video.restore_video(restore, path, target), target
+
+
 def patches(height=48, width=64):
     """Saturated colours beside a gradient, uint8 `[H, W, 3]`."""
     colours = [

@@ -155,6 +155,8 @@ CASES = [
     ),
     Case("AVIF", "a.avif", encoded("AVIF", quality=95), lambda out: out.db > 35, True),
     refused("JPEG XL", "a.jxl", b"\xff\x0a" + bytes(20), "JPEG XL"),
+    refused("JPEG-LS", "a.jls", b"\xff\xd8\xff\xf7" + bytes(20), "a JPEG-LS file"),
+    refused("OpenEXR", "a.exr", b"v/1\x01" + bytes(20), "an OpenEXR file"),
     refused("JPEG 2000", "a.jp2", encoded("JPEG2000"), "JPEG 2000"),
     refused("PPM", "a.ppm", encoded("PPM"), "Netpbm"),
     refused("Targa", "a.tga", encoded("TGA"), "Targa"),

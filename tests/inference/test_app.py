@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 
+import films
 import numpy as np
 import pytest
 from PIL import Image
@@ -114,6 +115,12 @@ def test_what_is_no_photograph_is_named_without_its_path(browser, address, tmp_p
     restore(browser, address, path)
     said(browser, "letter.jpg: cannot be read")
     assert "/tmp" not in browser.find_element("tag name", "body").text
+
+
+def test_a_film_is_refused_in_one_line(browser, address, tmp_path):
+    pytest.importorskip("av")
+    restore(browser, address, films.write(tmp_path / "clip.mp4", films.moving(3)))
+    said(browser, "clip.mp4: a film; gandeblur restore restores it")
 
 
 def test_limits_of_bytes_and_pixels(browser, address, tmp_path):

@@ -1,3 +1,4 @@
+import struct
 import sys
 
 import numpy as np
@@ -51,6 +52,40 @@ def test_a_heic_file_turns_by_its_own_property(tmp_path):
     reread = pillow_heif.open_heif(out.path)
     told.load(reread.info["exif"])
     assert told[0x112] == 1
+
+
+def with_auxiliary(path, name):
+    """A HEIC file with an auxiliary picture of that name, as phones have it; pillow-heif writes alpha, renamed here."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    alpha, name = b"urn:mpeg:hevc:2015:auxid:1", name.encode()
+    array = np.dstack([A, 255 - A[..., :1]])
+    pillow_heif.from_bytes("RGBA", A.shape[1::-1], array.tobytes()).save(path, quality=95)
+    data, grown = bytearray(path.read_bytes()), len(name) - len(alpha)
+    for box in (b"auxC", b"ipco", b"iprp", b"meta"):  # one lies in the other
+        at = data.index(box) - 4
+        struct.pack_into(">I", data, at, struct.unpack_from(">I", data, at)[0] + grown)
+    at = data.index(b"iloc") + 16
+    for item in range(2):  # where their data begin
+        place = at + 18 * item
+        struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] + grown)
+    path.write_bytes(data.replace(alpha, name))
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("urn:com:apple:photo:2020:aux:hdrgainmap", "without its HDR gain map"),
+        ("urn:mpeg:hevc:2015:auxid:2", "without its depth map"),
+        ("urn:com:apple:photo:2018:aux:portraiteffectsmatte", "without its further layers"),
+    ],
+)
+def test_what_lies_beside_the_picture_is_named_and_gone(name, words, tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    with_auxiliary(tmp_path / "b.heic", name)
+    out = restored(tmp_path, "a.heic", (tmp_path / "b.heic").read_bytes())
+    assert out.said == words
+    assert name.encode() in out.source.read_bytes() and name.encode() not in out.data
+    assert not pillow_heif.open_heif(out.path).info["aux"] and psnr(photographs.read(out.path).pixels, A) > 35
 
 
 @pytest.mark.parametrize("subsampling", ["4:0:0", "4:2:0", "4:2:2", "4:4:4"])

@@ -119,3 +119,9 @@ def test_equal_channels_stay_equal(tmp_path):
         results.append(np.asarray(image.convert("RGB")))
     np.testing.assert_array_equal(*results)
     assert np.ptp(results[0], axis=2).max() == 0 and np.abs(results[0][..., 0].astype(int) - grey).max() <= 2
+
+
+def test_several_further_pictures_are_counted(tmp_path):
+    buffer = io.BytesIO()
+    Image.fromarray(A).save(buffer, "MPO", save_all=True, append_images=[Image.fromarray(A[::-1])] * 2)
+    assert restored(tmp_path, "a.mpo", buffer.getvalue()).said == "without its 2 other pictures"

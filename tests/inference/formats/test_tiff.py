@@ -37,6 +37,23 @@ def test_byte_order_and_unknown_tags_stay(array, order, tmp_path):
     assert new.resolution == (300, 200)
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_grey_that_begins_at_white(kind, alpha, tmp_path):
+    """As scanners of X-ray films write it; the new file says that black is 0."""
+    levels = (A16[..., 0] if kind == np.uint16 else A[..., 0]).copy()
+    opacity = np.full_like(levels, np.iinfo(kind).max // 3)
+    array = np.dstack([levels, opacity]) if alpha else levels
+    more = {"extrasamples": ["unassalpha"], "planarconfig": "contig"} if alpha else {}
+    tifffile.imwrite(tmp_path / "b.tif", array, photometric="miniswhite", metadata=None, **more)
+    out = restored(tmp_path, "a.tif", (tmp_path / "b.tif").read_bytes())
+    new = tifffile.imread(out.path)
+    np.testing.assert_array_equal(new[..., 0] if alpha else new, np.iinfo(kind).max - levels)
+    assert page(out.path).photometric == tifffile.PHOTOMETRIC.MINISBLACK and out.said == ""
+    if alpha:
+        np.testing.assert_array_equal(new[..., 1], opacity)
+
+
 def test_bigtiff_and_further_pages(tmp_path):
     with tifffile.TiffWriter(tmp_path / "b.tif", bigtiff=True) as writer:
         tags = [(65000, "Q", 2, (7, 8), True)]
