@@ -1,13 +1,14 @@
 """At which scale a network undoes a blur of which size, and what a rule that sees only the photograph makes of it.
 
-    python benchmarks/scales.py --images=FOLDER --out=docs/results/scales.csv        measures; goes on where it stopped
-    python benchmarks/scales.py --out=docs/results/scales.csv --table                what the rules lose, from the file
+    python benchmarks/scales.py --images FOLDER --out=FILE.csv              measures; goes on where it stopped
+    python benchmarks/scales.py --out=FILE.csv --table                      what the rules lose, from the file
+    python benchmarks/scales.py --pairs FOLDER FOLDER --out=PAIRS.csv       blurred and sharp frames: auto against 1
 
 Sharp photographs are blurred in light (gamma 2.2) along straight and curved paths, by two motions, and out of focus;
-some get the noise of a phone at night or a JPEG of quality 70. Each is restored at five scales as `inference.scale`
-does it, but with the shrunk picture in 8 bits and flat areas as the network leaves them, and scored by PSNR against the
-sharp one. `change` is the mean absolute correction at a scale, `gradient` the mean absolute difference of neighbours of
-the photograph there, both in grey levels.
+some get the noise of a phone at night or a JPEG of quality 70. The middle of each is restored at five scales as
+`gandeblur restore --scale` does it, and scored by PSNR against the sharp one. `change` is the mean absolute correction
+at a scale, `gradient` the mean absolute difference of neighbours of the photograph there, both in grey levels, over
+the parts that `inference.scale.look` sees, by the network that tells the blur for all networks.
 """
 
 import argparse
@@ -15,20 +16,21 @@ import csv
 import itertools
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from gandeblur.inference import scale
+from gandeblur.inference import flat, scale
+from gandeblur.inference.fitting import Fitting
 from gandeblur.inference.scale import SCALES
 
 SIZES_PX = (0, 4, 8, 15, 30, 50, 80, 120)
 KINDS = ("straight", "curved", "two motions", "defocus", "noise", "jpeg")
-SPARSE_PX = (0, 8, 30, 50, 80)  # of all kinds but the first two
-WINDOW = (512, 768)
+WINDOW = (384, 512)
 GAMMA = 2.2
 FIELDS = ("network", "image", "kind", "px", "scale", "blurred_db", "restored_db", "change", "gradient")
+PAIR_FIELDS = ("network", "folder", "image", "blurred_db", "own_size_db", "auto_db", "scale")
 
 
 def path(kind: str, length: float, rng: np.random.Generator) -> np.ndarray:
@@ -58,10 +60,10 @@ def kernel(kind: str, length: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def blurred(sharp: np.ndarray, kind: str, length: int, rng: np.random.Generator) -> np.ndarray:
-    """uint8 `[H, W, 3]`, of which a border of `length` pixels has seen beyond the picture's end."""
+    """uint8 `[H, W, 3]`; beyond its end the picture is mirrored."""
     from scipy.signal import fftconvolve
 
-    light = (sharp / 255) ** GAMMA
+    light = (np.pad(sharp, [(length, length), (length, length), (0, 0)], mode="symmetric") / 255) ** GAMMA
 
     def along(spread):
         return fftconvolve(light, spread[..., None], mode="same", axes=(0, 1))
@@ -70,9 +72,9 @@ def blurred(sharp: np.ndarray, kind: str, length: int, rng: np.random.Generator)
         path_kind = kind if kind in ("curved", "defocus") else "straight"
         seen = along(kernel(path_kind, length, rng))
         if kind == "two motions":
-            half = sharp.shape[1] // 2
+            half = length + sharp.shape[1] // 2
             seen[:, half:] = along(kernel("straight", max(length // 2, 1), rng))[:, half:]
-        light = seen
+        light = seen[length:-length, length:-length]
     picture = 255 * np.clip(light, 0, 1) ** (1 / GAMMA)
     if kind == "noise":
         picture += rng.normal(size=picture.shape) * np.sqrt(4 + 0.06 * picture)
@@ -89,87 +91,101 @@ def as_jpeg(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
-def cases(folder: Path, seed: int) -> Iterator[tuple[str, str, int, np.ndarray, np.ndarray]]:
-    """Image, kind, pixels of blur, sharp and blurred windows."""
+def opened(file: Path) -> np.ndarray:
     from PIL import Image
 
-    for kind, file in itertools.product(KINDS, sorted(folder.glob("*.png"))):
-        sharp = np.asarray(Image.open(file).convert("RGB"))
-        top, left = ((side - window) // 2 for side, window in zip(sharp.shape, WINDOW, strict=False))
-        inside = np.s_[top : top + WINDOW[0], left : left + WINDOW[1]]
-        for px in SIZES_PX if kind in KINDS[:2] else SPARSE_PX:
-            if px == 0 and kind in KINDS[1:4]:
-                continue  # the same as a straight path of no length
-            rng = np.random.default_rng([seed, zlib.crc32(f"{file.name} {kind} {px}".encode())])
-            picture = blurred(sharp, kind, px, rng)[inside]
-            yield file.stem, kind, px, sharp[inside], as_jpeg(picture) if kind == "jpeg" else picture
+    return np.asarray(Image.open(file).convert("RGB"))
 
 
-def measure(network: str, folder: Path, out: Path, seed: int) -> None:
+def cases(options: argparse.Namespace) -> Iterator[tuple[str, str, int, np.ndarray, np.ndarray]]:
+    """Image, kind, pixels of blur, sharp and blurred windows."""
+    files = [file for one in options.images for file in (sorted(one.iterdir()) if one.is_dir() else [one])]
+    for file, kind, px in itertools.product(files, options.kinds, options.px):
+        if px == 0 and kind in KINDS[1:4]:
+            continue  # the same as a straight path of no length
+        sharp = opened(file)
+        places = [(max(0, side - most) // 2, most) for side, most in zip(sharp.shape, WINDOW, strict=False)]
+        inside = tuple(slice(start, start + most) for start, most in places)
+        rng = np.random.default_rng([options.seed, zlib.crc32(f"{file.name} {kind} {px}".encode())])
+        picture = blurred(sharp, kind, px, rng)[inside]
+        yield file.stem, kind, px, sharp[inside], as_jpeg(picture) if kind == "jpeg" else picture
+
+
+def measure(options: argparse.Namespace) -> None:
     import gandeblur
     from gandeblur.evaluation.metrics import psnr_db
 
-    deblur = gandeblur.load(network)
-    done = {tuple(row[name] for name in FIELDS[:4]) for row in rows(out)} if out.exists() else set()
-    with out.open("a", newline="") as file:
+    deblur = gandeblur.load(options.network, precision=options.precision)
+    restore, looks = flat.kept(deblur.restore), flat.kept(deblur.looks)
+    done = {tuple(row[name] for name in FIELDS[:4]) for row in rows(options.out)}
+    with options.out.open("a", newline="") as file:
         writer = csv.DictWriter(file, FIELDS)
-        if not done:
+        if not file.tell():
             writer.writeheader()
-        for image, kind, px, sharp, picture in cases(folder, seed):
-            if (network, image, kind, str(px)) in done:
+        for image, kind, px, sharp, picture in cases(options):
+            if (options.network, image, kind, str(px)) in done:
                 continue
+            changes, gradients = scale.look(looks, picture, SCALES)
             blurred_db, found = psnr_db(picture, sharp), []
-            for factor in SCALES:
-                restored, change, gradient = corrected(deblur, picture, factor)
-                scores = (blurred_db, psnr_db(restored, sharp), change, gradient)
-                values = (network, image, kind, px, factor, *(f"{value:.4f}" for value in scores))
-                found.append(dict(zip(FIELDS, values, strict=True)))
+            for factor, change, gradient in zip(SCALES, changes, gradients, strict=True):
+                restored_db = psnr_db(scale.restored_at(restore, picture, factor), sharp)
+                scores = (f"{value:.4f}" for value in (blurred_db, restored_db, change, gradient))
+                found.append(dict(zip(FIELDS, (options.network, image, kind, px, factor, *scores), strict=True)))
             writer.writerows(found)
             file.flush()
-            print(image, kind, px, *(row["restored_db"] for row in found), flush=True)
+            print(options.network, image, kind, px, *(row["restored_db"] for row in found), flush=True)
 
 
-def corrected(deblur: Callable, picture: np.ndarray, factor: float) -> tuple[np.ndarray, float, float]:
-    """The picture restored at a scale, uint8; the mean correction and the mean gradient there."""
-    from gandeblur.data.images import resize
+def measure_pairs(options: argparse.Namespace) -> None:
+    """What `--scale=auto` makes of blurred frames beside their sharp ones, as many as `--most` of each folder."""
+    import gandeblur
+    from gandeblur.evaluation.metrics import psnr_db
 
-    height, width = picture.shape[:2]
-    small = picture if factor == 1 else resize(picture, round(height * factor), round(width * factor))
-    correction = np.asarray(deblur(small)).astype(np.float32) - small
-    grey = small.mean(axis=2)
-    gradient = (np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()) / 2
-    change = float(np.abs(correction).mean())
-    if factor != 1:
-        correction = enlarged(correction, height, width)
-    return np.clip(np.round(picture + correction), 0, 255).astype(np.uint8), change, float(gradient)
-
-
-def enlarged(correction: np.ndarray, height: int, width: int) -> np.ndarray:
-    from PIL import Image
-
-    maps = [
-        Image.fromarray(map_).resize((width, height), Image.Resampling.BICUBIC) for map_ in correction.T.swapaxes(1, 2)
-    ]
-    return np.stack([np.asarray(map_) for map_ in maps], axis=-1)
+    deblur = gandeblur.load(options.network, precision=options.precision)
+    fitting = Fitting(deblur.restore, deblur.scale_of("auto"))
+    with options.out.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if not file.tell():
+            writer.writerow(PAIR_FIELDS)
+        for folder in options.pairs:
+            every = sorted(one for one in folder.rglob("blur/*") if one.suffix.lower() in (".png", ".jpg"))
+            for number in sorted(set(np.linspace(0, len(every) - 1, options.most).astype(int))):
+                picture, sharp = opened(every[number]), opened(every[number].parents[1] / "sharp" / every[number].name)
+                auto, own = fitting(picture), deblur.restore(picture)
+                scores = (f"{psnr_db(one, sharp):.4f}" for one in (picture, own, auto))
+                name = every[number].relative_to(folder).as_posix()
+                writer.writerow([options.network, folder.name, name, *scores, fitting.notes[0]])
+                file.flush()
 
 
 def rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
 def table(path: Path) -> None:
     """Prints what rules lose, dB below the best of the scales, and what is gained over the blurred picture."""
-    groups = defaultdict(list)
-    for row in rows(path):
-        groups[row["image"], row["kind"], int(row["px"])].append(row)
-    cases = {key: group for key, group in groups.items() if len(group) == len(SCALES)}
+    networks = dict.fromkeys(row["network"] for row in rows(path))
+    for network in networks:
+        groups = defaultdict(list)
+        for row in rows(path):
+            if row["network"] == network:
+                groups[row["image"], row["kind"], int(row["px"])].append(row)
+        print(f"\n{network}\n")
+        _table({key: group for key, group in groups.items() if len(group) == len(SCALES)})
+
+
+def _table(cases):
     change, gradient, restored = (
         np.array([[float(row[name]) for row in group] for group in cases.values()])
         for name in ("change", "gradient", "restored_db")
     )
     blurred_db = np.array([float(group[0]["blurred_db"]) for group in cases.values()])
     px = np.array([key[2] for key in cases])
+    choices = [scale.rule(*seen) for seen in zip(change, gradient, strict=True)]
+    left = np.array([choice.sharp for choice in choices])
     lines = {
         "its own size": np.zeros(len(px), int),
         **{
@@ -183,36 +199,52 @@ def table(path: Path) -> None:
     print("| dB below the best scale: mean, worst |" + "".join(f" {size} px |" for size in sizes) + " all |")
     print("|---|" + "---|" * (len(sizes) + 1))
     best = restored.max(axis=1)
-    for name, chosen in lines.items():
-        lost = best - restored[np.arange(len(px)), chosen]
-        cells = [lost[px == size] for size in sizes] + [lost[px > 0]]
+    lost = {name: best - restored[np.arange(len(px)), chosen] for name, chosen in lines.items()}
+    chosen = [SCALES.index(choice.scale) for choice in choices]
+    # Where all scales lose, so does the best one against the picture itself.
+    got = np.where(left, blurred_db, restored[np.arange(len(px)), chosen])
+    lost["the rule taken"] = np.maximum(best, blurred_db) - got
+    for name, decibels in lost.items():
+        cells = [decibels[px == size] for size in sizes] + [decibels[px > 0]]
         print(f"| {name} |" + "".join(f" {cell.mean():.2f}, {cell.max():.2f} |" for cell in cells))
-    for name, db in (("gain at its own size, dB", restored[:, 0]), ("gain at the best scale, dB", best)):
-        print(f"| {name} |" + "".join(f" {(db - blurred_db)[px == size].mean():+.2f} |" for size in sizes) + " |")
-    growth, share = gradient[:, 1] / gradient[:, 0], change[:, 0] / gradient[:, 0]
-    for name, sharp in (
-        ("change < 0.7 gradient", share < scale.SHARP_CHANGE),
-        ("gradient grows by less than 1.3", growth < scale.SHARP_GROWTH),
-        ("both", (share < scale.SHARP_CHANGE) & (growth < scale.SHARP_GROWTH)),
+    for name, db in (
+        ("gain at its own size, dB", restored[:, 0]),
+        ("gain at the best scale, dB", best),
+        ("gain by the rule, dB", got),
     ):
-        print(
-            f"sharp by {name}: {sharp[px == 0].sum()} of {(px == 0).sum()} sharp, {sharp[px > 0].sum()} of "
-            f"{(px > 0).sum()} blurred ones"
-        )
+        print(f"| {name} |" + "".join(f" {(db - blurred_db)[px == size].mean():+.2f} |" for size in sizes) + " |")
+    sets = defaultdict(list)
+    for key, decibels in zip(cases, lost["the rule taken"], strict=True):
+        if key[2]:
+            sets[key[1:]].append(decibels)
+    kind, size = max(sets, key=lambda one: np.mean(sets[one]))
+    print(f"the worst set, {kind}, {size} px: {np.mean(sets[kind, size]):.2f} dB below the best")
+    print(
+        f"left: {left[px == 0].sum()} of {(px == 0).sum()} sharp, {left[px > 0].sum()} of {(px > 0).sum()} blurred ones"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, help="folder of sharp PNG files, 1100x800 pixels and more")
+    parser.add_argument(
+        "--images", nargs="+", type=Path, help="sharp photographs, or folders of them, 384 pixels and more"
+    )
+    parser.add_argument("--pairs", nargs="+", type=Path, help="folders that hold folders blur beside folders sharp")
     parser.add_argument("--network", default="hkust_gan")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--px", nargs="+", type=int, choices=SIZES_PX, default=SIZES_PX)
+    parser.add_argument("--most", type=int, default=20, help="of the pairs of a folder")
     parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     if options.table:
         table(options.out)
+    elif options.pairs:
+        measure_pairs(options)
     else:
-        measure(options.network, options.images, options.out, options.seed)
+        measure(options)
 
 
 if __name__ == "__main__":

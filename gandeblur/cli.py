@@ -57,11 +57,11 @@ def _parser(asked):
     restore.add_argument(
         "--scale",
         type=_scale,
-        default=1.0,
-        help="restore at this part of the picture's size, for blur of more than 20 pixels; auto: what the picture "
-        "needs, none for one that is hardly blurred (default: 1)",
+        default="auto",
+        help="restore at this part of the picture's size, such as 0.5; 1: by the network alone; auto: as the picture's "
+        "blur asks, and not at all where there is hardly any (default: auto)",
     )
-    restore.add_argument("--force_restore", action="store_true", help="with --scale=auto: what is hardly blurred, too")
+    restore.add_argument("--force_restore", action="store_true", help="restore what is hardly blurred, too")
     restore.add_argument("--strict", action="store_true", help="refuse photographs that are damaged in a part")
     restore.add_argument(
         "--most_megapixels", type=int, default=178, help="of a photograph; more are refused (default: 178)"
@@ -168,7 +168,6 @@ def _restore(options):
     from gandeblur.inference.files import restore_files, write_page
     from gandeblur.inference.jobs import by_kind, plan
     from gandeblur.inference.photographs import allowing
-    from gandeblur.inference.scale import Fitting
 
     # First: what is wrong there shows at once.
     todo, no_pictures, left_by_systems = plan(options.inputs, options.out, options.force, options.skip_existing)
@@ -182,9 +181,9 @@ def _restore(options):
     tempfile.TemporaryFile(dir=options.out).close()  # where nothing can be written shows now, too
     deblur = _load(options)
     choices = {"tile": options.tile, "memory_bytes": options.memory, "self_ensemble": options.self_ensemble}
-    restore = deblur.restore if options.scale == 1 else Fitting(deblur.restore, options.scale, options.force_restore)
+    choices |= {"scale": deblur.scale_of(options.scale), "force_restore": options.force_restore}
     with allowing(options.most_megapixels):
-        failed = dict(restore_files(restore, todo, deblur.remark, strict=options.strict, **choices))
+        failed = dict(restore_files(deblur.restore, todo, deblur.remark, strict=options.strict, **choices))
         done = [job for job in todo if job not in failed]  # not by its target: an older one may be there
         if options.compare and done:
             write_page(page, done, Path(options.model).name, deblur.purpose)

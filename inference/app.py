@@ -18,6 +18,7 @@ from PIL import Image
 from gandeblur.errors import InputError
 from gandeblur.inference import photographs, video
 from gandeblur.inference.files import failure, jobs, restore_photograph
+from gandeblur.inference.scale import SCALES, Choice, Scale
 
 if TYPE_CHECKING:  # it imports TensorFlow, which `gandeblur.load` does more quietly
     from gandeblur.inference.restore import Deblurrer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # it imports TensorFlow, which `gandeblur.load` does more qui
 SHOWN_PX = 1600  # longest side of the pictures on the page; the file to download has all its pixels
 WAITING = 8  # so many photographs wait for the one that is being restored; who comes then is asked to try again
 KEPT_S = 3600  # pictures stay for an hour
+SIZES = [("as its blur asks", "auto"), *((Choice(scale).size, scale) for scale in SCALES)]
 
 
 def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
@@ -41,7 +43,12 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
     following = gr.Progress()  # Gradio gives each call its own, by this default
 
     def restore(
-        upload: str | None, name: str, self_ensemble: bool, progress: Any = following
+        upload: str | None,
+        name: str,
+        scale: Scale,
+        force_restore: bool,
+        self_ensemble: bool,
+        progress: Any = following,
     ) -> Iterator[tuple[Any, Any]]:
         if upload is None:
             raise gr.Error("Drop a photograph first.", print_exception=False)
@@ -57,8 +64,9 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
                 progress(share, desc=source.name)
 
             network = networks[name]
-            choices = {"self_ensemble": self_ensemble, **options}
+            choices = {"force_restore": force_restore, "self_ensemble": self_ensemble, **options}
             try:
+                choices["scale"] = network.scale_of(scale)
                 notes = restore_photograph(
                     network.restore, source, target, network.remark, progress=part_done, **choices
                 )
@@ -88,6 +96,13 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
                     value=next(iter(networks)),
                     label="Network, and the blur that it was trained for",
                 )
+                scale = gr.Dropdown(
+                    SIZES,
+                    value="auto",
+                    label="Size at which it is restored",
+                    info="Smaller for more blur: a network undoes some 20 pixels.",
+                )
+                force = gr.Checkbox(label="Restore what is hardly blurred, too", info="Else it is left as it is.")
                 ensemble = gr.Checkbox(label="Mean over the 8 flips and turns", info="A little better, 8 times slower.")
                 button = gr.Button("Restore", variant="primary", elem_id="restore")
             with gr.Column(scale=2):
@@ -102,7 +117,7 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
                 )
                 download = gr.DownloadButton("Download at full quality", interactive=False, elem_id="download")
         upload.change(nothing_yet, None, [slider, download], api_visibility="private")
-        button.click(restore, [upload, name, ensemble], [slider, download], api_visibility="private")
+        button.click(restore, [upload, name, scale, force, ensemble], [slider, download], api_visibility="private")
     return blocks
 
 

@@ -13,17 +13,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from gandeblur.data.images import to_8_bits
 from gandeblur.errors import InputError
 from gandeblur.files import LASTING, replacing
-from gandeblur.inference import photographs, scale, video
+from gandeblur.inference import photographs, video
+from gandeblur.inference.fitting import LEFT, Fitting, Scenes
 from gandeblur.inference.jobs import Job, jobs
+from gandeblur.inference.scale import Chooser, Scale
 from gandeblur.names import ESCAPED, shown
 
 __all__ = ["Job", "failure", "jobs", "pixels", "restore_files", "restore_one", "restore_photograph", "write_page"]
 
 Restore = Callable[..., np.ndarray]  # `Deblurrer.restore`
-Remark = Callable[[np.ndarray, np.ndarray], str]  # `Deblurrer.remark`
+Remark = Callable[[np.ndarray, np.ndarray, float], str]  # `Deblurrer.remark`
 
 
-def _no_remark(blurred, restored):
+def _no_remark(blurred, restored, scale):
     return ""
 
 
@@ -35,9 +37,9 @@ def restore_files(
     Args:
         restore: array -> array, see `Deblurrer.restore`.
         todo: see `jobs.plan`.
-        remark: (blurred, restored) -> what to say of a photograph, see `Deblurrer.remark`.
+        remark: (blurred, restored, scale) -> what to say of a photograph, see `Deblurrer.remark`.
         strict: whether damaged photographs fail, see `photographs.read`.
-        options: of `restore`.
+        options: of `restore`, and `scale` and `force_restore` as of `restore_photograph`.
 
     Returns:
         The files that failed, each with a line that says why; a damaged film as well, of which the rest is restored.
@@ -81,6 +83,9 @@ def restore_files(
                     f"failed: {shown(line)}", style="red", highlight=False, soft_wrap=True, markup=False, emoji=False
                 )
                 continue
+            notes = tuple(
+                f"{note}, --force_restore restores it all the same" if note == LEFT else note for note in notes
+            )
             print(shown(f"{target} ({'; '.join(notes)})" if notes else target), flush=True)
             if damage:  # the rest is there, but the exit status says that something is missing
                 failed.append((Job(source, target), f"{source}: {damage}; the rest is restored in {target}"))
@@ -91,21 +96,41 @@ def restore_files(
 
 
 def restore_one(
-    restore: Restore, source: Path, target: Path, remark: Remark = _no_remark, *, strict: bool = False, **options: Any
+    restore: Restore,
+    source: Path,
+    target: Path,
+    remark: Remark = _no_remark,
+    *,
+    strict: bool = False,
+    scale: Scale | Chooser = 1.0,
+    force_restore: bool = False,
+    **options: Any,
 ) -> video.Report:
     """Restores one file, a film by its suffix, else a photograph, into another, which appears whole or not at all.
 
     Args, Raises: see `restore_photograph`. `progress`, if given, is called with a second argument, a text, for films.
     """
     if source.suffix.lower() in video.SUFFIXES:
-        restore = restore.film() if isinstance(restore, scale.Fitting) else restore
+        scenes = Scenes(restore, scale, force_restore)
         target.parent.mkdir(parents=True, exist_ok=True)
-        return video.restore_video(restore, source, target, **options)
-    return video.Report(restore_photograph(restore, source, target, remark, strict=strict, **options), "")
+        notes, damage = video.restore_video(scenes, source, target, **options)
+        return video.Report((*notes, *scenes.notes), damage)
+    notes = restore_photograph(
+        restore, source, target, remark, strict=strict, scale=scale, force_restore=force_restore, **options
+    )
+    return video.Report(notes, "")
 
 
 def restore_photograph(
-    restore: Restore, source: Path, target: Path, remark: Remark = _no_remark, *, strict: bool = False, **options: Any
+    restore: Restore,
+    source: Path,
+    target: Path,
+    remark: Remark = _no_remark,
+    *,
+    strict: bool = False,
+    scale: Scale | Chooser = 1.0,
+    force_restore: bool = False,
+    **options: Any,
 ) -> tuple[str, ...]:
     """Restores one image file into another, which appears whole or not at all.
 
@@ -115,20 +140,23 @@ def restore_photograph(
         target: file to write or replace; its folder is made.
         remark: as of `restore_files`.
         strict: as of `restore_files`.
+        scale: 1: what `restore` makes of it; others: see `fitting.Fitting`.
+        force_restore: see `fitting.Fitting`.
         options: of `restore`.
 
     Returns:
-        What a user should know, in words: what of the file could not be kept, and the remark.
+        What a user should know, in words: what of the file could not be kept, the scale and why, and the remark.
 
     Raises:
         InputError: the source cannot be read, or does not fit into the memory.
     """
     photograph = photographs.read(source, strict)
-    restored = restore(photograph.pixels, **options)
+    fitting = Fitting(restore, scale, force_restore)
+    restored = fitting(photograph.pixels, **options)
     target.parent.mkdir(parents=True, exist_ok=True)
     photographs.write(target, restored, photograph)
-    chosen = restore.notes if isinstance(restore, scale.Fitting) else (remark(photograph.pixels, restored),)
-    return tuple(filter(None, (*photograph.notes, *chosen)))
+    of_result = "" if fitting.left else remark(photograph.pixels, restored, fitting.used)
+    return tuple(filter(None, (*photograph.notes, *fitting.notes, of_result)))
 
 
 def pixels(path: Path) -> np.ndarray:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from gandeblur.inference.scale import shrunk
+
 # Grey levels of 255, root mean square. GAN-D's own images leave 3 to 5 (noise and JPEG), other blur 8 and more.
 MOST_LEFT = 6.5
 # Photographs that were sharp get 1.01 to 1.06 times their differences of neighbours, blurred ones 1.05 to 1.4.
@@ -12,7 +14,7 @@ NO_CHANCE = (0, 0)  # the steps' seed: they draw nothing
 SIDE_PX = 1024  # so much of the middle is looked at
 
 
-def remark(blurred: np.ndarray, restored: np.ndarray, again: Sequence[Callable] = ()) -> str:
+def remark(blurred: np.ndarray, restored: np.ndarray, again: Sequence[Callable] = (), scale: float = 1.0) -> str:
     """A remark for the user, empty where there is nothing to say.
 
     Args:
@@ -21,8 +23,9 @@ def remark(blurred: np.ndarray, restored: np.ndarray, again: Sequence[Callable] 
         again: steps, (`[H, W, 3]` in [0, 1], seed) -> the same, that all images of the network's training went
             through. What it restored, blurred by them again, has to be the photograph. Empty where chance draws the
             blur: then what counts is how much sharper the photograph became.
+        scale: of the picture's size, at which it was restored, and at which its sharpness counts.
     """
-    before, after = (_middle(image) for image in (blurred, restored))
+    before, after = (_middle(image, scale) for image in (blurred, restored))
     if again:
         for step in again:
             after = np.asarray(step(after, NO_CHANCE), np.float32)
@@ -32,9 +35,11 @@ def remark(blurred: np.ndarray, restored: np.ndarray, again: Sequence[Callable] 
     return "hardly changed: little of the blur that this network undoes" if sharpened < LEAST_SHARPENED else ""
 
 
-def _middle(image):
-    rows, columns = (slice(max(0, side - SIDE_PX) // 2, None) for side in image.shape[:2])
-    part = image[rows, columns][:SIDE_PX, :SIDE_PX]
+def _middle(image, scale):
+    most = round(SIDE_PX / scale)
+    rows, columns = (slice(max(0, side - most) // 2, None) for side in image.shape[:2])
+    part = image[rows, columns][:most, :most]
+    part, image = (part, image) if scale == 1 else (shrunk(part, scale),) * 2
     return part.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 

@@ -12,14 +12,14 @@ import numpy as np
 from PIL import Image
 
 from gandeblur.errors import InputError
-from gandeblur.inference import files, outside, photographs, tiles
+from gandeblur.inference import files, flat, graphs, outside, photographs, tiles
+from gandeblur.inference.fitting import Fitting
 from gandeblur.inference.formats import pillow
 from gandeblur.inference.formats.photograph import neutral
-from gandeblur.inference.scale import Fitting, Scale
+from gandeblur.inference.scale import Choice, Chooser, Restore, Scale, choose
 from gandeblur.models.layers import convolution, own_statistics
 
 MARGIN_PX = 32  # see `tiles.windows`; `benchmarks/tiles.py --margin` measures what another would change
-GRAPHS = 4  # that are kept, where each is for pictures, tiles or samples of one size
 LEAST_PX = 32  # smaller pictures are mirrored up to it: a network cannot mirror more than there is
 # Before tiles are restored, parts of the image are looked at for the statistics: one in sixteen, four at least.
 SAMPLE_PX, SAMPLED, LEAST_SAMPLES = 256, 16, 4
@@ -38,6 +38,7 @@ class Deblurrer:
         dropout: whether the generator's dropout stays active: each call then gives another result.
         description: of the run that trained it, see `stages.record`; empty if unknown.
         again: what all images of its training went through, see `outside.remark`.
+        judge: opens the network that tells the blur of a picture; None: this one does.
     """
 
     def __init__(
@@ -48,16 +49,17 @@ class Deblurrer:
         dropout: bool = False,
         description: dict | None = None,
         again: Sequence[Callable] = (),
+        judge: "Callable[[], Deblurrer] | None" = None,
     ):
         self.generator = generator
         self.value_range = value_range
         self.size_multiple = size_multiple
         self.dropout = dropout
         self.description = description or {}
-        self.again = again
+        self.again, self.judge = again, judge
         probe = 256
         self.shrink_px = probe - generator.compute_output_shape((1, probe, probe, 3))[1]
-        self._forward = _compiled(self._run, by_size=convolution.fixes_size(generator), stateful=dropout)
+        self._forward = graphs.compiled(self._run, by_size=convolution.fixes_size(generator), stateful=dropout)
 
     @property
     def purpose(self) -> str:
@@ -68,17 +70,17 @@ class Deblurrer:
         self,
         picture: str | Path | Image.Image | np.ndarray,
         *,
-        scale: Scale = 1.0,
+        scale: Scale = "auto",
         force_restore: bool = False,
         **options: Any,
     ) -> Any:
-        """Restores one picture.
+        """Restores one picture, at the scale that fits its blur.
 
         Args:
             picture: the path of an image file (see `inference.photographs.read`), a Pillow image, or an array, uint8 or
                 uint16 `[H, W, 3]`.
-            scale: of the picture's size, at which it is restored, in (0, 1]: smaller for blur of more than 20 pixels.
-                "auto": what the picture needs, and none for one that is hardly blurred; see `inference.scale`.
+            scale: see `scale_of` and `inference.fitting.Fitting`: "auto", or of the picture's sides, in (0, 1]; at 1
+                the result is that of `restore`.
             force_restore: whether "auto" restores a picture that is hardly blurred, too.
             options: of `restore`.
 
@@ -88,39 +90,75 @@ class Deblurrer:
             For an array an array of its type, `[H, W, 3]`. A picture without colour comes back without.
 
         Warns:
-            UserWarning: of what could not be kept, such as 16 bits of colours, of which Pillow has 8; of the scale that
-                was chosen.
+            UserWarning: of what could not be kept, such as 16 bits of colours, of which Pillow has 8; of a scale below
+                1, and of a picture that was left as it is.
 
         Raises:
             InputError: the file is missing or no image; a scale that is none.
             ValueError: the array is neither uint8 nor uint16 `[H, W, 3]`; the image holds floating-point numbers.
         """
-        restore = self.restore if scale == 1 else Fitting(self.restore, scale, force_restore)
+        fitting = Fitting(self.restore, self.scale_of(scale), force_restore)
+        restored: Any
+        notes: tuple[str, ...] = ()
         if isinstance(picture, np.ndarray):
-            return neutral(picture, restore(picture, **options))
-        given = pillow.from_image(picture) if isinstance(picture, Image.Image) else photographs.read(Path(picture))
-        restored, notes = pillow.to_image(given, restore(given.pixels, **options))
-        for note in (*given.notes, *notes, *(restore.notes if isinstance(restore, Fitting) else ())):
+            restored = neutral(picture, fitting(picture, **options))
+        else:
+            given = pillow.from_image(picture) if isinstance(picture, Image.Image) else photographs.read(Path(picture))
+            restored, kept = pillow.to_image(given, fitting(given.pixels, **options))
+            notes = (*given.notes, *kept)
+        for note in (*notes, *fitting.telling):
             warnings.warn(note, stacklevel=2)
         return restored
 
-    def restore_file(self, source: str | Path, target: str | Path, **options: Any) -> tuple[str, ...]:
+    @property
+    def looks(self) -> Restore:
+        """What tells the blur of a picture by what it does to it: `restore` of the judge, or of this network."""
+        return (self.judge() if self.judge else self).restore
+
+    def scale_of(self, asked: Scale) -> Scale | Chooser:
+        """The scale that is asked for, as `inference.fitting.Fitting` takes it.
+
+        "auto" is 1 for a network of a fixed degradation (`again`): it undoes one size of blur, and a gain that areas of
+        one colour have as well.
+
+        Raises:
+            InputError: such a network is asked for another scale.
+        """
+        if self.again:
+            if asked not in ("auto", 1):
+                raise InputError(
+                    "the network undoes one blur of one size: it restores at scale 1 alone; leave out scale"
+                )
+            return 1.0
+        if asked != "auto":
+            return asked
+
+        def chosen(image: np.ndarray, **options: Any) -> Choice:
+            return choose(flat.kept(self.looks), image, **options)
+
+        return chosen
+
+    def restore_file(
+        self, source: str | Path, target: str | Path, *, scale: Scale = "auto", **options: Any
+    ) -> tuple[str, ...]:
         """Restores one image file or film into another of its kind, with all that belongs to it, as the command does.
 
         Args:
             source: file to read.
             target: file to write or replace; its folder is made.
-            options: of `restore`.
+            scale: as of a call.
+            options: of `restore`, and `force_restore`.
 
         Returns:
-            What a user should know, in words: what of the file could not be kept, the remark, and at last what of a
-            film could not be read.
+            What a user should know, in words: what of the file could not be kept, the scale and why, the remark, and at
+            last what of a film could not be read.
 
         Raises:
             InputError: the source cannot be read, or does not fit into the memory.
         """
         given = options.pop("progress", lambda share: None)
         options["progress"] = lambda share, text="": given(share)
+        options["scale"] = self.scale_of(scale)
         notes, damage = files.restore_one(self.restore, Path(source), Path(target), self.remark, **options)
         return (*notes, damage) if damage else notes
 
@@ -173,9 +211,9 @@ class Deblurrer:
         total *= np.float32(np.iinfo(image.dtype).max)
         return np.rint(total, out=total).astype(image.dtype)
 
-    def remark(self, blurred: np.ndarray, restored: np.ndarray) -> str:
+    def remark(self, blurred: np.ndarray, restored: np.ndarray, scale: float = 1.0) -> str:
         """What to say to a user whose photograph has another blur; see `outside.remark`."""
-        return outside.remark(blurred, restored, self.again)
+        return outside.remark(blurred, restored, self.again, scale)
 
     def _restore(self, image, tile, memory_bytes, progress):
         """`[H, W, 3]` of whole numbers -> float32 `[H, W, 3]`, [0, 1] if it is in the value range."""
@@ -259,44 +297,3 @@ class Deblurrer:
         with own_statistics.statistics(self.generator, given) as seen:
             restored = self.generator(images, training=self.dropout)
         return restored, [moments for (moments,) in seen]
-
-
-def _compiled(function: Callable, by_size: bool, stateful: bool) -> Callable:
-    """The function as a graph: run layer by layer, a network keeps what every layer returns.
-
-    Args:
-        function: of images and moments or None.
-        by_size: whether each size of the images gets a graph of its own; JAX makes one in any case.
-        stateful: whether it changes variables, as dropout's random seeds; JAX would compile it as a function of none.
-    """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        def graph(images: np.ndarray, given: Any) -> Callable:
-            batch, height, width, channels = images.shape
-            size = (height, width) if by_size else (None, None)
-            shape = tf.TensorSpec((batch, *size, channels), tf.float32)
-            traced = tf.function(function).get_concrete_function(shape, given)
-            return lambda images, given: traced(tf.constant(images), given)
-
-    elif keras.backend.backend() == "jax" and not stateful:
-        import jax
-
-        by_size = True
-
-        def graph(images: np.ndarray, given: Any) -> Callable:
-            return jax.jit(lambda images, given: function(images, given))
-
-    else:
-        return function
-    graphs: dict[tuple, Callable] = {}  # each by itself: one function keeps the graphs of all sizes that it has seen
-
-    def run(images: np.ndarray, given: Any) -> Any:
-        key = images.shape if by_size else images.shape[:1], given is None
-        if key not in graphs:
-            if len(graphs) == GRAPHS:
-                del graphs[next(iter(graphs))]
-            graphs[key] = graph(images, given)
-        return graphs[key](images, given)
-
-    return run

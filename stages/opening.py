@@ -1,5 +1,6 @@
 """Opens what a training left: its generator, or its settings. The description tells all; no flags are needed."""
 
+import functools
 from pathlib import Path
 
 import keras
@@ -13,6 +14,10 @@ from gandeblur.stages import record
 from gandeblur.stages.run import Settings, choose
 from gandeblur.training import torch_weights
 from gandeblur.weights import file, names
+
+# It tells the blur of a picture, whichever network restores it (docs/scale.md): its normalisation has fixed statistics,
+# so that parts of a picture, and small ones, are treated as a whole large one.
+JUDGE = "hkust_gan"
 
 
 def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
@@ -42,7 +47,13 @@ def deblurrer(path: Path, precision: str | None = None) -> Deblurrer:
     record.load_generator(path, generator)
     black, white = network["value_range"]
     multiple, dropout = network["size_multiple"], network["dropout_at_test"]
-    return Deblurrer(generator, (black, white), multiple, dropout, card, variant.again)
+    judge = None if path == file(JUDGE) or not file(JUDGE).exists() else _judge
+    return Deblurrer(generator, (black, white), multiple, dropout, card, variant.again, judge)
+
+
+@functools.cache
+def _judge():
+    return deblurrer(file(JUDGE), "float32")
 
 
 def _of_the_authors(path: Path) -> dict:

@@ -29,7 +29,17 @@ def pictures(tmp_path):
 @pytest.mark.machines
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(pictures, tmp_path):
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "gandeblur", "restore", str(pictures), "-o", str(out), "--self_ensemble"]
+    command = [
+        sys.executable,
+        "-m",
+        "gandeblur",
+        "restore",
+        str(pictures),
+        "-o",
+        str(out),
+        "--self_ensemble",
+        "--scale=1",
+    ]
     # A shell's job in the background inherits that Ctrl-C is ignored; the command under test must not.
     heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **heard)

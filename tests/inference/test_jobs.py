@@ -25,7 +25,10 @@ class Identity:
     def restore(self, image, **options):
         return image
 
-    def remark(self, blurred, restored):
+    def scale_of(self, asked):
+        return 1.0
+
+    def remark(self, blurred, restored, scale):
         return ""
 
 

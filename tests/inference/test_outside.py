@@ -50,3 +50,13 @@ def test_where_chance_draws_the_blur_a_change_is_asked_for(sharp, dtype):
     assert "hardly changed" in outside.remark(after, after)
     flat = np.full((1, 5, 3), 9, dtype)  # nothing to be sharpened
     assert "hardly changed" in outside.remark(flat, flat)
+
+
+def test_what_was_restored_at_a_smaller_size_is_judged_at_that_size():
+    """Noise of 12 levels hides, at the picture's own size, that edges of 12 pixels became half as wide."""
+    squares = np.kron(np.indices((16, 16)).sum(0) % 2, np.ones((32, 32)))[..., None].repeat(3, 2)
+    before, after = (in_8_bits(0.2 + 0.6 * filters.gaussian(squares, radius, channel_axis=2)) for radius in (12, 6))
+    noise = np.random.default_rng(0).normal(scale=12, size=before.shape)
+    before, after = (np.clip(image + noise, 0, 255).astype(np.uint8) for image in (before, after))
+    assert "hardly changed" in outside.remark(before, after)
+    assert outside.remark(before, after, scale=0.25) == ""

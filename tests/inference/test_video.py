@@ -126,7 +126,8 @@ def test_a_damaged_film_is_kept_and_the_exit_status_says_so(tmp_path, monkeypatc
 
     class Network:
         purpose = "nothing"
-        remark = staticmethod(lambda blurred, restored: "")
+        remark = staticmethod(lambda blurred, restored, scale: "")
+        scale_of = staticmethod(lambda asked: asked)
 
         def restore(self, image, **options):
             return image

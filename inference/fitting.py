@@ -1,0 +1,132 @@
+"""Restoring pictures, and the scenes of films, at the scale that fits them."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from gandeblur.errors import InputError
+from gandeblur.inference import flat
+from gandeblur.inference.scale import Choice, Chooser, Restore, Scale, choose, gradient, levels, restored_at
+
+LEFT = "hardly blurred: left as it is"
+ONE_COLOUR = "of one colour: left as it is"
+LEAST_TEXTURE = 0.5  # grey levels, mean of the gradients' amounts: a frame with less says nothing of its scene
+OTHER_SCENE = 20.0  # grey levels between frames that were shrunk to `SCENE_PX`, mean of their amounts
+SCENE_PX = 32
+
+
+class Fitting:
+    """Restores pictures, each at the scale that fits it; borders and areas of one colour stay.
+
+    Args:
+        restore: see `scale.restored_at`.
+        scale: one for all, and 1 is `restore` alone, as scores have it; a function that chooses; "auto": `scale.choose`
+            by what `restore` does.
+        force_restore: whether a picture that is hardly blurred is restored, too.
+
+    Attributes:
+        notes: what to tell the user of the last picture.
+        left: whether that was left as it is.
+        used: the scale that it was restored at.
+
+    Raises:
+        InputError: the scale is none.
+    """
+
+    def __init__(self, restore: Restore, scale: Scale | Chooser = "auto", force_restore: bool = False) -> None:
+        if scale != "auto" and not callable(scale) and not (isinstance(scale, int | float) and 0 < scale <= 1):
+            raise InputError(f'the scale is {scale!r}; give "auto" or a number above 0, 1 at most')
+        self.restore, self.careful = restore, flat.kept(restore)
+        self.scale, self.force_restore = scale, force_restore
+        self.notes: tuple[str, ...] = ()
+        self.left = False
+        self.used = 1.0
+
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """The notes that say more than that the picture was restored at its own size."""
+        return self.notes if self.left or self.used < 1 else ()
+
+    def __call__(self, image: np.ndarray, **options: Any) -> np.ndarray:
+        """Restores the picture: uint8 or uint16 `[H, W, 3]` -> the same; `options` of `restore`."""
+        self.notes, self.left, self.used = (), False, 1.0
+        if self._plainly(image):
+            return self.restore(image, **options)
+        border = flat.border(image)
+        part = np.ascontiguousarray(border.within(image))
+        if not part.size:
+            self.notes, self.left = (ONE_COLOUR,), True
+            return image.copy()
+        choice = self._choice(part, options)
+        self.left = choice.sharp and not self.force_restore
+        if self.left:
+            self.notes = (LEFT,)
+            return image.copy()
+        self.notes, self.used = (choice.words,), choice.scale
+        return self._within(image, border, choice.scale, options)
+
+    def _plainly(self, image):
+        """Whether `restore` sees to it, by the scale, or since it refuses such an array."""
+        return self.scale == 1 or image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.uint16)
+
+    def _choice(self, part, options):
+        if isinstance(self.scale, int | float):
+            return Choice(float(self.scale))
+        # The parts are small: whole, once, and not a share of the progress.
+        few = {name: value for name, value in options.items() if name not in ("progress", "self_ensemble")}
+        return self.scale(part, **few) if callable(self.scale) else choose(self.careful, part, **few)
+
+    def _within(self, image, border, scale, options):
+        part = np.ascontiguousarray(border.within(image))
+        restored = restored_at(self.careful, part, scale, **options)
+        if restored.shape == image.shape:
+            return restored
+        result = image.copy()
+        border.within(result)[:] = restored
+        return result
+
+
+class Scenes(Fitting):
+    """Restores the frames of a film, one after the other: each scene at one scale, and with one border.
+
+    The first frame of a scene with some texture tells the scale. No scene is left as it is: its later frames may be
+    blurred where the first one is not. `notes` tell of all scenes so far.
+    """
+
+    def __init__(self, restore: Restore, scale: Scale | Chooser = "auto", force_restore: bool = False) -> None:
+        super().__init__(restore, scale, force_restore)
+        self._seen: Any = None
+        self._border: flat.Border | None = None
+        self._scale: float | None = None
+        self._chosen: Counter[str] = Counter()  # in words -> number of scenes
+
+    def __call__(self, image: np.ndarray, **options: Any) -> np.ndarray:
+        """Restores the next frame; see `Fitting`."""
+        if self._plainly(image):
+            return self.restore(image, **options)
+        seen = np.asarray(Image.fromarray(levels(image[..., 1])).resize((SCENE_PX, SCENE_PX)))
+        if self._seen is None or np.abs(seen - self._seen).mean() > OTHER_SCENE:
+            self._border = self._scale = None
+        self._seen = seen
+        border = flat.border(image)
+        part = np.ascontiguousarray(border.within(image))
+        if not part.size:  # black between two scenes
+            self._border = self._scale = None
+            return image.copy()
+        if self._scale is None and gradient(levels(part)) < LEAST_TEXTURE:  # such as a fade's begin
+            return self._within(image, border, 1.0, options)
+        if self._border is not None:  # a border that comes and goes would be seen
+            border = flat.Border(*map(min, border, self._border))
+        self._border = border
+        if self._scale is None:
+            choice = self._choice(part, options)
+            self._scale = choice.scale
+            self._chosen[choice.words] += 1
+            many = self._chosen.total() > 1
+            self.notes = tuple(
+                f"{number} of {self._chosen.total()} scenes, {words}" if many else words
+                for words, number in self._chosen.most_common()
+            )
+        return self._within(image, border, self._scale, options)
