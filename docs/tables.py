@@ -22,10 +22,8 @@ DETECTED = {"precision": "precision", "recall": "recall", "f1": "F1", "mean_scor
 
 def detections(results: dict) -> list[list[str]]:
     """A head, and a row for each method."""
-    sets = results["detection"]
-    objects = {name: found["methods"]["input"]["objects"] for name, found in sets.items()}
-    titles = [f"{name} ({objects[name]} objects): {title}" for name in sets for title in DETECTED.values()]
-    body = []
+    sets, body = results["detection"], []
+    titles = [f"{name}: {title}" for name in sets for title in DETECTED.values()]
     for method in results["methods"]:
         scores = [found["methods"][method][metric] for found in sets.values() for metric in DETECTED]
         body.append([method, *("-" if score is None else f"{score:.3f}" for score in scores)])

@@ -183,8 +183,8 @@ def gains(results: Results) -> list[dict]:
     found = []
     for row, method, over in results.paper.gains:
         printed = [results.paper.rows[row][name][0] for name in (method, over)]
-        ours = [rows[row].get(method_of.get(name)) for name in (method, over)]
-        measured = ours[0][0] - ours[1][0] if ours[0] and ours[1] else None
+        above, below = (rows[row].get(method_of.get(name, "")) for name in (method, over))
+        measured = above[0] - below[0] if above and below else None
         found.append({"row": row, "method": method, "over": over, "paper": printed[0] - printed[1], "ours": measured})
     return found
 
