@@ -97,6 +97,10 @@ def restore_one(
 
     Args, Raises: see `restore_photograph`. `progress`, if given, is called with a second argument, a text, for films.
     """
+    if source.is_dir():
+        raise InputError(f"{source}: a folder that cannot be listed; allow it, or leave it out")
+    if source.exists() and not source.is_file():  # reading would wait for ever
+        raise InputError(f"{source}: is a pipe, a socket or a device, no file; leave it out")
     if source.suffix.lower() in video.SUFFIXES:
         restore = restore.film() if isinstance(restore, scale.Fitting) else restore
         target.parent.mkdir(parents=True, exist_ok=True)

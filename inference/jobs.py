@@ -1,6 +1,7 @@
 """Which files are meant by files, folders and patterns, where their results go, and what of a folder is left out."""
 
 import glob
+import os
 import re
 import tempfile
 import unicodedata
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from gandeblur.errors import InputError
+from gandeblur.files import LONGEST_NAME
 from gandeblur.inference import photographs, video
 from gandeblur.names import left_by_system, search
 
@@ -114,6 +116,8 @@ def by_kind(paths: Iterable[Path]) -> str:
 def _may_be_picture(file: Path) -> bool:
     """Whether its suffix says that it is a picture or a film, or its content that it is a picture."""
     suffix = file.suffix.lower()
+    if file.exists() and not file.is_file():  # a pipe: only its name is looked at
+        return suffix in (*photographs.SUFFIXES, *video.SUFFIXES)
     if suffix in (".ts", ".mts") and _is_text(file):  # TypeScript
         return False
     if suffix in (*photographs.SUFFIXES, *video.SUFFIXES) or _TRIED.fullmatch(suffix):
@@ -145,7 +149,10 @@ def _placed(found: Iterable[Job]) -> list[Job]:
     for job in found:
         target = _target(job)
         if target != job.target and target in kept:
-            target = job.target.with_name(job.target.name + target.suffix)
+            name = job.target.name
+            while len(os.fsencode(name + target.suffix)) > LONGEST_NAME:
+                name = name[:-1]
+            target = job.target.with_name(name + target.suffix)
         kept.add(target)
         placed.append(job._replace(target=target))
     return list(dict.fromkeys(placed))

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from gandeblur import cli
+from gandeblur.data.datasets.folder import image_folder
 from gandeblur.errors import InputError
 from gandeblur.inference import files, jobs
 from gandeblur.names import left_by_system, shown
@@ -65,6 +66,40 @@ def test_every_file_of_a_folder_is_restored_or_named_with_a_count_by_kind(run, t
         "1 without suffix, 1 .txt", "1 .txt, 1 without suffix"
     )
     assert "2 of 9 failed (1 .nef, 1 .asf):" in warned and f"\n{phone / 'h.NEF'}: cannot be read" in warned
+
+
+def test_a_folder_that_cannot_be_listed_fails_as_a_file_does(run, tmp_path, monkeypatch):
+    picture(tmp_path / "in/a.png")
+    (tmp_path / "in/shut").mkdir()
+    scan = os.scandir
+
+    def closed(folder):
+        if Path(folder).name == "shut":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    status, said, warned = run("restore", tmp_path / "in", "-o", tmp_path / "out")
+    assert status == 1 and said == f"{tmp_path / 'out/a.png'}\n"
+    assert "1 of 2 failed" in warned and f"\n{tmp_path / 'in/shut'}: a folder that cannot be listed; " in warned
+
+
+def test_linked_folders_are_searched_once_and_pipes_are_not_read(run, tmp_path):
+    picture(tmp_path / "in/a.png")
+    picture(tmp_path / "elsewhere/sub/b.png")
+    os.symlink(tmp_path / "elsewhere", tmp_path / "in/linked")
+    os.symlink(tmp_path / "elsewhere/sub", tmp_path / "in/linked_again")
+    os.symlink("..", tmp_path / "in/loop")
+    os.symlink(".", tmp_path / "elsewhere/sub/loop")
+    os.mkfifo(tmp_path / "in/c.png")
+    os.mkfifo(tmp_path / "in/d.mp4")
+    os.mkfifo(tmp_path / "in/e")
+    status, said, warned = run("restore", tmp_path / "in", "-o", tmp_path / "out")
+    assert status == 1
+    assert said.splitlines() == [f"{tmp_path / 'out' / name}" for name in ("a.png", "linked/sub/b.png")]
+    assert "2 of 4 failed (1 .png, 1 .mp4):" in warned and "c.png: is a pipe, a socket or a device, no file" in warned
+    assert "no pictures, left out: 1 without suffix" in warned
+    assert len(image_folder(tmp_path / "in")) == 2
 
 
 def test_what_is_no_picture_alone_does_not_fail_the_others(run, tmp_path):
@@ -179,6 +214,7 @@ def test_an_error_that_names_any_name_is_one_line(run, tmp_path):
 
 def test_what_is_shown_is_one_line_of_utf_8():
     assert shown("a\tb\r\n\x9b\udcff") == "a\\tb\\r\\n\\x9b\\xff"
+    assert shown("a\u202egnp.b\u2028") == "a\\u202egnp.b\\u2028"
     assert shown("日本語 é 👨‍👩‍👧") == "日本語 é 👨‍👩‍👧"
 
 
@@ -211,6 +247,22 @@ def test_a_gif_beside_its_png_gets_a_name_of_its_own(run, tmp_path):
         picture(tmp_path / "in" / name)
     todo = files.jobs([str(tmp_path / "in")], tmp_path / "out")
     assert [job.target.name for job in todo] == ["a.gif.png", "a.png", "b.png"]
+
+
+def test_a_name_of_its_own_is_none_that_a_disk_refuses(run, tmp_path):
+    for suffix in ("gif", "png"):
+        picture(tmp_path / f"in/{'ü' * 125}.{suffix}")
+    status, said, _ = run("restore", tmp_path / "in", "-o", tmp_path / "out")
+    assert status == 0 and len(said.splitlines()) == len(list((tmp_path / "out").iterdir())) == 2
+    shutil.rmtree(tmp_path)
+
+
+def test_nothing_hidden_stays_where_a_file_cannot_get_its_name(tmp_path):
+    from gandeblur.files import replacing
+
+    with pytest.raises(OSError), replacing(tmp_path / ("x" * 300)) as temporary:
+        temporary.write_bytes(b"all")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_disk_s_longest_name_is_replaced_whole(tmp_path):
