@@ -16,6 +16,7 @@ from PIL import Image
 from gandeblur.errors import InputError
 from gandeblur.files import LONGEST_NAME
 from gandeblur.inference import photographs, video
+from gandeblur.inference.formats.kinds import FILM_SUFFIXES
 from gandeblur.names import left_by_system, search
 
 # Suffixes of pictures and films that are tried in a folder besides those that are read: a file's content may be another
@@ -23,7 +24,7 @@ from gandeblur.names import left_by_system, search
 _TRIED = re.compile(
     r"\.(jfif|jpe|gif|mpo|apng|hei[cf]|hif|avif|jxl|jp2|j2k|jpx|ps[db]|exr|hdr|pfm|p[pgbn]m|tga"
     r"|dng|nef|nrw|cr[23w]|arw|sr[2fw]|raf|orf|rw[2l]|pef|x3f|3fr|fff|iiq|kdc|dcr|erf|mef|mos|gpr"
-    r"|mts|m2ts?|ts|mpe?g|m2v|vob|3g[p2]|wmv|asf|f[l4]v|ogv|mxf|dv|divx|insv)"
+    r"|mts|m2ts?|ts|mpe?g|m2v|vob|3g[p2]|wmv|asf|f[l4]v|ogv|mxf|dv|divx)"
 )
 
 
@@ -120,7 +121,7 @@ def _may_be_picture(file: Path) -> bool:
         return suffix in (*photographs.SUFFIXES, *video.SUFFIXES)
     if suffix in (".ts", ".mts") and _is_text(file):  # TypeScript
         return False
-    if suffix in (*photographs.SUFFIXES, *video.SUFFIXES) or _TRIED.fullmatch(suffix):
+    if suffix in (*photographs.SUFFIXES, *video.SUFFIXES, *FILM_SUFFIXES) or _TRIED.fullmatch(suffix):
         return True
     try:
         with warnings.catch_warnings(), Image.open(file):  # reads the header alone
