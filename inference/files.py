@@ -139,9 +139,12 @@ def pixels(path: Path) -> np.ndarray:
     """The pixels of any file that is restored, upright, rounded to 8 bits: uint8 `[H, W, 3]`.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file cannot be read, or lacks pixels.
     """
-    return to_8_bits(photographs.read(path).pixels)
+    photograph = photographs.read(path)
+    if photograph.damage:
+        raise InputError(f"{path}: {photograph.damage[0]}; replace the file or leave it out")
+    return to_8_bits(photograph.pixels)
 
 
 def failure(source: Path, error: Exception) -> str:
