@@ -17,7 +17,7 @@ LOCK = ".lock"
 # Errors of a disk that is full, or of a folder that is not ours: the next file will meet them, too.
 LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
 
-_LONGEST_NAME = 255  # bytes, on all usual disks
+LONGEST_NAME = 255  # bytes, on all usual disks
 
 
 class replacing:
@@ -33,7 +33,7 @@ class replacing:
         self.previous = previous
         # The suffix stays last: Keras chooses the format by it. A name of full length loses its beginning.
         name, before = self.path.name, f".{os.getpid()}."
-        while name and len(os.fsencode(before + name)) > _LONGEST_NAME:
+        while name and len(os.fsencode(before + name)) > LONGEST_NAME:
             name = name[1:]
         self.temporary = self.path.with_name(before + name)
 
@@ -41,11 +41,12 @@ class replacing:
         return self.temporary
 
     def __exit__(self, kind, value, traceback):
-        if kind is None:
-            if self.previous and self.path.exists():
-                os.replace(self.path, self.previous)
-            os.replace(self.temporary, self.path)
-        else:
+        try:
+            if kind is None:
+                if self.previous and self.path.exists():
+                    os.replace(self.path, self.previous)
+                os.replace(self.temporary, self.path)
+        finally:
             self.temporary.unlink(missing_ok=True)
 
 

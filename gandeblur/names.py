@@ -14,6 +14,7 @@ _LEFT_BY_SYSTEMS = {
     *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin"),
     *("system volume information", "lost+found"),
 }
+_CONTROLS = "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 ESCAPED = "gandeblur.escaped"  # for `errors=` of an encoder: what it cannot write is escaped, bytes of a name as bytes
 
 
@@ -40,24 +41,39 @@ class Found(NamedTuple):
 
 
 def search(folder: Path) -> Found:
-    """All below a folder. What systems left is told, and their folders are not entered; nor are linked folders."""
+    """All below a folder. What systems left is told, and their folders are not entered.
+
+    A linked folder is entered, unless it leads to where the search is or has been, or to what holds that.
+    """
     found = Found([], [], [])
-    for place, folders, names in os.walk(folder, onerror=lambda error: found.closed.append(Path(error.filename))):
+    within = folder.resolve()
+    seen = [within]
+
+    def closed(error):
+        found.closed.append(Path(error.filename))
+
+    for place, folders, names in os.walk(folder, onerror=closed, followlinks=True):
         for name in (*folders, *names):
             if left_by_system(Path(name)):
                 found.left_by_systems.append(Path(place, name))
             elif name in names:
                 found.files.append(Path(place, name))
-        folders[:] = [name for name in folders if not left_by_system(Path(name))]
+        folders[:] = sorted(name for name in folders if not left_by_system(Path(name)))
+        for name in [name for name in folders if os.path.islink(os.path.join(place, name))]:
+            real = Path(place, name).resolve()
+            if within.is_relative_to(real) or any(real.is_relative_to(one) for one in seen):
+                folders.remove(name)
+            seen.append(real)
     return Found(*map(sorted, found))
 
 
 def shown(text: str | Path) -> str:
     """A name, or a line that holds one, on one line and in UTF-8: "caf\\xe9.png" for a name in Latin-1.
 
-    Control characters are escaped: a line break in a name ends no line, and no name moves a terminal's cursor.
+    Control characters are escaped: a line break in a name ends no line, and no name moves a terminal's cursor or turns
+    its letters round.
     """
-    return re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda match: _escape(match[0]), str(text))
+    return re.sub(_CONTROLS, lambda match: _escape(match[0]), str(text))
 
 
 def show_any_name() -> None:

@@ -110,6 +110,10 @@ def restore_one(
 
     Args, Raises: see `restore_photograph`. `progress`, if given, is called with a second argument, a text, for films.
     """
+    if source.is_dir():
+        raise InputError(f"{source}: a folder that cannot be listed; allow it, or leave it out")
+    if source.exists() and not source.is_file():  # reading would wait for ever
+        raise InputError(f"{source}: is a pipe, a socket or a device, no file; leave it out")
     if source.suffix.lower() in video.SUFFIXES:
         scenes = Scenes(restore, scale, force_restore)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -163,9 +167,12 @@ def pixels(path: Path) -> np.ndarray:
     """The pixels of any file that is restored, upright, rounded to 8 bits: uint8 `[H, W, 3]`.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file cannot be read, or lacks pixels.
     """
-    return to_8_bits(photographs.read(path).pixels)
+    photograph = photographs.read(path)
+    if lacking := [text for text in photograph.damage if "EXIF" not in text]:  # without those the pixels are whole
+        raise InputError(f"{path}: {lacking[0]}; replace the file or leave it out")
+    return to_8_bits(photograph.pixels)
 
 
 def failure(source: Path, error: Exception) -> str:

@@ -1,6 +1,7 @@
 """Which files are meant by files, folders and patterns, where their results go, and what of a folder is left out."""
 
 import glob
+import os
 import re
 import tempfile
 import unicodedata
@@ -13,7 +14,9 @@ from typing import NamedTuple
 from PIL import Image
 
 from gandeblur.errors import InputError
+from gandeblur.files import LONGEST_NAME
 from gandeblur.inference import photographs, video
+from gandeblur.inference.formats.kinds import FILM_SUFFIXES
 from gandeblur.names import left_by_system, search
 
 # Suffixes of pictures and films that are tried in a folder besides those that are read: a file's content may be another
@@ -21,7 +24,7 @@ from gandeblur.names import left_by_system, search
 _TRIED = re.compile(
     r"\.(jfif|jpe|gif|mpo|apng|hei[cf]|hif|avif|jxl|jp2|j2k|jpx|ps[db]|exr|hdr|pfm|p[pgbn]m|tga"
     r"|dng|nef|nrw|cr[23w]|arw|sr[2fw]|raf|orf|rw[2l]|pef|x3f|3fr|fff|iiq|kdc|dcr|erf|mef|mos|gpr"
-    r"|mts|m2ts?|ts|mpe?g|m2v|vob|3g[p2]|wmv|asf|f[l4]v|ogv|mxf|dv|divx|insv)"
+    r"|mts|m2ts?|ts|mpe?g|m2v|vob|3g[p2]|wmv|asf|f[l4]v|ogv|mxf|dv|divx)"
 )
 
 
@@ -114,9 +117,11 @@ def by_kind(paths: Iterable[Path]) -> str:
 def _may_be_picture(file: Path) -> bool:
     """Whether its suffix says that it is a picture or a film, or its content that it is a picture."""
     suffix = file.suffix.lower()
+    if file.exists() and not file.is_file():  # a pipe: only its name is looked at
+        return suffix in (*photographs.SUFFIXES, *video.SUFFIXES)
     if suffix in (".ts", ".mts") and _is_text(file):  # TypeScript
         return False
-    if suffix in (*photographs.SUFFIXES, *video.SUFFIXES) or _TRIED.fullmatch(suffix):
+    if suffix in (*photographs.SUFFIXES, *video.SUFFIXES, *FILM_SUFFIXES) or _TRIED.fullmatch(suffix):
         return True
     try:
         with warnings.catch_warnings(), Image.open(file):  # reads the header alone
@@ -145,7 +150,10 @@ def _placed(found: Iterable[Job]) -> list[Job]:
     for job in found:
         target = _target(job)
         if target != job.target and target in kept:
-            target = job.target.with_name(job.target.name + target.suffix)
+            name = job.target.name
+            while len(os.fsencode(name + target.suffix)) > LONGEST_NAME:
+                name = name[:-1]
+            target = job.target.with_name(name + target.suffix)
         kept.add(target)
         placed.append(job._replace(target=target))
     return list(dict.fromkeys(placed))

@@ -43,6 +43,9 @@ _OTHERS = (
     *((0, b"P%c" % letter, "Netpbm") for letter in b"1234567fF"),
 )
 _FILMS = ((4, b"ftyp"), (4, b"moov"), (0, b"\x1a\x45\xdf\xa3"), (8, b"AVI "), (0, b"FLV"), (0, b"\0\0\1\xba"))
+# Films of kinds that are not read, by their names: raw streams and cinema cameras' files among them.
+FILM_SUFFIXES: tuple[str, ...] = (".m1v", ".m2v", ".m2p", ".264", ".h264", ".avc", ".265", ".h265", ".hevc", ".y4m")
+FILM_SUFFIXES += (".rm", ".rmvb", ".ogm", ".amv", ".wtv", ".insv", ".braw", ".r3d", ".nut", ".mjpg", ".mjpeg")
 _BY_SUFFIX = {".tga": "Targa", ".svg": "SVG", ".pcx": "PCX", ".jxl": "JPEG XL", ".jp2": "JPEG 2000"}
 _DAMAGED = "not a JPEG, PNG, TIFF, WebP, HEIC, AVIF or BMP image"
 
@@ -69,6 +72,8 @@ def reason(path: Path) -> str:
         return "the file is empty"
     other = next((name for at, sign, name in _OTHERS if start.startswith(sign, at) and _plausible(name, start)), "")
     other = other or _BY_SUFFIX.get(path.suffix.lower(), "")
+    if not other and path.suffix.lower() in FILM_SUFFIXES:
+        return "a film of a kind that is not read; convert it to MP4 or Matroska first"
     if not other and any(start.startswith(sign, at) for at, sign in _FILMS):
         return "a film; give it a film's suffix, such as .mp4, and restore it by gandeblur restore or restore_file"
     return (

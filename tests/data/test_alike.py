@@ -65,9 +65,9 @@ def test_a_folder_that_cannot_be_listed_is_named(write_pairs, monkeypatch):
     root = write_pairs((None, "a/1.png", 0))
     walk = os.walk
 
-    def closed(folder, onerror):
+    def closed(folder, onerror, **options):
         onerror(OSError(13, "Permission denied", str(root / "shut")))
-        return walk(folder)
+        return walk(folder, **options)
 
     monkeypatch.setattr("gandeblur.names.os.walk", closed)
     with pytest.raises(InputError, match=f"^{root / 'shut'}: cannot be listed; "):

@@ -48,6 +48,22 @@ def test_the_command_offers_every_protocol(capsys):
     assert all(name in said for name in PROTOCOLS)
 
 
+def test_a_damaged_image_is_no_score(folders, capsys):
+    path = folders / "sharp/sub/b.png"
+    path.write_bytes(path.read_bytes()[:1200])
+    assert cli.main(["score", str(folders / "restored"), str(folders / "sharp")]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: {path}: the file lacks its last bytes: ") and "mean of" not in said.out
+
+
+def test_unreadable_exif_data_are_no_damage_of_the_pixels(folders, capsys):
+    image = Image.open(folders / "restored/a.bmp")
+    image.save(folders / "restored/a.jpg", exif=b"Exif\0\0" + b"\xde\xad\xbe\xef" * 8, quality=95)
+    (folders / "restored/a.bmp").unlink()
+    assert cli.main(["score", str(folders / "restored"), str(folders / "sharp")]) == 0
+    assert "mean of 2" in capsys.readouterr().out
+
+
 def test_two_files_need_not_have_one_name(folders, capsys):
     assert cli.main(["score", str(folders / "restored/a.bmp"), str(folders / "sharp/sub/b.png")]) == 0
     assert "mean of 1" in capsys.readouterr().out

@@ -214,10 +214,10 @@ def test_palettes_and_cmyk_become_rgb(tmp_path):
 
 @pytest.mark.parametrize(
     "photometric, extra, said",
-    [("miniswhite", None, "MINISWHITE"), ("separated", None, "SEPARATED"), ("rgb", ["assocalpha"], "multiplied by")],
+    [("cielab", None, "CIELAB"), ("separated", None, "SEPARATED"), ("rgb", ["assocalpha"], "multiplied by")],
 )
 def test_sixteen_bits_that_mean_something_else_are_refused(photometric, extra, said, tmp_path):
-    array = RGB16[..., 0] if photometric == "miniswhite" else np.dstack([RGB16, RGB16[..., :1]])
+    array = RGB16 if photometric == "cielab" else np.dstack([RGB16, RGB16[..., :1]])
     tifffile.imwrite(tmp_path / "a.tif", array, photometric=photometric, extrasamples=extra)
     with pytest.raises(InputError, match=f"a.tif: holds .*{said}.*; convert it to"):
         photographs.read(tmp_path / "a.tif")
