@@ -3,11 +3,12 @@
     python benchmarks/large.py PHOTOGRAPH... --out=FOLDER --megapixels=12 --px 30 60 90
     python benchmarks/large.py PHOTOGRAPH --out=FOLDER --megapixels=24 --px 60 --options=--scale=1 --checkout=FOLDER
 
-Each sharp photograph is enlarged to so many megapixels, blurred in light along a curved camera's path of so many pixels
-(the next one of `--px` for each), and stored as JPEG of quality 95. The command restores it in a process of its own, of
+Each sharp photograph is enlarged to so many megapixels, blurred in light along a camera's path of so many pixels, the
+next one of `--px` and of `--kinds` for each, and stored as JPEG of quality 95. The command restores it in a process of
+its own, of
 this checkout or another. A line tells PSNR (dB, over RGB, all pixels) before and after, seconds and peak memory of the
 process, its start included, and what the command said. Crops of 512 pixels lie beside one another in `NAME_crops.png`:
-blurred, restored, sharp.
+blurred, restored, sharp; `--picture` joins those of all photographs, half as large, without the sharp ones.
 """
 
 import argparse
@@ -33,11 +34,11 @@ def photograph(file: Path, megapixels: float) -> np.ndarray:
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
 
 
-def shaken(sharp: np.ndarray, px: int, rng: np.random.Generator) -> np.ndarray:
-    """As `scales.blurred` along a curved path, channel by channel in float32: there are many pixels."""
+def shaken(sharp: np.ndarray, kind: str, px: int, rng: np.random.Generator) -> np.ndarray:
+    """As `scales.blurred`, channel by channel in float32: there are many pixels."""
     from scipy.signal import oaconvolve
 
-    kernel = scales.kernel("curved", px, rng).astype(np.float32)
+    kernel = scales.kernel(kind, px, rng).astype(np.float32)
     result = np.empty_like(sharp)
     for channel in range(3):
         light = (np.pad(sharp[..., channel], px, mode="symmetric") / np.float32(255)) ** np.float32(scales.GAMMA)
@@ -65,8 +66,8 @@ def restored(file: Path, out: Path, checkout: Path | None, options: list[str]) -
     return said.strip(), time.monotonic() - began, usage.ru_maxrss / 2**20
 
 
-def crops(path: Path, images: list[np.ndarray]) -> None:
-    """The part with the strongest gradients in the last one, of a grid, from all of them."""
+def crops(images: list[np.ndarray]) -> list[np.ndarray]:
+    """The part with the strongest gradients in the last one, of a grid, of all of them."""
     sharp = images[-1]
     places = itertools.product(*(range(0, side - CROP_PX, CROP_PX) for side in sharp.shape[:2]))
 
@@ -75,8 +76,7 @@ def crops(path: Path, images: list[np.ndarray]) -> None:
         return sum(float(np.square(np.diff(part, axis=axis)).mean()) for axis in (0, 1))
 
     top, left = max(places, key=energy)
-    parts = [image[top : top + CROP_PX, left : left + CROP_PX] for image in images]
-    Image.fromarray(np.concatenate(parts, axis=1)).save(path)
+    return [image[top : top + CROP_PX, left : left + CROP_PX] for image in images]
 
 
 def main() -> None:
@@ -85,24 +85,35 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder")
     parser.add_argument("--megapixels", type=float, default=12)
     parser.add_argument("--px", nargs="+", type=int, default=[30, 60, 90], help="extents of the paths")
+    parser.add_argument("--kinds", nargs="+", choices=["straight", "curved"], default=["straight", "curved"])
     parser.add_argument("--checkout", type=Path, help="whose command restores (default: this one's)")
     parser.add_argument("--options", nargs="*", default=[], help="of the command")
+    parser.add_argument("--picture", type=Path, help="JPEG file")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     print("| photograph | path, px | blurred, dB | restored, dB | s | peak GiB | |\n|---|---|---|---|---|---|---|")
+    columns = []
     for number, file in enumerate(options.photographs):
         px = options.px[number % len(options.px)]
         sharp = photograph(file, options.megapixels)
-        blurred = shaken(sharp, px, np.random.default_rng([options.seed, number]))
+        kind = options.kinds[number % len(options.kinds)]
+        blurred = shaken(sharp, kind, px, np.random.default_rng([options.seed, number]))
         path = options.out / f"{file.stem}_{px}.jpg"
         Image.fromarray(blurred).save(path, quality=95, subsampling=0)
         said, seconds, peak = restored(path, options.out / "restored", options.checkout, options.options)
         after = np.asarray(Image.open(options.out / "restored" / path.name))
         words = said.partition(" (")[2].removesuffix(")")
         scores = f"{psnr_db(blurred, sharp):.2f} | {psnr_db(after, sharp):.2f} | {seconds:.0f} | {peak:.1f}"
-        print(f"| {file.stem}, {sharp.shape[1]}x{sharp.shape[0]} | {px} | {scores} | {words} |", flush=True)
-        crops(options.out / f"{path.stem}_crops.png", [blurred, after, sharp])
+        print(f"| {file.stem}, {sharp.shape[1]}x{sharp.shape[0]} | {kind}, {px} | {scores} | {words} |", flush=True)
+        parts = crops([blurred, after, sharp])
+        Image.fromarray(np.concatenate(parts, axis=1)).save(options.out / f"{path.stem}_crops.png")
+        columns.append(np.concatenate(parts[:2], axis=0))
+    if options.picture:
+        joined = Image.fromarray(np.concatenate(columns, axis=1))
+        joined.resize((joined.width // 2, joined.height // 2), Image.Resampling.LANCZOS).save(
+            options.picture, quality=88
+        )
 
 
 if __name__ == "__main__":

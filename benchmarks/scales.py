@@ -13,6 +13,7 @@ the parts that `inference.scale.look` sees, by the network that tells the blur f
 
 import argparse
 import csv
+import glob
 import itertools
 import zlib
 from collections import defaultdict
@@ -29,7 +30,7 @@ SIZES_PX = (0, 4, 8, 15, 30, 50, 80, 120)
 KINDS = ("straight", "curved", "two motions", "defocus", "noise", "jpeg")
 WINDOW = (384, 512)
 GAMMA = 2.2
-FIELDS = ("network", "image", "kind", "px", "scale", "blurred_db", "restored_db", "change", "gradient")
+FIELDS = ("network", "image", "shorter_px", "kind", "px", "scale", "blurred_db", "restored_db", "change", "gradient")
 PAIR_FIELDS = ("network", "folder", "image", "blurred_db", "own_size_db", "auto_db", "scale")
 
 
@@ -97,18 +98,19 @@ def opened(file: Path) -> np.ndarray:
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-def cases(options: argparse.Namespace) -> Iterator[tuple[str, str, int, np.ndarray, np.ndarray]]:
-    """Image, kind, pixels of blur, sharp and blurred windows."""
+def cases(options: argparse.Namespace) -> Iterator[tuple[str, int, str, int, np.ndarray, np.ndarray]]:
+    """Image, its shorter side, kind and pixels of blur, sharp and blurred windows."""
     files = [file for one in options.images for file in (sorted(one.iterdir()) if one.is_dir() else [one])]
     for file, kind, px in itertools.product(files, options.kinds, options.px):
         if px == 0 and kind in KINDS[1:4]:
             continue  # the same as a straight path of no length
         sharp = opened(file)
-        places = [(max(0, side - most) // 2, most) for side, most in zip(sharp.shape, WINDOW, strict=False)]
+        sides = sharp.shape[:2]
+        places = [(max(0, side - most) // 2, most) for side, most in zip(sides, WINDOW, strict=True)]
         inside = tuple(slice(start, start + most) for start, most in places)
         rng = np.random.default_rng([options.seed, zlib.crc32(f"{file.name} {kind} {px}".encode())])
         picture = blurred(sharp, kind, px, rng)[inside]
-        yield file.stem, kind, px, sharp[inside], as_jpeg(picture) if kind == "jpeg" else picture
+        yield file.stem, min(sides), kind, px, sharp[inside], as_jpeg(picture) if kind == "jpeg" else picture
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -122,15 +124,17 @@ def measure(options: argparse.Namespace) -> None:
         writer = csv.DictWriter(file, FIELDS)
         if not file.tell():
             writer.writeheader()
-        for image, kind, px, sharp, picture in cases(options):
-            if (options.network, image, kind, str(px)) in done:
+        for image, shorter, kind, px, sharp, picture in cases(options):
+            if (options.network, image, str(shorter), kind, str(px)) in done:
                 continue
             changes, gradients = scale.look(looks, picture, SCALES)
             blurred_db, found = psnr_db(picture, sharp), []
             for factor, change, gradient in zip(SCALES, changes, gradients, strict=True):
                 restored_db = psnr_db(scale.restored_at(restore, picture, factor), sharp)
                 scores = (f"{value:.4f}" for value in (blurred_db, restored_db, change, gradient))
-                found.append(dict(zip(FIELDS, (options.network, image, kind, px, factor, *scores), strict=True)))
+                found.append(
+                    dict(zip(FIELDS, (options.network, image, shorter, kind, px, factor, *scores), strict=True))
+                )
             writer.writerows(found)
             file.flush()
             print(options.network, image, kind, px, *(row["restored_db"] for row in found), flush=True)
@@ -148,7 +152,9 @@ def measure_pairs(options: argparse.Namespace) -> None:
         if not file.tell():
             writer.writerow(PAIR_FIELDS)
         for folder in options.pairs:
-            every = sorted(one for one in folder.rglob("blur/*") if one.suffix.lower() in (".png", ".jpg"))
+            every = [
+                Path(one) for one in sorted(glob.glob(f"{folder}/**/blur/*.[pj][np]g", recursive=True))
+            ]  # through links
             for number in sorted(set(np.linspace(0, len(every) - 1, options.most).astype(int))):
                 picture, sharp = opened(every[number]), opened(every[number].parents[1] / "sharp" / every[number].name)
                 auto, own = fitting(picture), deblur.restore(picture)
@@ -172,7 +178,7 @@ def table(path: Path) -> None:
         groups = defaultdict(list)
         for row in rows(path):
             if row["network"] == network:
-                groups[row["image"], row["kind"], int(row["px"])].append(row)
+                groups[row["image"], int(row["shorter_px"]), row["kind"], int(row["px"])].append(row)
         print(f"\n{network}\n")
         _table({key: group for key, group in groups.items() if len(group) == len(SCALES)})
 
@@ -183,8 +189,8 @@ def _table(cases):
         for name in ("change", "gradient", "restored_db")
     )
     blurred_db = np.array([float(group[0]["blurred_db"]) for group in cases.values()])
-    px = np.array([key[2] for key in cases])
-    choices = [scale.rule(*seen) for seen in zip(change, gradient, strict=True)]
+    px = np.array([key[3] for key in cases])
+    choices = [scale.rule(*seen) for seen in zip(change, gradient, (key[1] for key in cases), strict=True)]
     left = np.array([choice.sharp for choice in choices])
     lines = {
         "its own size": np.zeros(len(px), int),
@@ -194,7 +200,7 @@ def _table(cases):
         },
     }
     sizes = [size for size in SIZES_PX if size and (px == size).any()]
-    kinds = ", ".join(dict.fromkeys(key[1] for key in cases))
+    kinds = ", ".join(dict.fromkeys(key[2] for key in cases))
     print(f"{len(px)} pictures of {len({key[0] for key in cases})} scenes, {kinds}")
     print("| dB below the best scale: mean, worst |" + "".join(f" {size} px |" for size in sizes) + " all |")
     print("|---|" + "---|" * (len(sizes) + 1))
@@ -215,8 +221,8 @@ def _table(cases):
         print(f"| {name} |" + "".join(f" {(db - blurred_db)[px == size].mean():+.2f} |" for size in sizes) + " |")
     sets = defaultdict(list)
     for key, decibels in zip(cases, lost["the rule taken"], strict=True):
-        if key[2]:
-            sets[key[1:]].append(decibels)
+        if key[3]:
+            sets[key[2:]].append(decibels)
     kind, size = max(sets, key=lambda one: np.mean(sets[one]))
     print(f"the worst set, {kind}, {size} px: {np.mean(sets[kind, size]):.2f} dB below the best")
     print(

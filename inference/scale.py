@@ -16,8 +16,15 @@ from gandeblur.inference import tiles
 
 SCALES = (1.0, 0.71, 0.5, 0.35, 0.25)
 # A sharp picture: its gradients hardly grow when it is shrunk to 0.71, since each pixel has its own; and the network
-# changes it by less than its gradients, at its own size. Textures fool either one alone.
+# changes it by less than its gradients, at its own size. Textures fool either one alone. A camera's picture at its own
+# size is soft within a pixel or two even where it is sharp, by its lens and its colour filter; one that was shrunk is
+# not, and a blur of as many pixels is seen in it: it has to be sharp by the sum of both.
 SHARP_GROWTH, SHARP_CHANGE = 1.3, 0.7
+CAMERA_PX = 1200  # shorter side from which a picture is taken for a camera's
+SHARP_SMALL = 0.495  # change over gradient, and twice the growth less 1
+# Where a smaller scale is the better one, the change there is twice the gradient and more. Weak blur of a few pixels
+# changes less, and so do stripes that shrinking turns into other ones.
+LEAST_BLURRED = 1.5
 TYPICAL_PX = 27.0  # blur in the shrunk picture, where the correction is the largest
 SMALL_PX = TYPICAL_PX / 0.71**0.5  # between 1 and 0.71
 WINDOWS, WINDOW_PX = 3, 512  # so many parts of the picture are looked at, of this side at most
@@ -116,19 +123,27 @@ def look(
     return changes, tuple(float(shares @ [gradient(levels(small)) for small in smalls[scale]]) for scale in SCALES)
 
 
-def rule(changes: Sequence[float], gradients: Sequence[float]) -> Choice:
+def rule(changes: Sequence[float], gradients: Sequence[float], shorter_px: int) -> Choice:
     """The scale at which the network changes a picture most, for the texture that the picture has there.
 
     A correction is held against the square root of the gradient at its scale: a shrunk picture has more texture, which
-    the network changes more, blurred or not; the gradient itself would favour the largest scales.
+    the network changes more, blurred or not; the gradient itself would favour the largest scales. docs/scale.md holds
+    rules against each other.
 
     Args:
         changes: of `look`, at as many of `SCALES`, from the first one on, as were tried.
         gradients: of `look`.
+        shorter_px: side of the picture.
     """
-    ratios = [change / np.sqrt(max(one, 1e-3)) for change, one in zip(changes, gradients, strict=False)]
-    grows = gradients[1] >= SHARP_GROWTH * gradients[0]
-    sharp = not grows and changes[0] < SHARP_CHANGE * gradients[0]
+    seen = list(zip(SCALES, changes, gradients, strict=False))
+    ratios = [
+        change / np.sqrt(max(gradient, 1e-3)) if scale == 1 or change >= LEAST_BLURRED * gradient else 0.0
+        for scale, change, gradient in seen
+    ]
+    growth, change = gradients[1] / max(gradients[0], 1e-3), changes[0] / max(gradients[0], 1e-3)
+    sharp = growth < SHARP_GROWTH and change < SHARP_CHANGE
+    if shorter_px < CAMERA_PX:
+        sharp = sharp and change + 2 * (growth - 1) < SHARP_SMALL
     scale = 1.0 if sharp else SCALES[int(np.argmax(ratios))]
     return Choice(scale, None if scale == 1 else TYPICAL_PX / scale, sharp, tuple(changes), tuple(gradients))
 
@@ -143,7 +158,10 @@ def choose(restore: Restore, image: np.ndarray, **options: Any) -> Choice:
     """
     shorter = min(image.shape[:2])
     tried = [scale for scale in SCALES if scale == 1 or scale * shorter >= LEAST_PX]
-    return rule(*look(restore, image, tried, **options))
+    changes, gradients = look(restore, image, tried[:1], **options)
+    if (first := rule(changes, gradients, shorter)).sharp:
+        return first
+    return rule(changes + look(restore, image, tried[1:], **options)[0], gradients, shorter)
 
 
 def shrunk(image: np.ndarray, scale: float) -> np.ndarray:
