@@ -47,7 +47,10 @@ class Network:
         restored[..., 0] += self.tint
         return restored
 
-    def remark(self, blurred, restored):
+    def scale_of(self, asked):
+        return 1.0
+
+    def remark(self, blurred, restored, scale):
         return ""
 
 
