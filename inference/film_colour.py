@@ -70,7 +70,8 @@ def told(frame: Any, context: Any) -> Colour:
         matrix, reach = RGB, FULL
     elif matrix in (RGB, UNTOLD):
         matrix = by_size(frame)
-        notes.append(f"its colours are not tagged: taken for {MATRICES[matrix]} by its size{TAGGED}")
+        if not is_grey(frame.format):
+            notes.append(f"its colours are not tagged: taken for {MATRICES[matrix]} by its size{TAGGED}")
     elif matrix not in SWSCALE or matrix == BT2020_CONSTANT:
         name = MATRICES.get(matrix, f"number {matrix}")
         notes.append(f"the network saw the colour matrix {name} by the nearest one that can be computed")

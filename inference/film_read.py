@@ -82,8 +82,7 @@ class Film:
                 continue
             frame, time = one
             if before:
-                if time is None or time <= before[1]:  # no time, or that of an earlier frame
-                    time = before[1] + usual
+                time = self._later(time, before[1], usual)
                 usual = time - before[1]
                 self.shown += 1
                 yield Picture(*before, usual)
@@ -93,6 +92,14 @@ class Film:
             raise InputError(f"{self.path}: holds no frame that can be read{reason}; replace the file or leave it out")
         self.shown += 1
         yield Picture(*before, self._last_stay(*before, usual))
+
+    def _later(self, time, before, usual):
+        """A frame's time, behind the one of the frame before; the next ones keep theirs where only one is wrong."""
+        if time is None:
+            return before + usual
+        if time > before:
+            return time
+        return before + 1 / self.rate / (1 if before - time > 2 / self.rate else 4)
 
     def damage(self) -> str:
         """What is wrong with a film that was read to its end, in words; empty if nothing is."""

@@ -55,6 +55,8 @@ class Copy:
         stream: of the new container.
     """
 
+    last = 0  # decoding time of the packet that was written last, in the new file's units
+
     def __init__(self, stream: Any):
         self.stream = stream
 
@@ -77,6 +79,8 @@ class Flac:
         stream: of the new container.
         source: of the old one.
     """
+
+    last = 0  # as of `Copy`
 
     def __init__(self, stream: Any, source: Any):
         import av
@@ -111,6 +115,28 @@ class Flac:
         frame.time_base = Fraction(1, frame.sample_rate)
         frame.pts = round(start * frame.sample_rate)
         self.next = start + Fraction(frame.samples, frame.sample_rate)
+
+
+def mux(new: Any, copy: Copy | Flac, packets: Iterable[Any]) -> int:
+    """Writes packets of one stream; those whose time is not after that of the one before come right behind it.
+
+    Returns:
+        How many these are.
+    """
+    import av
+
+    moved = 0
+    for packet in packets:
+        try:
+            new.mux(packet)
+        except av.ArgumentError:
+            packet.dts = copy.last + 1
+            packet.pts = max(packet.dts, packet.pts if packet.pts is not None else packet.dts)
+            new.mux(packet)
+            moved += 1
+        if packet.dts is not None:
+            copy.last = packet.dts
+    return moved
 
 
 def copy(new: Any, container: str, stream: Any) -> Copy | Flac | None:

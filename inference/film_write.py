@@ -55,7 +55,7 @@ class Writer:
         self._held: Any = None  # the packet that was encoded last
         self._first = (0, 0)  # time of the first packet, in units of `time_base`, and its decoding time, in its own
         self._end = -(10**18)
-        self._refused: dict[int, int] = {}
+        self._moved: dict[int, int] = {}
         # A film of another kind of container begins at 0, as players of the new one expect.
         start = film.container.start_time if source_only else 0
         self.earlier = Fraction(start or 0, 1_000_000)
@@ -94,13 +94,9 @@ class Writer:
         if self.encoder is None:
             self._waiting.append(packet)
         elif copy := self._copies.get(packet.stream.index):
-            import av
-
             index = packet.stream.index
-            try:
-                self.new.mux(copy.packets(packet, self.earlier))
-            except av.ArgumentError:  # its time is not after that of the one before
-                self._refused[index] = self._refused.get(index, 0) + 1
+            if moved := film_streams.mux(self.new, copy, copy.packets(packet, self.earlier)):
+                self._moved[index] = self._moved.get(index, 0) + moved
 
     def close(self) -> None:
         """Ends the film, and notes what its container does not hold."""
@@ -111,9 +107,9 @@ class Writer:
         self.new.close()
         if self.shown:
             film_matroska.set_size(self.temporary, self.shown)
-        for index, number in self._refused.items():
+        for index, number in self._moved.items():
             name = named(self.film.container.streams[index])
-            self.notes.append(f"{number} packets of {name} left out: their times go backwards")
+            self.notes.append(f"{number} packets of {name} moved behind those before: their times go backwards")
         lost = self._lost()
         self.notes += [f"{self.suffix} does not hold {', '.join(lost)}"] if lost else []
 

@@ -51,6 +51,11 @@ def rows(kind):
         yield case.what, f"right{told}" if right else f"wrong: {seen}{told}"[:110], right
 
 
+def _plain(text):
+    """On one line of a table, without characters that are not shown."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.replace("|", "/").split()))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=["films", "photographs", "folders"])
@@ -65,7 +70,7 @@ def main():
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for what, how, _ in now:
         parts = [what, before.get(what, "?"), how] if before else [what, how]
-        lines.append("| " + " | ".join(" ".join(part.replace("|", "/").split()) for part in parts) + " |")
+        lines.append("| " + " | ".join(_plain(part) for part in parts) + " |")
     right = sum(one[2] for one in now)
     sys.stdout.write("\n".join([*lines, "", f"{right} of {len(now)} are right"]) + "\n")
 

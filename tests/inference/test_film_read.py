@@ -27,6 +27,21 @@ def test_times_and_the_last_frames_stay(times, last, suffix, tmp_path):
     assert old.seconds == new.seconds == pytest.approx((times[-1] + last) / 1000, abs=0.002)
 
 
+def test_a_frame_that_has_the_time_of_another_does_not_shift_those_behind_it(tmp_path):
+    path = films.write(tmp_path / "a.mkv", films.moving(9), times=[40 * n for n in range(9)], options={"bf": "0"})
+    film = film_read.opened(path)
+    with film.container:
+        assert [
+            float(film._later(*times)) for times in ((0.08, 0.08, 0.04), (0.05, 0.08, 0.04), (0.2, 0.08, 0.04))
+        ] == [
+            pytest.approx(0.09),  # a little behind it
+            pytest.approx(0.09),
+            0.2,
+        ]
+        assert float(film._later(None, 0.08, 0.05)) == pytest.approx(0.13)
+        assert float(film._later(0.0, 5.0, 0.04)) == pytest.approx(5.04)  # times that begin anew: at the film's rate
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mov"])
 @pytest.mark.parametrize("times", [[*range(0, 240, 40), 360, 480, 600, 720, 840, 960], [0, 40, 80, 200, 700, 1500]])
 def test_the_length_is_right_where_frames_stay_longer_and_longer(times, suffix, tmp_path):

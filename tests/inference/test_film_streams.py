@@ -179,6 +179,21 @@ def test_sound_that_matroska_does_not_hold_becomes_flac_in_step(tmp_path):
     assert len(old) == len(new) and np.abs(old - new).max() <= 1
 
 
+def test_sound_whose_times_do_not_go_on_is_kept(tmp_path):
+    """As FFmpeg's own fragmented MP4 has it: two packets of one time, and then a gap."""
+    plain = films.write(tmp_path / "plain.mkv", films.moving(12), sounds=["deu"])
+    with av.open(str(plain)) as old, av.open(str(tmp_path / "a.mkv"), "w") as new:
+        copies = {one.index: new.add_stream_from_template(one, opaque=True) for one in old.streams}
+        for number, packet in enumerate(one for one in old.demux() if one.size):
+            if packet.stream.type == "audio" and number % 2:
+                packet.dts = packet.pts = packet.pts - packet.pts % 43
+            packet.stream = copies[packet.stream.index]
+            new.mux(packet)
+    report = video.restore_video(films.same, tmp_path / "a.mkv", tmp_path / "a.mp4")
+    assert packets(tmp_path / "a.mp4", "audio") == packets(plain, "audio")
+    assert any("times go backwards" in note and "moved" in note for note in report.notes)
+
+
 def test_streams_are_named_in_words(tmp_path):
     path = films.write(tmp_path / "a.mkv", films.moving(2), sounds=["deu", "und"])
     with av.open(str(path)) as container:
