@@ -43,22 +43,6 @@ def test_a_film_of_a_kind_that_is_not_read_is_named(name, run, tmp_path):
     assert f"{name}: cannot be read (a film of a kind that is not read; convert it to MP4 or Matroska first)" in warned
 
 
-def test_a_folder_that_cannot_be_listed_fails_as_a_file_does(run, tmp_path, monkeypatch):
-    picture(tmp_path / "in/a.png")
-    (tmp_path / "in/shut").mkdir()
-    scan = os.scandir
-
-    def closed(folder):
-        if Path(folder).name == "shut":
-            raise PermissionError(13, "Permission denied", str(folder))
-        return scan(folder)
-
-    monkeypatch.setattr(os, "scandir", closed)
-    status, said, warned = run("restore", tmp_path / "in", "-o", tmp_path / "out")
-    assert status == 1 and said == f"{tmp_path / 'out/a.png'}\n"
-    assert "1 of 2 failed" in warned and f"\n{tmp_path / 'in/shut'}: a folder that cannot be listed; " in warned
-
-
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_linked_folders_are_searched_once_and_pipes_are_not_read(run, tmp_path):
     picture(tmp_path / "in/a.png")
