@@ -31,7 +31,12 @@ def pictures():
     for name, around in (("frame", [(32, 32), (32, 32)]), ("bars", [(48, 48), (0, 0)])):
         framed = np.pad(inner, [*around, (0, 0)])
         yield name, framed, np.s_[: around[0][0]], None
-        yield f"middle in a {name}", framed, tuple(slice(one, -one or None) for one, _ in around), inner
+        yield (
+            "middle in a frame" if name == "frame" else "middle between bars",
+            framed,
+            tuple(slice(one, -one or None) for one, _ in around),
+            inner,
+        )
     sky = np.full((SIDE, SIDE, 3), 12, np.uint8)
     for top, left in np.random.default_rng(0).integers(16, 80, (16, 2)):
         sky[top, left : left + 6] = 220

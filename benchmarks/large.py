@@ -5,10 +5,10 @@
 
 Each sharp photograph is enlarged to so many megapixels, blurred in light along a camera's path of so many pixels, the
 next one of `--px` and of `--kinds` for each, and stored as JPEG of quality 95. The command restores it in a process of
-its own, of
-this checkout or another. A line tells PSNR (dB, over RGB, all pixels) before and after, seconds and peak memory of the
-process, its start included, and what the command said. Crops of 512 pixels lie beside one another in `NAME_crops.png`:
-blurred, restored, sharp; `--picture` joins those of all photographs, half as large, without the sharp ones.
+its own, of this checkout or another. A line tells PSNR (dB, over RGB, all pixels) before and after, seconds and peak
+memory of the process, its start included, and what the command said. Crops of 512 pixels lie beside one another in
+`NAME_crops.png`: blurred, restored, sharp; `--picture` joins those of all photographs, half as large, without the sharp
+ones.
 """
 
 import argparse
