@@ -59,7 +59,8 @@ def _parser(asked):
         type=_scale,
         default="auto",
         help="restore at this part of the picture's size, such as 0.5; 1: by the network alone; auto: as the picture's "
-        "blur asks, and not at all where there is hardly any (default: auto)",
+        "blur asks, and not at all where there is hardly any; local: each part of a photograph at its own, in two to "
+        "eight times the time (default: auto)",
     )
     restore.add_argument("--force_restore", action="store_true", help="restore what is hardly blurred, too")
     restore.add_argument("--strict", action="store_true", help="refuse photographs that are damaged in a part")
@@ -127,11 +128,11 @@ def _add_memory(options):
 
 def _scale(text):
     try:
-        scale = text if text == "auto" else float(text)
+        scale = text if text in ("auto", "local") else float(text)
     except ValueError:
         scale = 0.0
-    if scale != "auto" and not 0 < scale <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r}; give auto, or a number above 0, 1 at most, such as 0.5")
+    if isinstance(scale, float) and not 0 < scale <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; give auto, local, or a number above 0, 1 at most, such as 0.5")
     return scale
 
 

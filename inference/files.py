@@ -14,9 +14,8 @@ from gandeblur.data.images import to_8_bits
 from gandeblur.errors import InputError
 from gandeblur.files import LASTING, replacing
 from gandeblur.inference import photographs, video
-from gandeblur.inference.fitting import LEFT, Fitting, Scenes
+from gandeblur.inference.fitting import LEFT, Asked, Fitting, Scenes
 from gandeblur.inference.jobs import Job, jobs
-from gandeblur.inference.scale import Chooser, Scale
 from gandeblur.names import ESCAPED, shown
 
 __all__ = ["Job", "failure", "jobs", "pixels", "restore_files", "restore_one", "restore_photograph", "write_page"]
@@ -102,7 +101,7 @@ def restore_one(
     remark: Remark = _no_remark,
     *,
     strict: bool = False,
-    scale: Scale | Chooser = 1.0,
+    scale: Asked = 1.0,
     force_restore: bool = False,
     **options: Any,
 ) -> video.Report:
@@ -132,7 +131,7 @@ def restore_photograph(
     remark: Remark = _no_remark,
     *,
     strict: bool = False,
-    scale: Scale | Chooser = 1.0,
+    scale: Asked = 1.0,
     force_restore: bool = False,
     **options: Any,
 ) -> tuple[str, ...]:

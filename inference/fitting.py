@@ -7,14 +7,17 @@ import numpy as np
 from PIL import Image
 
 from gandeblur.errors import InputError
-from gandeblur.inference import flat
-from gandeblur.inference.scale import Choice, Chooser, Restore, Scale, choose, gradient, levels, restored_at
+from gandeblur.inference import flat, parts
+from gandeblur.inference.parts import Locally
+from gandeblur.inference.scale import Choice, Chooser, Restore, Scale, choose, gradient, levels, restored_at, tried
 
 LEFT = "hardly blurred: left as it is"
 ONE_COLOUR = "of one colour: left as it is"
 LEAST_TEXTURE = 0.5  # grey levels, mean of the gradients' amounts: a frame with less says nothing of its scene
 OTHER_SCENE = 20.0  # grey levels between frames that were shrunk to `SCENE_PX`, mean of their amounts
 SCENE_PX = 32
+
+Asked = Scale | Chooser | Locally
 
 
 class Fitting:
@@ -23,7 +26,7 @@ class Fitting:
     Args:
         restore: see `scale.restored_at`.
         scale: one for all, and 1 is `restore` alone, as scores have it; a function that chooses; "auto": `scale.choose`
-            by what `restore` does.
+            by what `restore` does; "local", or `parts.Locally`: each part of a picture at its own.
         force_restore: whether a picture that is hardly blurred is restored, too.
 
     Attributes:
@@ -35,9 +38,11 @@ class Fitting:
         InputError: the scale is none.
     """
 
-    def __init__(self, restore: Restore, scale: Scale | Chooser = "auto", force_restore: bool = False) -> None:
-        if scale != "auto" and not callable(scale) and not (isinstance(scale, int | float) and 0 < scale <= 1):
-            raise InputError(f'the scale is {scale!r}; give "auto" or a number above 0, 1 at most')
+    def __init__(self, restore: Restore, scale: Asked = "auto", force_restore: bool = False) -> None:
+        named = callable(scale) or isinstance(scale, Locally) or scale in ("auto", "local")
+        if not named and not (isinstance(scale, int | float) and 0 < scale <= 1):
+            raise InputError(f'the scale is {scale!r}; give "auto", "local" or a number above 0, 1 at most')
+        scale = Locally() if scale == "local" else scale
         self.restore, self.careful = restore, flat.kept(restore)
         self.scale, self.force_restore = scale, force_restore
         self.notes: tuple[str, ...] = ()
@@ -47,7 +52,7 @@ class Fitting:
     @property
     def telling(self) -> tuple[str, ...]:
         """The notes that say more than that the picture was restored at its own size."""
-        return self.notes if self.left or self.used < 1 else ()
+        return self.notes if self.left or self.used < 1 or isinstance(self.scale, Locally) else ()
 
     def __call__(self, image: np.ndarray, **options: Any) -> np.ndarray:
         """Restores the picture: uint8 or uint16 `[H, W, 3]` -> the same; `options` of `restore`."""
@@ -65,6 +70,8 @@ class Fitting:
             self.notes = (LEFT,)
             return image.copy()
         self.notes, self.used = (choice.words,), choice.scale
+        if isinstance(self.scale, Locally):
+            return self._in_parts(image, border, self.scale, options)
         return self._within(image, border, choice.scale, options)
 
     def _plainly(self, image):
@@ -76,11 +83,25 @@ class Fitting:
             return Choice(float(self.scale))
         # The parts are small: whole, once, and not a share of the progress.
         few = {name: value for name, value in options.items() if name not in ("progress", "self_ensemble")}
-        return self.scale(part, **few) if callable(self.scale) else choose(self.careful, part, **few)
+        if callable(self.scale):
+            return self.scale(part, **few)
+        looks = self.scale.looks if isinstance(self.scale, Locally) else None
+        return choose(looks or self.careful, part, **few)
 
     def _within(self, image, border, scale, options):
         part = np.ascontiguousarray(border.within(image))
-        restored = restored_at(self.careful, part, scale, **options)
+        return self._put(restored_at(self.careful, part, scale, **options), image, border)
+
+    def _in_parts(self, image, border, locally, options):
+        part = np.ascontiguousarray(border.within(image))
+        scales = tried(part)
+        restored, shares = parts.restored(self.careful, locally.looks, part, scales, **options)
+        found = [(share, Choice(scale).size) for share, scale in zip(shares, scales, strict=True) if share >= 0.05]
+        self.notes = (", ".join(f"{100 * share:.0f} % restored at {size}" for share, size in found),)
+        return self._put(restored, image, border)
+
+    def _put(self, restored, image, border):
+        """The restored picture with the border around it."""
         if restored.shape == image.shape:
             return restored
         result = image.copy()
@@ -95,8 +116,10 @@ class Scenes(Fitting):
     blurred where the first one is not. `notes` tell of all scenes so far.
     """
 
-    def __init__(self, restore: Restore, scale: Scale | Chooser = "auto", force_restore: bool = False) -> None:
+    def __init__(self, restore: Restore, scale: Asked = "auto", force_restore: bool = False) -> None:
         super().__init__(restore, scale, force_restore)
+        if isinstance(self.scale, Locally):
+            raise InputError('films have one scale in each scene, so that nothing pumps; give the scale "auto"')
         self._seen: Any = None
         self._border: flat.Border | None = None
         self._scale: float | None = None

@@ -13,10 +13,11 @@ from PIL import Image
 
 from gandeblur.errors import InputError
 from gandeblur.inference import files, flat, graphs, outside, photographs, tiles
-from gandeblur.inference.fitting import Fitting
+from gandeblur.inference.fitting import Asked, Fitting
 from gandeblur.inference.formats import pillow
 from gandeblur.inference.formats.photograph import neutral
-from gandeblur.inference.scale import Choice, Chooser, Restore, Scale, choose
+from gandeblur.inference.parts import Locally
+from gandeblur.inference.scale import Choice, Restore, Scale, choose
 from gandeblur.models.layers import convolution, own_statistics
 
 MARGIN_PX = 32  # see `tiles.windows`; `benchmarks/tiles.py --margin` measures what another would change
@@ -79,8 +80,8 @@ class Deblurrer:
         Args:
             picture: the path of an image file (see `inference.photographs.read`), a Pillow image, or an array, uint8 or
                 uint16 `[H, W, 3]`.
-            scale: see `scale_of` and `inference.fitting.Fitting`: "auto", or of the picture's sides, in (0, 1]; at 1
-                the result is that of `restore`.
+            scale: see `scale_of` and `inference.fitting.Fitting`: "auto", "local", or of the picture's sides, in
+                (0, 1]; at 1 the result is that of `restore`.
             force_restore: whether "auto" restores a picture that is hardly blurred, too.
             options: of `restore`.
 
@@ -115,7 +116,7 @@ class Deblurrer:
         """What tells the blur of a picture by what it does to it: `restore` of the judge, or of this network."""
         return (self.judge() if self.judge else self).restore
 
-    def scale_of(self, asked: Scale) -> Scale | Chooser:
+    def scale_of(self, asked: Scale) -> Asked:
         """The scale that is asked for, as `inference.fitting.Fitting` takes it.
 
         "auto" is 1 for a network of a fixed degradation (`again`): it undoes one size of blur, and a gain that areas of
@@ -126,10 +127,10 @@ class Deblurrer:
         """
         if self.again:
             if asked not in ("auto", 1):
-                raise InputError(
-                    "the network undoes one blur of one size: it restores at scale 1 alone; leave out scale"
-                )
+                raise InputError("the network undoes blur of one size, and restores at scale 1 alone; leave out scale")
             return 1.0
+        if asked == "local":
+            return Locally(flat.kept(self.looks) if self.judge else None)
         if asked != "auto":
             return asked
 

@@ -33,7 +33,7 @@ LEAST_WINDOW_PX = 256
 LEAST_PX = 96  # the shrunk picture's shorter side, for a scale to be tried
 
 Restore = Callable[..., np.ndarray]  # uint8 or uint16 [H, W, 3], and options -> the same, see `Deblurrer.restore`
-Scale = float | Literal["auto"]
+Scale = float | Literal["auto", "local"]
 Chooser = Callable[..., "Choice"]  # a picture, and options of `restore` -> how to restore it, see `choose`
 
 
@@ -92,7 +92,7 @@ def restored_at(restore: Restore, image: np.ndarray, scale: float, **options: An
     correction *= np.float32(most / np.iinfo(small.dtype).max)
     result = np.empty_like(image)
     for channel in range(3):
-        changed = image[..., channel] + _resized(correction[..., channel], height, width)
+        changed = image[..., channel] + resized(correction[..., channel], height, width)
         result[..., channel] = np.rint(np.clip(changed, 0, most, out=changed), out=changed)
     return result
 
@@ -156,12 +156,16 @@ def choose(restore: Restore, image: np.ndarray, **options: Any) -> Choice:
         image: uint8 or uint16 `[H, W, 3]`.
         options: of `restore`.
     """
-    shorter = min(image.shape[:2])
-    tried = [scale for scale in SCALES if scale == 1 or scale * shorter >= LEAST_PX]
-    changes, gradients = look(restore, image, tried[:1], **options)
+    shorter, scales = min(image.shape[:2]), tried(image)
+    changes, gradients = look(restore, image, scales[:1], **options)
     if (first := rule(changes, gradients, shorter)).sharp:
         return first
-    return rule(changes + look(restore, image, tried[1:], **options)[0], gradients, shorter)
+    return rule(changes + look(restore, image, scales[1:], **options)[0], gradients, shorter)
+
+
+def tried(image: np.ndarray) -> list[float]:
+    """Those of `SCALES` that do not make a picture too small."""
+    return [scale for scale in SCALES if scale == 1 or scale * min(image.shape[:2]) >= LEAST_PX]
 
 
 def shrunk(image: np.ndarray, scale: float) -> np.ndarray:
@@ -173,12 +177,12 @@ def shrunk(image: np.ndarray, scale: float) -> np.ndarray:
     result = np.empty((height, width, 3), np.uint16)
     factor = np.float32(65535 / np.iinfo(image.dtype).max)
     for channel in range(3):
-        small = _resized(image[..., channel].astype(np.float32), height, width) * factor
+        small = resized(image[..., channel].astype(np.float32), height, width) * factor
         result[..., channel] = np.rint(np.clip(small, 0, 65535, out=small), out=small)
     return result
 
 
-def _resized(channel, height, width):
+def resized(channel: np.ndarray, height: int, width: int) -> np.ndarray:
     """float32 `[H, W]`, bicubic, smoothed before it is shrunk."""
     return np.array(Image.fromarray(channel).resize((width, height), Image.Resampling.BICUBIC))
 

@@ -59,7 +59,7 @@ def test_a_scale_that_is_none_is_refused(wrong):
 def test_the_command_refuses_a_scale_that_is_none_before_it_makes_a_folder(wrong, tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(["restore", "photo.jpg", "-o", str(tmp_path / "out"), f"--scale={wrong}"])
-    assert end.value.code == 2 and "give auto, or a number above 0, 1 at most" in capsys.readouterr().err
+    assert end.value.code == 2 and "give auto, local, or a number above 0, 1 at most" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
