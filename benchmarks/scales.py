@@ -2,6 +2,7 @@
 
     python benchmarks/scales.py --images FOLDER --out=FILE.csv              measures; goes on where it stopped
     python benchmarks/scales.py --out=FILE.csv --table                      what the rules lose, from the file
+    python benchmarks/scales.py --local --images FOLDER --out=LOCAL.csv     each part of a picture at its own scale
     python benchmarks/scales.py --pairs FOLDER FOLDER --out=PAIRS.csv       blurred and sharp frames: auto against 1
 
 Sharp photographs are blurred in light (gamma 2.2) along straight and curved paths, by two motions, and out of focus;
@@ -31,6 +32,7 @@ KINDS = ("straight", "curved", "two motions", "defocus", "noise", "jpeg")
 WINDOW = (384, 512)
 GAMMA = 2.2
 FIELDS = ("network", "image", "shorter_px", "kind", "px", "scale", "blurred_db", "restored_db", "change", "gradient")
+LOCAL_FIELDS = ("network", "image", "kind", "px", "blurred_db", "auto_db", "local_db")
 PAIR_FIELDS = ("network", "folder", "image", "blurred_db", "own_size_db", "auto_db", "scale")
 
 
@@ -164,6 +166,27 @@ def measure_pairs(options: argparse.Namespace) -> None:
                 file.flush()
 
 
+def measure_local(options: argparse.Namespace) -> None:
+    """What `--scale=local` makes of the pictures, beside `--scale=auto`; prints the means of each kind and blur."""
+    import gandeblur
+    from gandeblur.evaluation.metrics import psnr_db
+
+    deblur = gandeblur.load(options.network, precision=options.precision)
+    ways = [Fitting(deblur.restore, deblur.scale_of(scale), force_restore=True) for scale in ("auto", "local")]
+    found = defaultdict(list)
+    with options.out.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if not file.tell():
+            writer.writerow(LOCAL_FIELDS)
+        for image, _, kind, px, sharp, picture in cases(options):
+            scores = [psnr_db(one, sharp) for one in (picture, *(way(picture) for way in ways))]
+            found[kind, px].append(scores)
+            writer.writerow([options.network, image, kind, px, *(f"{score:.4f}" for score in scores)])
+            file.flush()
+    for (kind, px), scores in found.items():
+        print(f"| {kind}, {px} px | " + " | ".join(f"{score:.2f}" for score in np.mean(scores, axis=0)) + " |")
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
@@ -243,12 +266,15 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=20, help="of the pairs of a folder")
     parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--local", action="store_true", help="auto and local beside one another")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     if options.table:
         table(options.out)
     elif options.pairs:
         measure_pairs(options)
+    elif options.local:
+        measure_local(options)
     else:
         measure(options)
 
