@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gandeblur.inference.scale import Restore, levels, resized, shrunk
+from gandeblur.inference.scale import LEAST_BLURRED, Restore, levels, resized, shrunk
 
 CELL_PX = 8  # of the picture, to a cell of the map
 REACH = 0.1  # of the picture's shorter side, over which the map is smoothed
@@ -53,7 +53,7 @@ def restored(
     ]
     quiet = options | {"progress": lambda share: None} if "progress" in options else options
     seen = [_correction(looks, small, **quiet) for small in smalls] if looks else corrections
-    weights = _weights(seen, smalls, height, width)
+    weights = _weights(scales, seen, smalls, height, width)
     most = np.iinfo(image.dtype).max
     total = image.astype(np.float32)
     for weight, correction in zip(weights, corrections, strict=True):
@@ -77,7 +77,7 @@ def _correction(restore, small, **options):
     return levels(restore(small, **options)) - levels(small)
 
 
-def _weights(corrections, smalls, height, width):
+def _weights(scales, corrections, smalls, height, width):
     """float32 `[scales, cells down, cells across]`, 1 together."""
     from scipy.ndimage import gaussian_filter
 
@@ -87,13 +87,14 @@ def _weights(corrections, smalls, height, width):
     def smoothed(values):
         return gaussian_filter(np.maximum(resized(values, *cells), 0), reach, mode="nearest")
 
-    def ratio(correction, small):
+    def ratio(scale, correction, small):
         grey = levels(small).mean(-1)
         down, across = (np.abs(np.diff(grey, axis=axis, append=grey.take([-1], axis))) for axis in (0, 1))
-        change = smoothed(np.abs(correction).mean(-1))
-        return change / np.sqrt(smoothed((down + across) / 2) + LEAST_GRADIENT)
+        change, gradient = smoothed(np.abs(correction).mean(-1)), smoothed((down + across) / 2)
+        shows = (scale == 1) | (change >= LEAST_BLURRED * gradient)
+        return np.where(shows, change / np.sqrt(gradient + LEAST_GRADIENT), 0)
 
-    ratios = np.stack([ratio(*pair) for pair in zip(corrections, smalls, strict=True)])
+    ratios = np.stack([ratio(*of_scale) for of_scale in zip(scales, corrections, smalls, strict=True)])
     largest = ratios.max(0)
     weights = np.exp((ratios - largest) / max(YIELDING * float(largest.mean()), 1e-9))
     return (weights / weights.sum(0)).astype(np.float32)

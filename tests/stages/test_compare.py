@@ -38,7 +38,8 @@ def test_one_table_of_all_networks(tmp_path, capfd):
     assert network["sha256"] == weight_files.weights_sha256(gandeblur.load(runs[0]).generator)
     assert network["phases"][0]["steps"] == 3 and network["seconds_per_megapixel"] > 0  # all are resized to one size
 
-    head, blurred, *restored = compare.rows(results)
+    head, blurred, *restored, seeds = compare.rows(results)
+    assert seeds[0] == "mean of 2 seeds: a, b"
     assert [row[0] for row in (blurred, *restored)] == results["methods"] and len({len(row) for row in restored}) == 1
     assert [row[head.index("training, crops")] for row in restored[-2:]] == ["6", "6"]
     gain = head.index("gain, dB")
