@@ -103,7 +103,8 @@ def score_trajectories(
     console = Console(stderr=True)
     for path in track(pictures, "scoring", console=console, transient=True, disable=not sys.stderr.isatty()):
         own = known[_numbers(path, 2)]
-        scores[path.stem] = score(read(path), _of_one_size(path, read, own))
+        image = read(path)
+        scores[path.stem] = score(image, _of_one_size(path, image.shape, read, own))
     means = tuple(np.mean(list(scores.values()), axis=0))
     table = Table("image", "frames", "PSNR dB", "SSIM", title=PROTOCOL.partition(":")[0])
     for path in pictures:
@@ -121,9 +122,8 @@ def score_trajectories(
     return scores
 
 
-def _of_one_size(path, read, frames):
+def _of_one_size(path, shape, read, frames):
     """The frames' pixels, each of the restored picture's size."""
-    shape = read(path).shape
     for frame in frames:
         pixels = read(frame)
         if pixels.shape != shape:

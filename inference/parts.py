@@ -1,6 +1,6 @@
 """Each part of a picture at the scale that fits it, as where a subject moves before a background that does not.
 
-The picture is restored at several scales, and the corrections blend by a map: `scale.rule` says at each place how much
+The picture is restored at several scales, and the corrections blend by a map: `scale.ratio` says at each place how much
 the network changes it at a scale, for the texture that is there (docs/scale.md).
 """
 
@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from gandeblur.inference.scale import LEAST_BLURRED, Restore, levels, resized, shrunk
+from gandeblur.inference.scale import Restore, levels, ratio, resized, shrunk
 
 CELL_PX = 8  # of the picture, to a cell of the map
 REACH = 0.1  # of the picture's shorter side, over which the map is smoothed
 YIELDING = 0.05  # a scale whose change is less than the largest by this share of it has 1/e of its weight
-LEAST_GRADIENT = 1e-3  # grey levels
 
 
 @dataclass(frozen=True)
@@ -87,14 +86,13 @@ def _weights(scales, corrections, smalls, height, width):
     def smoothed(values):
         return gaussian_filter(np.maximum(resized(values, *cells), 0), reach, mode="nearest")
 
-    def ratio(scale, correction, small):
+    def seen_at(scale, correction, small):
         grey = levels(small).mean(-1)
         down, across = (np.abs(np.diff(grey, axis=axis, append=grey.take([-1], axis))) for axis in (0, 1))
         change, gradient = smoothed(np.abs(correction).mean(-1)), smoothed((down + across) / 2)
-        shows = (scale == 1) | (change >= LEAST_BLURRED * gradient)
-        return np.where(shows, change / np.sqrt(gradient + LEAST_GRADIENT), 0)
+        return ratio(scale, change, gradient)
 
-    ratios = np.stack([ratio(*of_scale) for of_scale in zip(scales, corrections, smalls, strict=True)])
+    ratios = np.stack([seen_at(*of_scale) for of_scale in zip(scales, corrections, smalls, strict=True)])
     largest = ratios.max(0)
     weights = np.exp((ratios - largest) / max(YIELDING * float(largest.mean()), 1e-9))
     return (weights / weights.sum(0)).astype(np.float32)

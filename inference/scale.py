@@ -25,6 +25,7 @@ SHARP_SMALL = 0.46  # change over gradient, and twice the growth less 1
 # Where a smaller scale is the better one, the change there is twice the gradient and more. Weak blur of a few pixels
 # changes less, and so do stripes that shrinking turns into other ones.
 LEAST_BLURRED = 1.5
+LEAST_GRADIENT = 1e-3  # grey levels: less is none
 TYPICAL_PX = 27.0  # blur in the shrunk picture, where the correction is the largest
 SMALL_PX = TYPICAL_PX / 0.71**0.5  # between 1 and 0.71
 WINDOWS, WINDOW_PX = 3, 512  # so many parts of the picture are looked at, of this side at most
@@ -105,22 +106,45 @@ def look(
     Args:
         restore: see `restored_at`.
         image: uint8 or uint16 `[H, W, 3]`.
-        scales: 1 or less.
+        scales: of `SCALES`.
         options: of `restore`.
 
     Returns:
         `Choice.changes` at these scales, and `Choice.gradients` at all of `SCALES`, which cost little.
     """
+    shares, smalls = _seen(image)
+    return _changes(restore, shares, smalls, scales, options), _gradients(shares, smalls)
+
+
+def _seen(image):
+    """The share of each part in all of them; scale -> the parts at that scale."""
     parts = _windows(image)
     shares = np.array([part.shape[0] * part.shape[1] for part in parts], float)
-    shares /= shares.sum()
-    smalls = {scale: [part if scale == 1 else shrunk(part, scale) for part in parts] for scale in (*SCALES, *scales)}
+    smalls = {scale: [part if scale == 1 else shrunk(part, scale) for part in parts] for scale in SCALES}
+    return shares / shares.sum(), smalls
 
+
+def _changes(restore, shares, smalls, scales, options):
     def change(small):
         return np.abs(levels(restore(small, **options)) - levels(small)).mean()
 
-    changes = tuple(float(shares @ [change(small) for small in smalls[scale]]) for scale in scales)
-    return changes, tuple(float(shares @ [gradient(levels(small)) for small in smalls[scale]]) for scale in SCALES)
+    return tuple(float(shares @ [change(small) for small in smalls[scale]]) for scale in scales)
+
+
+def _gradients(shares, smalls):
+    return tuple(float(shares @ [gradient(levels(small)) for small in smalls[scale]]) for scale in SCALES)
+
+
+def ratio(scale: float, change: Any, gradient: Any) -> Any:
+    """What `rule` compares: the correction for the texture, 0 at a smaller scale where no blur shows.
+
+    Args:
+        scale: in (0, 1].
+        change: amount of the correction in grey levels, of a picture or at each of its places.
+        gradient: amount of the differences of neighbours there, likewise.
+    """
+    shows = (scale == 1) | (change >= LEAST_BLURRED * gradient)
+    return np.where(shows, change / np.sqrt(np.maximum(gradient, LEAST_GRADIENT)), 0.0)
 
 
 def rule(changes: Sequence[float], gradients: Sequence[float], shorter_px: int) -> Choice:
@@ -135,12 +159,9 @@ def rule(changes: Sequence[float], gradients: Sequence[float], shorter_px: int) 
         gradients: of `look`.
         shorter_px: side of the picture.
     """
-    seen = list(zip(SCALES, changes, gradients, strict=False))
-    ratios = [
-        change / np.sqrt(max(gradient, 1e-3)) if scale == 1 or change >= LEAST_BLURRED * gradient else 0.0
-        for scale, change, gradient in seen
-    ]
-    growth, change = gradients[1] / max(gradients[0], 1e-3), changes[0] / max(gradients[0], 1e-3)
+    ratios = [ratio(*seen) for seen in zip(SCALES, changes, gradients, strict=False)]
+    texture = max(gradients[0], LEAST_GRADIENT)
+    growth, change = gradients[1] / texture, changes[0] / texture
     sharp = growth < SHARP_GROWTH and change < SHARP_CHANGE
     if shorter_px < CAMERA_PX:
         sharp = sharp and change + 2 * (growth - 1) < SHARP_SMALL
@@ -157,10 +178,12 @@ def choose(restore: Restore, image: np.ndarray, **options: Any) -> Choice:
         options: of `restore`.
     """
     shorter, scales = min(image.shape[:2]), tried(image)
-    changes, gradients = look(restore, image, scales[:1], **options)
+    shares, smalls = _seen(image)
+    gradients = _gradients(shares, smalls)
+    changes = _changes(restore, shares, smalls, scales[:1], options)
     if (first := rule(changes, gradients, shorter)).sharp:
         return first
-    return rule(changes + look(restore, image, scales[1:], **options)[0], gradients, shorter)
+    return rule(changes + _changes(restore, shares, smalls, scales[1:], options), gradients, shorter)
 
 
 def tried(image: np.ndarray) -> list[float]:
