@@ -50,6 +50,7 @@ class Case(NamedTuple):
     make: bytes | Callable[[Path], Any]
     seen: Callable[[Out], Any]
     right: Any
+    needs: str = "PIL"  # a package; without it the file is refused
 
 
 def restored(folder: Path, name: str, make: bytes | Callable[[Path], Any]) -> Out:

@@ -59,6 +59,7 @@ CASES = [
             grey_tiff(A[..., 1].astype(np.uint32) * (2**bits - 1) // 255, bits),
             lambda out: (round(float(out.pixels.max()) / 65535, 2), "bits became 16" in out.said),
             (round(float(A[..., 1].max()) / 255, 2), True),
+            "imagecodecs",
         )
         for bits in (10, 12, 14)
     ),

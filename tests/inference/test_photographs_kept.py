@@ -8,4 +8,5 @@ from photograph_cases import Case, restored
 
 @pytest.mark.parametrize("case", [*described_cases.CASES, *pixel_cases.CASES], ids=lambda case: case.what)
 def test_what_comes_out(case: Case, tmp_path):
+    pytest.importorskip(case.needs)
     assert case.seen(restored(tmp_path, case.name, case.make)) == case.right
