@@ -11,6 +11,7 @@ not scored again. "Closed" is the share of the blurred images' feature distance 
 import argparse
 import csv
 import itertools
+import re
 from pathlib import Path
 
 from gandeblur.data.datasets.find import find
@@ -55,16 +56,23 @@ def row_of(model, folder, options, measure):
 
 
 def table(held):
-    """The file as Markdown."""
-    print(
-        "| network | set | PSNR dB / SSIM | closed | gradient energy | 2, 4 px grid dB | crops |\n" + "|---" * 7 + "|"
-    )
+    """The file as Markdown; runs called NAME_seedN of several N are one row: the mean, the lowest and the highest."""
+    print("| network | set | PSNR dB | closed | gradient energy | 2, 4 px grid dB | crops |\n" + "|---" * 7 + "|")
+    alike = {}
     for row in held:
-        values = {name: float(row[name]) for name in (*METRICS, "closed")}
+        alike.setdefault((re.sub(r"_seed\d+$", "", row["network"]), row["set"]), []).append(row)
+    for (network, of_set), rows in alike.items():
+
+        def told(metric, form, rows=rows):
+            values = [float(row[metric]) for row in rows]
+            mean = form.format(sum(values) / len(values))
+            return f"{mean} ({form.format(min(values))} to {form.format(max(values))})" if len(rows) > 1 else mean
+
+        seeds = f", {len(rows)} seeds" if len(rows) > 1 else ""
         print(
-            f"| {row['network']} | {row['set']} | {values['psnr_db']:.2f} / {values['ssim']:.3f} "
-            f"| {values['closed']:.1%} | {values['gradient_energy']:.2f} "
-            f"| {values['grid_2px_db']:.1f}, {values['grid_4px_db']:.1f} | {row.get('crops', '')} |"
+            f"| {network}{seeds} | {of_set} | {told('psnr_db', '{:.2f}')} | {told('closed', '{:.1%}')} "
+            f"| {told('gradient_energy', '{:.2f}')} | {told('grid_2px_db', '{:.1f}')}, {told('grid_4px_db', '{:.1f}')} "
+            f"| {rows[0].get('crops') or ''} |"
         )
 
 

@@ -65,7 +65,10 @@ def add_commands(command: Callable[..., argparse.ArgumentParser], asked: str) ->
         scored = {"test_data", "benchmarks", "detector", "beside"}
         add_options(train, without={"train_data", "weights", *scored})
         add_options(evaluate, only={"benchmarks", "blurred", "detector", "beside"})
-        add_options(compare, only={"test_data", "benchmarks", "blurred", "detector", "vgg_weights", "precision"})
+        add_options(
+            compare,
+            only={"test_data", "benchmarks", "blurred", "downsample", "detector", "vgg_weights", "precision"},
+        )
 
     publish = command(_publish, "publish", "Write a trained run's generator to a small file, and its card beside it.")
     publish.add_argument(
