@@ -1,5 +1,6 @@
 """What holds for every network and every layer; each has a row in `NETWORKS` or `LAYERS`."""
 
+import functools
 import importlib
 import inspect
 import json
@@ -160,7 +161,19 @@ LAYERS = {
     ),
 }
 ROWS = NETWORKS | LAYERS
-SIZES = [(name, size) for name, row in ROWS.items() for size in row.sizes]
+ABLATIONS = pytest.mark.slow  # networks of fewer parts, of which models/test_ird_gan.py says what differs
+EACH = [pytest.param(name, marks=ABLATIONS) if ", no " in name else name for name in ROWS]
+SIZES = [
+    pytest.param(name, size, marks=ABLATIONS if ", no " in name else ())
+    for name, row in ROWS.items()
+    for size in row.sizes
+]
+
+
+@functools.cache
+def built(name):
+    """The row's network, with the weights of seed 0, which whoever changes them restores."""
+    return ROWS[name].build(**ROWS[name].tiny)
 
 
 def numpy(x):
@@ -186,8 +199,7 @@ def test_every_builder_and_layer_has_a_row():
 
 @pytest.mark.parametrize(("name", "size"), SIZES)
 def test_output_has_the_stated_shape_and_type_and_stays_within_its_bounds(name, size):
-    row = ROWS[name]
-    model = row.build(**row.tiny)
+    row, model = ROWS[name], built(name)
     expected = row.output(*size)
     assert model.compute_output_shape((None, *size, row.channels)) == (None, *expected)
     images = row.images(size)
@@ -196,20 +208,20 @@ def test_output_has_the_stated_shape_and_type_and_stays_within_its_bounds(name, 
     assert outputs.shape == (2, *expected)
     first, second = numpy(outputs)
     assert np.abs(first - second).max() > 0
-    # Weights large enough to press against the bounds.
-    model.set_weights([10 * weight for weight in model.get_weights()])
+    weights = model.get_weights()
+    model.set_weights([10 * weight for weight in weights])  # large enough to press against the bounds
     outputs = numpy(model(images))
+    model.set_weights(weights)
     low, high = row.bounds
     assert np.isfinite(outputs).all() and outputs.min() >= low and outputs.max() <= high
     if np.isfinite(high):
         assert np.abs(outputs - (low + high) / 2).max() > 0.45 * (high - low)
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", EACH)
 def test_gradient_reaches_every_weight_and_the_images(name):
     """But for a bias that the normalisation behind it takes away."""
-    row = ROWS[name]
-    model = row.build(**row.tiny)
+    row, model = ROWS[name], built(name)
     images = row.images(row.sizes[-1])
     cotangent = np.random.default_rng(1).normal(size=(2, *row.output(*row.sizes[-1]))).astype("float32")
     state = [variable.value for variable in model.non_trainable_variables]
@@ -233,9 +245,7 @@ def test_gradient_reaches_every_weight_and_the_images(name):
             assert np.abs(slope).max() > 1e-5 * largest, variable.path
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if ", no " in name else name for name in ROWS]
-)
+@pytest.mark.parametrize("name", EACH)
 def test_saved_files_give_the_same_output(name, tmp_path):
     row = ROWS[name]
     images = row.images(row.sizes[-1])
@@ -254,11 +264,11 @@ def test_saved_files_give_the_same_output(name, tmp_path):
         np.testing.assert_array_equal(numpy(first(images)), numpy(other(images)))
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", EACH)
 def test_mixed_precision_computes_in_bfloat16_and_returns_float32(name):
     row = ROWS[name]
     images = row.images(row.sizes[-1])
-    exact = row.build(**row.tiny)
+    exact = built(name)
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         mixed = row.build(**row.tiny)
