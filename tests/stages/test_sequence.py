@@ -243,7 +243,9 @@ NAMES = [os.fsdecode(b"caf\xe9"), "[b]bold[", "two\nlines", "A", "a"]
 FOLDERS = ["photographs", os.fsdecode(b"bl\xe9u [x]")]
 
 
-@pytest.fixture(params=FOLDERS, ids=["plain", "odd"])
+@pytest.fixture(
+    params=[pytest.param(FOLDERS[0], marks=pytest.mark.slow, id="plain"), pytest.param(FOLDERS[1], id="odd")]
+)
 def named(request, tmp_path):
     """A folder of photographs with names that few programs expect."""
     folder = tmp_path / request.param
