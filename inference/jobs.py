@@ -51,9 +51,9 @@ def jobs(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: b
 def plan(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: bool = False) -> Plan:
     """The files that are meant by files, folders and patterns, each with its place in `out`.
 
-    A folder stands for the pictures and films in it and its sub-folders, which keep their places below `out`; a folder
-    that cannot be listed is a job as well, which fails. With `skip_existing` those that are there are left out: a
-    picture appears under its name only when it is whole.
+    A folder stands for the pictures and films in it and its sub-folders, which keep their places below `out`. A folder
+    that cannot be listed is a job as well, which fails. `skip_existing` leaves out results that are there: a picture
+    appears under its name only when it is whole.
 
     Raises:
         InputError: something names no image, two results would have one name, or one exists and `force` is not set, or
