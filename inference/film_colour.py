@@ -46,10 +46,6 @@ class Colour:
     range: int
     notes: tuple[str, ...] = ()
 
-    @property
-    def is_hdr(self) -> bool:
-        return self.transfer in (PQ, HLG)
-
 
 def told(frame: Any, context: Any) -> Colour:
     """The colours of a film by its first frame, else by its container.
