@@ -96,7 +96,8 @@ def print_audit(paper: Paper, with_summary: bool = False) -> None:
         holds, convolutions = of_formula(model)
         layers, parameters = layers + convolutions, parameters + model.count_params()
         print(f"{name}: {convolutions} convolutions, {model.count_params():,} parameters")
-        print(f"    C_out (C_in K^2 + 1) gives the parameters of {holds} of the {convolutions} convolutions")
+        if network.parameters_printed:
+            print(f"    C_out (C_in K^2 + 1) gives the parameters of {holds} of the {convolutions} convolutions")
     print(f"together: {layers} convolutions, {parameters:,} parameters", flush=True)
 
 

@@ -17,6 +17,7 @@ from keras import ops
 
 import gandeblur.models
 import gandeblur.models.layers
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.models import dark_channel_gan, deblurgan, gan_d, hkust_gan, ird_gan
 from gandeblur.models.layers.batch_norm import BatchNormalization
 from gandeblur.models.layers.convolution import Conv2D
@@ -126,6 +127,11 @@ NETWORKS = {
 for part in ("residual", "skip"):  # the ablations
     row = NETWORKS["ird_gan.generator"]
     NETWORKS[f"ird_gan.generator, no {part}"] = replace(row, tiny={**row.tiny, part: False})
+for experiment in EXPERIMENTS.values():  # a paper's generator brings its own tiny widths
+    network = experiment.paper.generator
+    size = (2 * network.size_multiple, 3 * network.size_multiple)
+    row = Row(network.builder, {**network.widths, **network.tiny}, sizes=(size,), output=same)
+    NETWORKS.setdefault(f"{network.builder.__module__.rpartition('.')[2]}.{network.builder.__name__}", row)
 
 
 def network_of(layer):
@@ -230,7 +236,12 @@ def test_gradient_reaches_every_weight_and_the_images(name):
         *weights, images = values
         return ops.sum(cotangent * model.stateless_call(weights, state, images, training=True)[0])
 
-    values = [variable.value for variable in model.trainable_variables]
+    # A kernel that starts at 0 lets no gradient pass.
+    rng = np.random.default_rng(2)
+    starts = [numpy(variable.value) for variable in model.trainable_variables]
+    values = [
+        rng.normal(0, 1, one.shape).astype("float32") if one.ndim > 1 and not one.any() else one for one in starts
+    ]
     *slopes, of_images = (numpy(slope) for slope in gradient(loss, [*values, images]))
     assert np.isfinite(of_images).all() and np.abs(of_images).max() > 1e-5
     layers = {layer.name for layer in model.layers}
