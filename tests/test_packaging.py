@@ -73,6 +73,15 @@ def test_a_checkout_works_without_installing(linked, tmp_path):
     assert copies == "[None, None]"
 
 
+def test_a_paper_is_read_in_two_screens_and_any_file_in_five():
+    folders = (*TOP, "gandeblur", "tests", "benchmarks", "docs")
+    files = [path for name in folders for path in (ROOT / name).rglob("*.*") if path.suffix in (".py", ".j2")]
+    lines = {path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    papers = {f"experiments/{path.name}" for path in (ROOT / "models").glob("*.py") if path.stem != "__init__"}
+    assert len(lines) > 300 and len(papers) >= 6
+    assert {name: count for name, count in lines.items() if count > (130 if name in papers else 300)} == {}
+
+
 def test_one_version():
     assert gandeblur.__version__ == PROJECT["version"]
     assert f"\nversion: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text()

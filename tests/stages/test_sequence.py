@@ -212,7 +212,7 @@ def test_minutes_end_a_training_which_may_then_be_given_more(capfd, tmp_path, tw
     assert (meta["epoch"], meta["schedule"]["spent_s"]) == (6, 12)
 
 
-def test_a_training_starts_with_the_weights_of_another(finished, capfd, tmp_path):
+def test_a_training_starts_with_the_weights_of_another(finished, eagerly, capfd, tmp_path):
     flags = ["--stage=train", "--epochs=1", f"--workdir={tmp_path / 'second'}"]
     assert call(*flags, f"--start={finished}") == 0
     started = json.loads((tmp_path / "second/run.json").read_text())["run"]["start"]
