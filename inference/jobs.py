@@ -1,4 +1,4 @@
-"""Which files are meant by files, folders and patterns, where their results go, and what of a folder is left out."""
+"""Which files are meant by files, folders and patterns, where their results go, and which files are left out."""
 
 import glob
 import os
@@ -36,7 +36,7 @@ class Job(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What `plan` found."""
+    """The findings of `plan`."""
 
     jobs: list[Job]
     no_pictures: list[Path]  # files of folders that are neither pictures nor films, by name or by content

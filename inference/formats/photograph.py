@@ -1,4 +1,4 @@
-"""What all kinds of files are read into, and the words for what a new file cannot keep."""
+"""A photograph, as all kinds of files are read, and the words for parts that a new file cannot keep."""
 
 import io
 from collections.abc import Iterable
@@ -111,7 +111,7 @@ def limit(width: int, height: int) -> None:
 
 
 def without(names: Iterable[str]) -> str:
-    """A note on what is no longer true of the new picture; empty if there is nothing."""
+    """A note on parts that are no longer true of the new picture; empty if there are none."""
     listed = list(dict.fromkeys(names))
     return f"without its {' and its '.join(listed)}" if listed else ""
 
