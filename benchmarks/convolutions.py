@@ -22,8 +22,6 @@ from keras import ops
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.models.layers import convolution, winograd
 
-WAYS = ("direct", "winograd", "spectral")
-
 
 def shapes(height: int, width: int) -> dict[tuple, tuple[keras.layers.Layer, str]]:
     """(H, W, C) and the layer's config -> one layer of that kind and the first network that has it."""

@@ -29,7 +29,7 @@ from gandeblur.names import left_by_system
 
 @dataclass(frozen=True)
 class Summary:
-    """What `build_pairs` did: pairs written (either image of them), pairs already there, frames in no window."""
+    """Counts of `build_pairs`: pairs written (either image of them), pairs already there, frames in no window."""
 
     written: int
     kept: int
@@ -238,7 +238,7 @@ def _window_sizes(name: str, sizes: range, seed: int) -> Iterator[int]:
 
 
 def _refuse_other_windows(sequence: _Sequence, folder: Path, window_sizes: Iterator[int]) -> None:
-    """Each number already in `folder` must be that of a window's middle frame."""
+    """Each number already in `folder` must be the number of a window's middle frame."""
     parts = [folder / part for part in ("sharp", "blur", "blur_gamma") if (folder / part).is_dir()]
     existing = [path for part in parts for path in _image_files(part)]
     highest = max((int(path.stem) for path in existing if path.stem.isdecimal()), default=0)

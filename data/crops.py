@@ -1,4 +1,4 @@
-"""A set of images with what becomes of them, and the crop of one that four random numbers stand for."""
+"""A set of images with its degradations, and the crop of an image that four random numbers choose."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -18,16 +18,16 @@ _COLOUR_ORDERS = list(itertools.permutations(range(3)))
 
 @dataclass(frozen=True)
 class Source:
-    """A set of images and what becomes of them on the way into a batch.
+    """A set of images and its degradations.
 
     Attributes:
         images: sharp images, or pairs.
         degradations: steps from the sharp image to the degraded one, see `degradations.draw`; of a pair, from its
             blurred image. Where one of them shrinks, the sharp image is shrunk alike.
         skipped: None: an image that cannot be read ends the stream. Else the next one of `images` takes its place, and
-            this dict receives its file -> what is wrong with it.
-        cut: where a training crop comes from: "anywhere"; "tiles": a random one of those that the image divides into,
-            the first at its top left corner; "resized": the whole image, resized to the crop (bicubic).
+            this dict receives its file -> the error.
+        cut: where a training crop comes from: "anywhere"; "tiles": a random tile of the image, the first tile lies at
+            its top left corner; "resized": the whole image, resized to the crop (bicubic).
     """
 
     images: Images | Shrunk
@@ -62,7 +62,7 @@ class Source:
 def random_crops(
     sources: Sequence[Source], crop_px: int, max_zoom: float, turned: bool, cache_bytes: int = 2 * 2**30
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """What a training stream calls in Python: `(index of an image, four random numbers) -> random_crop`.
+    """The function that a training stream calls: `(index of an image, four random numbers) -> random_crop`.
 
     The sources are counted through, one after the other. For the arguments see `pipeline.training_stream`.
 

@@ -171,15 +171,15 @@ def scale(steps: Sequence[Step]) -> int:
 
 
 def draw(steps: Sequence[Step], seeds: tf.Tensor) -> tuple:
-    """What `steps` need to degrade some images: step j draws from its own seeds, `stateless_fold_in(seed, j)`.
+    """The random numbers of `steps` for some images: step j draws from its own seeds, `stateless_fold_in(seed, j)`.
 
     Args:
         steps: as the experiment lists them.
         seeds: integer `[N, 2]`, one per image: image n draws from its own. A step with a method `draw` takes the
-            first for all: what image n gets depends on `seeds[0]`, N and n.
+            first for all: image n's numbers depend on `seeds[0]`, N and n.
 
     Returns:
-        For each step its seeds `[N, 2]`, or what its `draw` returns: tensors whose first dimension is N.
+        For each step its seeds `[N, 2]`, or the result of its `draw`: tensors whose first dimension is N.
     """
 
     def drawn(j, step):
@@ -197,7 +197,7 @@ def apply(image: tf.Tensor, steps: Sequence[Step], drawn: tuple) -> tf.Tensor:
     Args:
         image: float32 `[H, W, 3]` in [0, 1].
         steps: functions `step(image, seed)` or `step(image, drawn)`; may be empty.
-        drawn: the image's rows of what `draw` returns.
+        drawn: the image's rows of the result of `draw`.
 
     Returns:
         float32 `[H, W, 3]` in [0, 1].

@@ -31,11 +31,11 @@ _BLOCK = 256
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of each batch is made here: that of some of the replicas that train together.
+    """The part of each batch that is made here: the images of some of the replicas that train together.
 
     Attributes:
         replicas: all of them, on all machines.
-        own: numbers of those whose images are made here.
+        own: numbers of the replicas whose images are made here.
     """
 
     replicas: int = 1
@@ -84,14 +84,14 @@ def training_stream(
         total_steps: batches of the whole run; the stream has `total_steps - start_step` for each of the own replicas, a
             known cardinality.
         share: part of each batch that is made here.
-        servers: address -> what reads there, see `data.service`; they make the batches in turns. None: this process.
+        servers: address -> reading function, see `data.service`; they make the batches in turns. None: this process.
         cache_bytes: memory for decoded images; the images beyond it are decoded at each use.
         workers: threads; as many as pay if left out.
 
     Returns:
         Dataset of `(degraded, sharp, mixing)`: images float32 `[batch_size / replicas, crop_px, crop_px, 3]` in [0, 1],
-        and one uniform number in [0, 1) per image, float32 `[batch_size / replicas]`, for what the training step draws
-        (a gradient penalty's mixture): from here it is the same on any number of devices.
+        and one uniform number in [0, 1) per image, float32 `[batch_size / replicas]`, for the training step's random
+        numbers (a gradient penalty's mixture), which are then the same on any number of devices.
 
     Raises:
         InputError: a file is no image or smaller than the crop, or a pair differs in size. A file found damaged only
@@ -159,7 +159,7 @@ def evaluation_stream(
     """All images once, in the set's order, whole, each degraded with its own seed.
 
     Args:
-        source: the images, of any size, and what becomes of them.
+        source: the images, of any size, and their degradations.
         numbers: of the images, where they are part of a larger set; 0, 1, 2 and so on if left out.
         size_px: side of the squares that the images are brought to, after shrinking; as they are if left out.
         fit: how: `images.resize` or `images.center_crop`, of image, height and width.

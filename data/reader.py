@@ -26,16 +26,16 @@ class Reader:
     Args:
         images: the set.
         cache_bytes: memory for decoded images.
-        load: what becomes of an image before it is kept.
-        skipped: None: an image that cannot be read is an error. Else the next one of the set that can be read takes its
-            place, and this receives the image's file -> what is wrong with it.
+        load: is applied to an image before it is kept.
+        skipped: None: an image that cannot be read is an error. Else the next readable one of the set takes its place,
+            and this receives the image's file -> the error.
 
     Attributes:
         kept_bytes: of memory that the kept images take.
 
     Raises:
-        InputError: an image cannot be read, or, with `skipped`, none; at the first use of those that are not decoded
-            right away.
+        InputError: an image cannot be read, or, with `skipped`, none; for images that are not decoded right away, at
+            their first use.
     """
 
     def __init__(

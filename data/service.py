@@ -1,12 +1,12 @@
 """Reading and degradation on other machines, by `tf.data`'s service.
 
-The service ships a stream's graph to a server and its elements back, but not the Python function by which our graphs
-read images: of that a graph holds no more than a name, which means something in the process that gave it. So a server
-is a process of ours that offers its own reading function under such a name, and says the name and what it reads in a
-data set of its own; the trainer builds the stream that it would build for itself, with that name in it.
+The service ships a stream's graph to a server and its elements back. Our graphs read images by a Python function, of
+which a graph holds a name alone; the name has a meaning only in the process that gave it. So a server is a process of
+ours: it offers its own reading function under such a name, and states the name and its images in a data set of its
+own. The trainer builds the stream that it would build for itself, with that name in it.
 
 Several servers make batches in turns. Each of them keeps the order of its batches, and each batch carries its number:
-what comes out is the local stream, sample by sample, or an error.
+the result is the local stream, sample by sample, or an error.
 """
 
 import json
@@ -41,7 +41,7 @@ def serve(address: str, function: Callable[[np.ndarray, np.ndarray], np.ndarray]
     Args:
         address: "grpc://host:port" by which trainers reach this machine; the port and the next one are used.
         function: reads: (index, four random numbers) -> uint8 images.
-        description: what it reads; trainers that want something else are refused.
+        description: of its images; trainers that want others are refused.
 
     Raises:
         InputError: a port is taken.
@@ -71,7 +71,7 @@ def connect(address: str, description: str, timeout_s: float) -> Call:
 
     Args:
         address: "grpc://host:port".
-        description: what it has to read.
+        description: of the images that it has to read.
         timeout_s: how long to wait for its answer.
 
     Raises:
@@ -110,7 +110,7 @@ def _offered(address, timeout_s):
 
 
 def in_turns(parts: Mapping[str, tf.data.Dataset], count: int) -> tf.data.Dataset:
-    """One stream of `count` elements from those that servers make in turns.
+    """One stream of `count` elements, which servers make in turns.
 
     Args:
         parts: address -> stream whose graph runs there.

@@ -59,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Report:
-    """What `check_data` found."""
+    """The findings of `check_data`."""
 
     kind: str  # of the folder, in words
     parts: tuple[Part, ...]
@@ -83,8 +83,8 @@ def check_data(
 ) -> Report:
     """Reads every file of a folder of images or pairs, and scores each blurred image against its sharp one.
 
-    Problems are those at which the data set's readers stop, all of them, blurred images that equal the sharp one, and
-    those that look exchanged with it.
+    Problems are all errors at which the data set's readers stop, blurred images that equal the sharp one, and blurred
+    images that look exchanged with it.
 
     Args:
         folder: see `data.datasets.find`.

@@ -1,7 +1,7 @@
 """How well an object detector works on restored images (SharinGAN, section 4).
 
-What the detector finds on the sharp image is the reference: the truth here is the detector's own opinion, not labels.
-Its detections on the blurred and on the restored image are compared with the reference by precision, recall and F1
+The detections on the sharp image are the reference: the truth here is the detector's own opinion, not labels.
+The detections on the blurred and on the restored image are compared with the reference by precision, recall and F1
 (class for class, boxes that overlap by half) and by the scores that the detector gives (its "objectness").
 """
 
@@ -44,7 +44,7 @@ def match(found: Detections, reference: Detections, iou: float = 0.5) -> list[tu
 def evaluate(
     detector: Detector, cases: Iterable[tuple[str, Mapping[str, np.ndarray]]], threshold: float = 0.5, iou: float = 0.5
 ) -> dict:
-    """Compares what the detector finds on every method's images with what it finds on the sharp ones.
+    """Compares the detections on every method's images with the detections on the sharp ones.
 
     A detection counts if its score is at least `threshold`, on the sharp images (then it is a reference object) and
     on the others. Totals and classes pool the detections of all images, so that an image weighs as much as it holds.

@@ -42,7 +42,7 @@ class Detections(NamedTuple):
 
 @dataclass(frozen=True)
 class Detector:
-    """An object detector and what its results are told by.
+    """An object detector and the names that go with its results.
 
     Attributes:
         name: travels with every number.
@@ -69,7 +69,7 @@ def load_detector(path: str | Path) -> Detector:
     (bilinear) to its input, uint8 or float32 in [-1, 1]. An ONNX model: see `onnx_detectors.load`.
 
     Names of classes are the lines of the one `*labelmap.txt` that lies beside the file, or beside `saved_model.pb`;
-    without one, those that an ONNX model holds itself.
+    without one, an ONNX model's own names.
 
     Args:
         path: folder of a SavedModel, LiteRT file or ONNX file.

@@ -6,7 +6,7 @@ from gandeblur.evaluation.metrics import checked
 
 
 def gradient_energy(restored: np.ndarray, sharp: np.ndarray) -> float | None:
-    """Gradients of the restored image against those of the sharp one: 1 is as sharp, less is soft, more is overdone.
+    """Strength of the restored image's gradients over the sharp one's: 1 is as sharp, less is soft, more is overdone.
 
     The strength of an image's gradients is the mean absolute difference of neighbours, below and to the right, of the
     grey image, the mean of the channels. The ratio says nothing of whether edges stand where they should: noise raises

@@ -31,10 +31,10 @@ class Protocol:
         name: travels with every number.
         channels: "rgb", or "y" for BT.601 luma, 16 to 235, rounded to 8 bits (MATLAB's `rgb2ycbcr`).
         ssim_window: "gaussian" (11x11, sigma 1.5) or "uniform" (7x7), one channel at a time, averaged over channels
-            and over the windows inside the image. Or "matlab-3d", what MATLAB's `ssim(A, B)` makes of colour images:
-            it takes them for volumes of depth 3, with a Gaussian of 11x11x11 and sigma 1.5 in all three directions,
-            border values repeated on all six sides, averaged over the whole volume.
-        ssim_range: SSIM's data range in grey levels; 510 is what scikit-image took for floats in [0, 1] up to 0.18.
+            and over the windows inside the image. Or "matlab-3d", MATLAB's `ssim(A, B)` of colour images: it takes
+            them for volumes of depth 3, with a Gaussian of 11x11x11 and sigma 1.5 in all three directions, border
+            values repeated on all six sides, averaged over the whole volume.
+        ssim_range: SSIM's data range in grey levels; scikit-image up to 0.18 took 510 for floats in [0, 1].
     """
 
     name: str

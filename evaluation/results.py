@@ -1,4 +1,4 @@
-"""What one evaluation found: the schema of the file that the report is written from."""
+"""The results of one evaluation: the schema of the file that the report is written from."""
 
 import dataclasses
 import json
@@ -77,7 +77,7 @@ class Results:
         description: of this evaluation, sentences.
         ours: the method that the report is about, one of `methods`.
         methods: in column order, the degraded "input" first.
-        runs: trained method -> what its run states: section -> label -> value; values are text, numbers, bool, None,
+        runs: trained method -> its run's description: section -> label -> value; values are text, numbers, bool, None,
             lists and dicts of such.
         training: trained method -> how long.
         test: the test images.

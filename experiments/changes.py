@@ -66,7 +66,7 @@ def pixels_as(name: str, weight: float) -> Term:
 
 
 def replaced(terms: Sequence[Term], **others: Term) -> tuple[Term, ...]:
-    """The terms with others in the places of those of these names.
+    """The terms, with others in the places of the terms of these names.
 
     Raises:
         KeyError: there is no term of that name.
@@ -77,7 +77,7 @@ def replaced(terms: Sequence[Term], **others: Term) -> tuple[Term, ...]:
 
 
 def without_adversary(paper: Paper) -> Paper:
-    """The generator alone, trained by those of its terms that need no discriminator."""
+    """The generator alone, trained by its terms that need no discriminator."""
     terms = tuple(term for term in paper.generator_terms if not term.adversarial)
     return replace(paper, generator_terms=terms, discriminator=None, discriminator_terms=())
 

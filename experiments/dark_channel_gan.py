@@ -1,15 +1,11 @@
 """Dark-channel cGAN: blur undone by a U-Net whose dark channel is held to the truth's (Zhang et al., Notre Dame).
 
-python experiments/dark_channel_gan.py                  the embedded photographs, blurred by random camera paths:
-                                                        about 5 minutes on 2 CPU cores
+python experiments/dark_channel_gan.py                  the embedded photographs, about 5 minutes on 2 CPU cores
 python experiments/dark_channel_gan.py --stage=audit    layers and parameters
-python experiments/dark_channel_gan.py --variant=all    dc250, dc0 and dc250p, and Table 1; with
-    --beside=RUN                                        also its DeblurGAN column, RUN being a run folder of it
+python experiments/dark_channel_gan.py --variant=all    dc250, dc0 and dc250p; --beside=RUN: also Table 1's DeblurGAN
 python experiments/dark_channel_gan.py --preset=cpu_hour --train_data=PAIRS,PHOTOGRAPHS --test_data=PAIRS
-                                                        at most an hour on 2 CPU cores (docs/training.md)
 python experiments/dark_channel_gan.py --preset=paper --train_data=GOPRO,PHOTOGRAPHS --test_data=GOPRO --blurred=blur
-                                                        the paper's schedule, "2 days" on its GPU; about two
-                                                        photographs per pair, with sides of 512 pixels or more
+    the paper's schedule, "2 days" on its GPU; about two photographs per pair, with sides of 512 pixels or more
 A checkpoint takes 1.1 GB, the generator's weights 0.34 GB.
 """
 
@@ -29,7 +25,6 @@ from gandeblur.models import dark_channel_gan
 L1: Term = Term("l1", OnImages(pixel.mean_absolute_error), 2 * 100.0)
 DARK_CHANNEL: Term = Term("dark_channel", OnImages(partial(dark_channel.dark_channel_loss, window_px=15)), 250.0)
 ADVERSARIAL: Term = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), adversarial=True)
-
 TRAINING_NOISE = partial(gaussian_noise, variance=(0.0, 0.002))  # introduction: "variance in a limited range"
 TEST_NOISE = partial(gaussian_noise, variance=0.001)  # section "Datasets": GOPRO-noise, "to original" images
 
@@ -127,7 +122,6 @@ DC250P: Paper = dataclasses.replace(
     ours="dc250p",
     generator_terms=(L1, DARK_CHANNEL, PERCEPTUAL, ADVERSARIAL),
 )
-
 VARIANTS: dict[str, Paper] = {"dc250": PAPER, "dc0": DC0, "dc250p": DC250P}
 
 if __name__ == "__main__":

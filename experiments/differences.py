@@ -75,7 +75,7 @@ def differences(one: Any, other: Any, path: str = "") -> list[Difference]:
 
 
 def departures(paper: Paper, actual: Paper) -> list[str]:
-    """How `actual` differs from the paper: what follows from the numbers, then what is stated in words."""
+    """How `actual` differs from the paper: differences of numbers, then the departures stated in words."""
     found = []
 
     def compare(name: str, ours: Any, theirs: Any) -> None:

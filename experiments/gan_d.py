@@ -28,8 +28,7 @@ DEGRADATIONS = (
 
 GENERATOR: Network = Network(
     gan_d.generator,
-    # 38 maps in the first two layers as in ODCNN.
-    {"maps": 38, "wide_maps": 512, "identity_noise": None},
+    {"maps": 38, "wide_maps": 512, "identity_noise": None},  # 38 maps in the first two layers as in ODCNN
     tiny={"maps": 3, "wide_maps": 4},
     parameters=676_571,
     layers=(  # section III-A: "16 x 16 sized 38 kernels", "1 x 1 sized 512 kernels"; no counts, no other widths
@@ -58,7 +57,6 @@ DISCRIMINATOR: Network = Network(
         Layer("logit", "", None, 100, 1),
     ),
 )
-
 MSE: Term = Term("mse", OnImages(pixel.mean_squared_error))
 # The weight is open. This one lets the squared error lead: it is 0.002 to 0.02 on [0, 1], the term 0.7 to 5.
 ADVERSARIAL: Term = Term("adversarial", OnRestoredLogits(adversarial.non_saturating), 1e-4, adversarial=True)
@@ -76,8 +74,7 @@ PAPER: Paper = Paper(
     value_range=(0.0, 255.0),  # section IV-B
     generator_terms=(MSE, ADVERSARIAL),
     discriminator_terms=(Term("discriminator", OnBothLogits(adversarial.discriminator)),),  # eq. 3, L_D
-    # Section IV-A.
-    data=Data(DEGRADATIONS, pairs=None, test={"": Condition(DEGRADATIONS, None, size_px=128)}, crop_px=128),
+    data=Data(DEGRADATIONS, pairs=None, test={"": Condition(DEGRADATIONS, None, size_px=128)}, crop_px=128),  # IV-A
     training=Training(
         learning_rate=1e-5,
         beta_1=0.9,
@@ -125,7 +122,6 @@ ODCNN: Paper = dataclasses.replace(
     discriminator=None,
     discriminator_terms=(),
 )
-
 VARIANTS: dict[str, Paper] = {"combined": PAPER, "eq3": EQ3, "odcnn": ODCNN}
 
 if __name__ == "__main__":

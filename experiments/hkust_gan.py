@@ -11,9 +11,7 @@ from functools import partial
 
 from gandeblur.data.degradations import enlarge
 from gandeblur.evaluation import metrics
-
-# The paper has no synthetic blur of its own: DeblurGAN's; its loss is Wasserstein's as well.
-from gandeblur.experiments.deblurgan import BLUR, CRITIC, GAP, PENALTY, WASSERSTEIN
+from gandeblur.experiments.deblurgan import BLUR, CRITIC, GAP, PENALTY, WASSERSTEIN  # it has no blur of its own
 from gandeblur.experiments.spec import Condition, Data, Layer, Network, Paper, Reported, Training
 from gandeblur.losses.perceptual import Perceptual
 from gandeblur.losses.terms import OnFeatures, Term
@@ -124,7 +122,6 @@ EYE: Paper = dataclasses.replace(
     discriminator=CRITIC,
     discriminator_terms=(GAP, PENALTY),
 )
-
 VARIANTS: dict[str, Paper] = {"hkust": PAPER, "eye": EYE}
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Other readings of the papers, where one is as plausible as that taken: `--variant=NAME`, not part of `--variant=all`.
+"""Other readings of the papers, as plausible as the ones taken: `--variant=NAME`, not part of `--variant=all`.
 
-Each differs from its paper's literal in what its name says, and in nothing else. The papers' pages tell what speaks for
-it. Like a paper's ablations, a reading keeps the paper's schedules and recipes.
+Each differs from its paper's literal as its name says, and in nothing else. The papers' pages give the reasons for it.
+Like a paper's ablations, a reading keeps the paper's schedules and recipes.
 """
 
 from collections.abc import Mapping

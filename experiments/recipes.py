@@ -1,8 +1,8 @@
 """Our schedules: recipes that train a paper's network in minutes or hours, where the papers took days.
 
 A recipe is a function from the paper to the paper that runs in its place, made of the small changes of `changes.py`.
-What it changes becomes the run's list of departures; the reasons are stated here. `docs/training.md` says what each
-recipe is for and what to expect of it.
+The changes become the run's list of departures; the reasons are stated here. `docs/training.md` gives the purpose and
+the expected result of each recipe.
 """
 
 from collections.abc import Mapping
@@ -34,8 +34,8 @@ from gandeblur.experiments.changes import (
 )
 from gandeblur.experiments.spec import Paper, Recipe
 
-# What the long trainings blur photographs by: nearly straight paths of 4 to 34 pixels, two in each image, and means of
-# light, as a camera takes them, not of stored values. On REDS light was worth 0.7 dB, the second path 0.2
+# The blur of photographs in the long trainings: nearly straight paths of 4 to 34 pixels, two in each image, and means
+# of light, as a camera takes them, not of stored values. On REDS light was worth 0.7 dB, the second path 0.2
 # (docs/notes/learning.md).
 LIGHT_BLUR = TwoMotions(
     MotionBlur(PAPER, exposures=tuple(px / PAPER.length_px for px in range(4, 35, 3))), gamma=(2.2, 4.0)
@@ -175,9 +175,9 @@ def _without_features(paper: Paper) -> Paper:
 def _some_noise(paper: Paper) -> Paper:
     """Noise in a quarter of the images.
 
-    A network that never sees an image without noise smooths those that have none. This one cannot tell in what light
-    an image was blurred: it fails at pairs that are means of stored values (gamma 1) if all photographs are means of
-    light (docs/dark_channel_gan.md).
+    A network that never sees an image without noise smooths images that have none. This one cannot tell in what light
+    an image was blurred: trained on means of light alone, it fails at pairs that are means of stored values (gamma 1,
+    docs/dark_channel_gan.md).
     """
     *_, noise = paper.data.photographs
     assert isinstance(noise, partial)

@@ -1,7 +1,7 @@
-"""The few concepts in which a paper is stated, and what follows from them; flags and files are unknown here.
+"""The few concepts in which a paper is stated; flags and files are unknown here.
 
     Network      a builder and its widths
-    Data         what becomes of photographs and of pairs on the way into a batch, and of test images
+    Data         degradations of photographs, pairs and test images; the training crop
     Training     optimizer, schedule, minibatches, steps
     Reported     the paper's table of scores
     Paper        a network with its losses, data, training and scores: the paper's own, or a variant of it
@@ -44,15 +44,15 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """A function that builds a network, its widths, and what the paper says of the result.
+    """A function that builds a network, its widths, and the paper's figures for the result.
 
     Attributes:
         builder, widths: a function and its keyword arguments.
         sized: whether the builder also takes `image_px`, the side of the images.
-        tiny: widths of the smallest network of this kind, for tests: those that differ.
+        tiny: widths of the smallest network of this kind, for tests; the others are as above.
         parameters, parameters_printed: at the paper's crop size, by our reading; whether the paper prints this number.
         size_multiple: the sides of its images are multiples of this.
-        layers: those that the paper prints, in order; empty if it prints none.
+        layers: as the paper prints them, in order; empty if it prints none.
     """
 
     builder: Callable[..., keras.Model]
@@ -122,8 +122,8 @@ class Training:
         discriminator_rate: the discriminator's learning rate, where it differs from the generator's.
         accumulate: minibatches of `batch_size` whose gradients are added up to one step.
         ema: decay of the average of the generator's weights that restores; None: the weights themselves do.
-        drawn_start: whether the generator's normal initial weights are those that `training.differences` draws by the
-            seed, from which it can be published as differences; or those of Keras' initializers.
+        drawn_start: whether `training.differences` draws the generator's normal initial weights by the seed, so that it
+            can be published as differences from them; or Keras' initializers do.
         terms_in_turn: whether the generator's steps take its terms in turn, one each; or all of them at every step.
     """
 
@@ -199,7 +199,7 @@ class Paper:
     """A paper, or one of its variants, at its own size.
 
     Attributes:
-        description: what tells this variant from the others.
+        description: the difference of this variant from the others.
         undoes: one line for a photographer: which blur it is trained for.
         again: the first steps of its training's degradation, where chance draws none of them; else empty. A restored
             image that goes through these steps must be the image that was restored. If it is not, the image has another
@@ -208,7 +208,7 @@ class Paper:
         value_range: (black, white) of the networks' images.
         generator_terms: the first one, unweighted, is also the validation loss.
         dropout_at_test: whether the generator's dropout stays active when it restores.
-        departures: what the literal cannot say in numbers.
+        departures: differences from the paper that the literal cannot say in numbers.
     """
 
     name: str
@@ -233,12 +233,12 @@ class Paper:
 
     @property
     def purpose(self) -> str:
-        """`undoes`, and what its training's photographs add."""
+        """`undoes`, and whether its training's photographs are blurred in light."""
         in_light = any(isinstance(step, TwoMotions) for step in self.data.photographs)
         return f"{self.undoes}, in pictures out of a camera" if in_light else self.undoes
 
     def trained_by(self, own: "Paper") -> str:
-        """What trains the generator: "the paper's losses", or the kinds of them, as in "pixels + adversary"."""
+        """The losses that train the generator: "the paper's losses", or their kinds, as in "pixels + adversary"."""
         terms = self.generator_terms
         if (terms, self.discriminator_terms) == (own.generator_terms, own.discriminator_terms):
             return "the paper's losses"

@@ -1,4 +1,4 @@
-"""What `import gandeblur` offers, and what the command calls.
+"""The functions of `import gandeblur`, which the command calls as well.
 
 gandeblur.list_models()
 network = gandeblur.build("deblurgan")
@@ -52,7 +52,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the evaluation of a run found: `results`, and the page about them."""
+    """The evaluation of a run: its `results`, and the page about them."""
 
     run: Run
     results: Results
@@ -87,8 +87,8 @@ def build(name: str, weights: str | Path | None = None, dtype: str | None = None
 
     Args:
         name: of the paper, one of `list_models()`.
-        weights: None: random ones. Or what `load` takes, of the same paper: the network then has the widths with which
-            these were trained.
+        weights: None: random ones. Or weights of the same paper, as `load` takes them: the network then has the widths
+            with which they were trained.
         dtype: policy of the layers, "float32", "mixed_bfloat16" and so on; None: Keras' present one.
 
     Returns:
@@ -144,7 +144,7 @@ def train(
     workdir: str | Path | None = None,
     **others: Any,
 ) -> Run:
-    """Trains, or goes on with what the work folder holds.
+    """Trains, or goes on with the training in the work folder.
 
     Args:
         experiment: "gan_d", "sharingan" and so on: one of `list_models()`.
@@ -175,7 +175,7 @@ def evaluate(run: Run | str | Path, test: Folders = (), **others: Any) -> Evalua
     """Scores a trained run and stores scores and restored pictures in its folder.
 
     Args:
-        run: what `train` returned, or the folder.
+        run: as `train` returns it, or the folder.
         test: folders of photographs or pairs; the embedded photographs if left out.
         others: `benchmarks`, `blurred`, `detector`, `beside`: see `stages.run.Settings`.
 

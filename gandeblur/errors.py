@@ -28,7 +28,7 @@ class InputError(Exception):
 
 
 def guarded(run: Callable[[], int | None], place: str, after_interrupt: str, other_place: str) -> int:
-    """Runs a command; what is wrong with its input or with the disk ends in one line on stderr.
+    """Runs a command; errors of its input or of the disk end in one line on stderr.
 
     Args:
         run: the command; returns its exit status, None for 0.
@@ -37,7 +37,7 @@ def guarded(run: Callable[[], int | None], place: str, after_interrupt: str, oth
         other_place: what to choose anew if the disk is full.
 
     Returns:
-        The exit status: that of `run`, 2 after an error, 130 after Ctrl-C.
+        The exit status: `run`'s own, 2 after an error, 130 after Ctrl-C.
     """
     show_any_name()
     try:

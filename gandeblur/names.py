@@ -33,7 +33,7 @@ def left_by_system(relative: Path) -> bool:
 
 
 class Found(NamedTuple):
-    """What `search` found, each in order."""
+    """The findings of `search`, each in order."""
 
     files: list[Path]
     closed: list[Path]  # folders that cannot be listed
@@ -41,9 +41,9 @@ class Found(NamedTuple):
 
 
 def search(folder: Path) -> Found:
-    """All below a folder. What systems left is told, and their folders are not entered.
+    """All files below a folder. Files that systems left are told apart; their folders are not entered.
 
-    A linked folder is entered, unless it leads to where the search is or has been, or to what holds that.
+    A linked folder is entered, unless it leads back to a folder of the search, or to one above.
     """
     found = Found([], [], [])
     within = folder.resolve()

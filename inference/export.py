@@ -1,9 +1,9 @@
 """A trained generator as a file for other runtimes, checked against Keras as soon as it is written.
 
 Every file takes float32 images `[B, H, W, 3]` in the generator's value range and returns the restored ones. H and W may
-be any, or those of `size`: the file mirrors the image at its border as `Deblurrer.restore` does, and cuts the result.
+be any, or `size` fixes them: the file mirrors the image at its border as `Deblurrer.restore` does, and cuts the result.
 Only a Keras file is the network itself, which takes multiples of its size multiple. `NAME.SUFFIX.json` beside the file
-says which range and multiple, and what the network is for.
+states the range, the multiple and the network's purpose.
 """
 
 import tempfile

@@ -36,7 +36,7 @@ def restore_files(
     Args:
         restore: array -> array, see `Deblurrer.restore`.
         todo: see `jobs.plan`.
-        remark: (blurred, restored, scale) -> what to say of a photograph, see `Deblurrer.remark`.
+        remark: (blurred, restored, scale) -> a remark on the photograph, see `Deblurrer.remark`.
         strict: whether damaged photographs fail, see `photographs.read`.
         options: of `restore`, and `scale` and `force_restore` as of `restore_photograph`.
 
@@ -143,12 +143,12 @@ def restore_photograph(
         target: file to write or replace; its folder is made.
         remark: as of `restore_files`.
         strict: as of `restore_files`.
-        scale: 1: what `restore` makes of it; others: see `fitting.Fitting`.
+        scale: 1: by `restore` alone; others: see `fitting.Fitting`.
         force_restore: see `fitting.Fitting`.
         options: of `restore`.
 
     Returns:
-        What a user should know, in words: what of the file could not be kept, the scale and why, and the remark.
+        Notes for the user, in words: things that could not be kept, the scale and why, and the remark.
 
     Raises:
         InputError: the source cannot be read, or does not fit into the memory.
@@ -188,9 +188,9 @@ def write_page(path: Path, done: Sequence[Job], model: str, purpose: str) -> Non
 
     Args:
         path: HTML file, in the folder of the restored pictures.
-        done: what was restored; videos are left out.
+        done: restored files; videos are left out.
         model: name of the network.
-        purpose: what it undoes.
+        purpose: its blur, in words.
     """
     pairs = []
     pictures = [job for job in done if job.source.suffix.lower() not in video.SUFFIXES]

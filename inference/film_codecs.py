@@ -80,7 +80,7 @@ class Choice:
         encoder, pix_fmt: FFmpeg's names.
         size: (width, height); odd sides lose a row or column where the codec has none.
         options: of the encoder.
-        notes: what it does not hold of the source, in words.
+        notes: losses from the source, in words.
     """
 
     encoder: str
@@ -205,7 +205,7 @@ def _chroma_steps(pixel_format):
 
 
 def _losses(before, after):
-    """(alpha, bits, chroma, RGB or not) that are lost from one pixel format to another, and what is stored in vain."""
+    """(alpha, bits, chroma, RGB or not) that are lost from one pixel format to another, or stored in vain."""
 
     def shape(one):
         parts = one.components

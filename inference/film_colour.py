@@ -32,12 +32,12 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Colour:
-    """What a film says of its colours, by the numbers of ITU-T H.273.
+    """A film's tags of its colours, by the numbers of ITU-T H.273.
 
     Args:
         matrix, primaries, transfer: 2 is "unspecified".
         range: 1 limited (black 16, white 235), 2 full.
-        notes: what was not told, and so supposed, in words.
+        notes: tags that were missing, and so supposed, in words.
     """
 
     matrix: int
@@ -45,10 +45,6 @@ class Colour:
     transfer: int
     range: int
     notes: tuple[str, ...] = ()
-
-    @property
-    def is_hdr(self) -> bool:
-        return self.transfer in (PQ, HLG)
 
 
 def told(frame: Any, context: Any) -> Colour:

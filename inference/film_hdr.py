@@ -1,4 +1,4 @@
-"""What frames carry beside their pixels: the light of HDR films, and what no encoder here writes again."""
+"""Data of frames beside their pixels: the light of HDR films, and data that no encoder here writes again."""
 
 import struct
 from pathlib import Path
@@ -77,7 +77,7 @@ def _display(data, in_units):
 
 
 def lost_side_data(frame: Any, colour: Colour, captions: bool) -> list[str]:
-    """In words, what the frames lose beside their pixels, and how HDR was treated.
+    """The data that frames lose beside their pixels, in words, and how HDR was treated.
 
     Args:
         frame: `av.VideoFrame`.

@@ -1,4 +1,4 @@
-"""Levels of films: tables from what a frame holds, or swscale makes of it, to what the network sees, and back."""
+"""Levels of films: tables from a frame's values, or swscale's, to the network's, and back."""
 
 import functools
 
@@ -30,7 +30,7 @@ def grey(depth: int, full: bool, is_pq: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def white(depth: int, is_rgb: bool, full: bool) -> tuple[int, int]:
-    """White in swscale's RGB of 16 bits: what it makes of it, and what makes it. Values of YCbCr it shifts to the left.
+    """White in swscale's RGB of 16 bits, as it reads and as it writes it. It shifts values of YCbCr to the left.
 
     Args:
         depth: bits of the frame's levels.

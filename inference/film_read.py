@@ -1,4 +1,4 @@
-"""Films as they are read: which stream is the film, its frames with their times, and what of it is damaged."""
+"""Films as they are read: which stream is the film, its frames with their times, and its damage."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,9 +36,9 @@ class Film:
         path: its file.
         container: `av.InputContainer`.
         stream: the film's `av.VideoStream`.
-        decoder: what decodes its packets.
+        decoder: of its packets.
         total: how many frames it should have, about; 0: unknown.
-        notes: what was done to its frames, in words.
+        notes: changes of its frames, in words.
         lost: packets that could not be decoded.
         concealed: frames that the decoder had to complete.
         shown: frames given so far.
@@ -102,7 +102,7 @@ class Film:
         return before + 1 / self.rate / (1 if before - time > 2 / self.rate else 4)
 
     def damage(self) -> str:
-        """What is wrong with a film that was read to its end, in words; empty if nothing is."""
+        """The damage of a film that was read to its end, in words; empty if there is none."""
         said = []
         if self.lost:
             said.append(f"{self.lost} {'packet' if self.lost == 1 else 'packets'} could not be decoded")
@@ -115,7 +115,7 @@ class Film:
         return "; ".join(said)
 
     def _packets(self):
-        """All packets; what cannot be read is passed over, at last the empty ones that flush the decoders."""
+        """All readable packets, and at last the empty ones that flush the decoders."""
         import av
 
         errors = 0

@@ -11,7 +11,7 @@ KINDS = {"audio": "sound track", "subtitle": "subtitle track", "video": "picture
 
 
 def kept(metadata: dict[str, str], more: tuple[str, ...] = ()) -> dict[str, str]:
-    """The metadata that go to the new file: those that say nothing of the old one's make.
+    """The metadata that go to the new file: all that say nothing of the old one's make.
 
     Args:
         metadata: of a container or stream.
@@ -39,7 +39,7 @@ def attach(new: Any, cover: Any, packets: Iterable[Any]) -> None:
     Args:
         new: `av.OutputContainer`.
         cover: its stream.
-        packets: among them the one that is the picture.
+        packets: one of them is the picture.
     """
     data = next((bytes(packet) for packet in packets if packet.stream is cover), None)
     if data is not None:
@@ -118,10 +118,10 @@ class Flac:
 
 
 def mux(new: Any, copy: Copy | Flac, packets: Iterable[Any]) -> int:
-    """Writes packets of one stream; those whose time is not after that of the one before come right behind it.
+    """Writes packets of one stream; a packet whose time is not after the last one's comes right behind it.
 
     Returns:
-        How many these are.
+        How many came so.
     """
     import av
 
@@ -140,7 +140,7 @@ def mux(new: Any, copy: Copy | Flac, packets: Iterable[Any]) -> int:
 
 
 def copy(new: Any, container: str, stream: Any) -> Copy | Flac | None:
-    """Adds a stream to a container, for what is copied; None if it does not hold it.
+    """Adds a stream to a container, for the copy of a stream; None if the container does not hold such a stream.
 
     Args:
         new: `av.OutputContainer`.

@@ -1,4 +1,4 @@
-"""Whether a film's file is whole, by what its own outermost structure says of its length."""
+"""Whether a film's file is whole, by the length that its own outermost structure states."""
 
 import struct
 from pathlib import Path

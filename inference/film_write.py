@@ -1,4 +1,4 @@
-"""Films as they are written: frames encoded, all other streams copied, and what a container does not hold named."""
+"""Films as they are written: frames are encoded, other streams copied, and losses named."""
 
 import os
 from fractions import Fraction
@@ -61,7 +61,7 @@ class Writer:
         self.earlier = Fraction(start or 0, 1_000_000)
 
     def pixels(self, picture: Picture) -> tuple[np.ndarray, np.ndarray | None]:
-        """A frame as it is shown, upright: what is to be restored, and its alpha."""
+        """A frame as it is shown, upright: its colours, to be restored, and its alpha."""
         frame = picture.frame
         if self.encoder is None:
             self._look(frame)
@@ -99,7 +99,7 @@ class Writer:
                 self._moved[index] = self._moved.get(index, 0) + moved
 
     def close(self) -> None:
-        """Ends the film, and notes what its container does not hold."""
+        """Ends the film, and notes the things that its container does not hold."""
         self._mux(self.encoder.encode(None))
         self._mux_last()
         for copy in self._copies.values():
@@ -119,7 +119,7 @@ class Writer:
             self.new.close()
 
     def _look(self, frame):
-        """What the first frame says of the film."""
+        """Colours and orientation of the film, by its first frame."""
         self._colour = told(frame, self.film.stream.codec_context)
         refuse_hidden(self.film.path, frame, self._colour)
         self.converter = Converter(self._colour, self._colour)
@@ -267,7 +267,7 @@ class Writer:
             self.notes.append(text)
 
     def _lost(self):
-        """What the new file, read again, lacks of what the old one says."""
+        """Metadata of the old file that the new one, read again, lacks."""
         import av
 
         old, film = self.film.container, self.film.stream

@@ -1,4 +1,4 @@
-"""Which files are meant by files, folders and patterns, where their results go, and what of a folder is left out."""
+"""Which files are meant by files, folders and patterns, where their results go, and which files are left out."""
 
 import glob
 import os
@@ -36,7 +36,7 @@ class Job(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What `plan` found."""
+    """The findings of `plan`."""
 
     jobs: list[Job]
     no_pictures: list[Path]  # files of folders that are neither pictures nor films, by name or by content
@@ -51,9 +51,9 @@ def jobs(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: b
 def plan(inputs: Sequence[str], out: Path, force: bool = False, skip_existing: bool = False) -> Plan:
     """The files that are meant by files, folders and patterns, each with its place in `out`.
 
-    A folder stands for the pictures and films in it and its sub-folders, which keep their places below `out`; a folder
-    that cannot be listed is a job as well, which fails. With `skip_existing` those that are there are left out: a
-    picture appears under its name only when it is whole.
+    A folder stands for the pictures and films in it and its sub-folders, which keep their places below `out`. A folder
+    that cannot be listed is a job as well, which fails. `skip_existing` leaves out results that are there: a picture
+    appears under its name only when it is whole.
 
     Raises:
         InputError: something names no image, two results would have one name, or one exists and `force` is not set, or

@@ -1,4 +1,4 @@
-"""Tells from what a network made of a photograph that its blur is not the one that the network was trained for."""
+"""Tells by a restored photograph that its blur is not the one that the network was trained for."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,8 +21,8 @@ def remark(blurred: np.ndarray, restored: np.ndarray, again: Sequence[Callable] 
         blurred: uint8 or uint16 `[H, W, 3]`.
         restored: the same, as the network returned it.
         again: steps, (`[H, W, 3]` in [0, 1], seed) -> the same, that all images of the network's training went
-            through. What it restored, blurred by them again, has to be the photograph. Empty where chance draws the
-            blur: then what counts is how much sharper the photograph became.
+            through. The restored image, blurred by them again, has to be the photograph. Empty where chance draws the
+            blur: then the gain in sharpness counts.
         scale: of the picture's size, at which it was restored, and at which its sharpness counts.
     """
     before, after = (_middle(image, scale) for image in (blurred, restored))

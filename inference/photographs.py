@@ -1,7 +1,7 @@
 """A photographer's files: pixels with all that belongs to them, kept from the blurred file to the restored one.
 
-Each kind of file has a module in `formats` that reads it and writes it. docs/photographs.md says what each kind keeps;
-what a new file cannot keep is named in the photograph's notes.
+Each kind of file has a module in `formats` that reads it and writes it. docs/photographs.md lists the parts that each
+kind keeps; the photograph's notes name the parts that a new file cannot keep.
 """
 
 import warnings

@@ -15,11 +15,11 @@ SUFFIXES = film_codecs.SUFFIXES
 
 
 class Report(NamedTuple):
-    """What a user should know of a restored film, in words.
+    """The notes on a restored film for its user, in words.
 
     Args:
-        notes: what was done to it, or could not be kept.
-        damage: what of the source could not be read; empty if it is whole. The rest of it was restored.
+        notes: changes, and things that could not be kept.
+        damage: parts of the source that could not be read; empty if it is whole. The rest of it was restored.
     """
 
     notes: tuple[str, ...]

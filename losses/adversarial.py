@@ -1,4 +1,4 @@
-"""Adversarial losses: one value per image, from what the discriminator says of it.
+"""Adversarial losses: one value per image, from the discriminator's output.
 
 `discriminator` and `non_saturating` (Goodfellow et al. 2014) take logits l with D = sigmoid(l):
 -log D = softplus(-l) and -log(1 - D) = softplus(l) are finite where the sigmoid itself has rounded to 0 or 1.

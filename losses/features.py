@@ -1,7 +1,7 @@
 """Distance of two images as several layers of VGG see them, direction by direction (after Zhang et al., CVPR 2018).
 
-At each layer, the maps of a pixel are a vector. Both images' vectors are brought to unit length, so that a layer counts
-by the direction of what it sees, not by its strength:
+At each layer, the maps of a pixel are a vector. Both images' vectors are brought to unit length, so that their
+directions count, not their strength:
 
     d = sum over layers of  mean over pixels of  sum over maps of  (v / |v| - v' / |v'|)^2
 

@@ -3,8 +3,8 @@
     x_hat = w x + (1 - w) G(z),  w ~ U(0, 1), one number per image
     penalty = (||dD(x_hat) / dx_hat||_2 - 1)^2, one value per image
 
-D of an image is the mean over its score map, and the norm is that of the image's whole slope: over all pixels
-and channels. The slope itself comes from the train step, since backends differentiate in their own ways.
+D of an image is the mean over its score map. The norm is taken over all pixels and channels of the image's slope. The
+slope itself comes from the train step, since backends differentiate in their own ways.
 """
 
 from typing import Any

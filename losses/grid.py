@@ -1,12 +1,11 @@
-"""Grids of 2 and 4 pixels, as layers of stride 2 leave them, as a loss: what the error is at every fourth pixel.
+"""Grids of 2 and 4 pixels, as layers of stride 2 leave them, as a loss: the mean error at every fourth pixel.
 
 With the error e = restored - sharp, and m its means over all pixels of one place (y mod 4, x mod 4), 16 in all,
 
     loss = mean over places and channels of (m - mean over places of m)^2
 
-Detail that stands where it should has no error, detail that stands elsewhere falls on all places alike. A grid
-does not.
-So the loss leaves detail alone, and takes what `evaluation.grid.grid_db` measures.
+Detail in its right place has no error, detail elsewhere falls on all places alike, a grid does not. So the loss leaves
+detail alone and takes the grid that `evaluation.grid.grid_db` measures.
 """
 
 from typing import Any

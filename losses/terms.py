@@ -1,4 +1,4 @@
-"""What a loss term is: a weighted function of the batch, and of what the discriminator says of it.
+"""Loss terms: weighted functions of the batch, and of the discriminator's judgement of it.
 
     Term("content", OnImages(pixel.mean_absolute_error), 100.0)              loss(restored, sharp)
     Term("content", OnFeatures(Perceptual("vgg19", "block3_conv3")), 100.0)  the same, seen by a trained network
@@ -117,7 +117,7 @@ class Term:
         name: of its value in the logs.
         loss: batch -> `[B]`, one value per image: `OnImages`, `OnRestoredLogits`, ...
         weight: factor of the loss.
-        adversarial: whether it trains the generator by what the discriminator says: a schedule without an adversary
+        adversarial: whether it trains the generator by the discriminator's judgement: a schedule without an adversary
             leaves it out.
     """
 

@@ -30,11 +30,11 @@ Readings where the paper is silent or at odds with itself:
   activates behind the skip: the same function, as LeakyReLU acts on each value alone and lets dropout's factor pass.
 - The real pair is (blurred, sharp), as in equations 2 and 4; the caption of figure 2 has (sharp, sharp).
 - "Weights" of standard deviation 0.02 are kernels. Biases start as 0, normalisations with scale 1 and shift 0.
-- Epsilon of the normalisations, 1e-5, and dropout in three layers are those of pix2pix.
+- Epsilon of the normalisations, 1e-5, and dropout in three layers are pix2pix's.
 - At test time, the normalisations take the statistics of the image at hand, as pix2pix does. The paper is silent, but
   with one 256x256 image per batch enc8 has a single value per map, which is normalised to the shift: nothing of the
   image passes, its kernel gets no gradient, and its moving variance is 0, so that moving averages restore noise.
-  Images of more than 256 pixels have more values there, and what enc8 and dec1 make of them is not trained.
+  Images of more than 256 pixels have more values there, for which enc8 and dec1 are not trained.
   Batches of several images have moving averages (momentum 0.99, Keras' default): `own_statistics=False`.
 """
 

@@ -26,9 +26,9 @@ Discriminator, for images of one size; names as in table 3:
     dense, sigmoid                                         1
 
 Readings where the paper is silent; its totals in table 1 fix the first two:
-- The 24 and 6 layers count the convolutions, the parameters also what stands between: 4 numbers per map of a BN
-  (running mean and variance counted), 20,992 in the generator and 3,840 in the discriminator; and two dense layers of
-  263,168 + 1,025 behind a flattened 16 x 16 map, that of a 256 x 256 image. The text's tanh and sigmoid are theirs.
+- The 24 and 6 layers count the convolutions alone. The parameters also count 4 numbers per map of a BN (running mean
+  and variance included), 20,992 in the generator and 3,840 in the discriminator, and two dense layers of 263,168 +
+  1,025 behind the flattened 16 x 16 map of a 256 x 256 image. The text's tanh and sigmoid are theirs.
 - No BN behind the discriminator's first convolution: 64 maps there instead of behind `conv2d_25` would count the same.
 - The output is `(tanh + input) / 2`: in [-1, 1] without clipping, and within 1/2 of half the input.
 - Padding: reflection in the blocks and at the 7x7 layers, zeros elsewhere. Doubling repeats pixels.

@@ -16,8 +16,8 @@ DeblurGAN with other blocks (N = `maps`, 64; IN is instance normalisation withou
 
 Readings where the paper is silent or at odds with itself:
 - "Width and height are not changed" is said of a generator with two stride-2 layers: the layers count.
-- tanh, the clipping, the 3x3 transposed convolutions, the paddings outside the blocks and the initial weights are
-  those of the DeblurGAN it improves; inside the blocks, layers pad with zeros (max-pooling with nothing).
+- tanh, the clipping, the 3x3 transposed convolutions, the paddings outside the blocks and the initial weights are as
+  in the DeblurGAN it improves; inside the blocks, layers pad with zeros (max-pooling with nothing).
 - "Dropout after every IRD block" falls on the N maps that the block adds, as in DenseNet. On all of the block's
   output, the first block's input would be dropped nine times over: 0.8^9 = 13 % of it would reach the transition.
 - The block's bottleneck normalises its input, not its output; nothing is normalised behind its last convolution.

@@ -1,7 +1,7 @@
 """Holds a built network against the layers and totals that its paper prints, number by number.
 
-"paper" stands only where the paper prints the number. A total that it does not print is that of our reading, "as read
-here"; so is a layer without a printed count, whose kernel, stride and widths are held against the text all the same.
+"paper" stands only where the paper prints the number. A total that it does not print is our reading's, "as read here".
+So is the count of a layer without a printed one; its kernel, stride and widths are held against the text all the same.
 """
 
 import keras
@@ -28,12 +28,12 @@ def rows(model: keras.Model, network: Network) -> list[dict]:
 
     Args:
         model: the network, built.
-        network: what the paper says of it. A printed layer without parameters is the model's input.
+        network: as the paper states it. A printed layer without parameters is the model's input.
 
     Returns:
         List of dicts with the keys `COLUMNS`: the built layer's figures, the paper's number of parameters (None where
-        it prints none), and the verdict: "ok", or what differs. The layers that the paper prints come first. Where the
-        paper prints no number of parameters, "paper" is missing, and the total's verdict is that on our reading.
+        it prints none), and the verdict: "ok", or the differences. The layers that the paper prints come first. Where
+        the paper prints no number of parameters, "paper" is missing, and the total's verdict is about our reading.
     """
     total = model.count_params()
     verdict = "" if network.parameters is None else _verdict_on(total, network.parameters)
@@ -96,7 +96,8 @@ def print_audit(paper: Paper, with_summary: bool = False) -> None:
         holds, convolutions = of_formula(model)
         layers, parameters = layers + convolutions, parameters + model.count_params()
         print(f"{name}: {convolutions} convolutions, {model.count_params():,} parameters")
-        print(f"    C_out (C_in K^2 + 1) gives the parameters of {holds} of the {convolutions} convolutions")
+        if network.parameters_printed:
+            print(f"    C_out (C_in K^2 + 1) gives the parameters of {holds} of the {convolutions} convolutions")
     print(f"together: {layers} convolutions, {parameters:,} parameters", flush=True)
 
 

@@ -38,7 +38,7 @@ def compare(settings: Settings, networks: Mapping[str, Deblurrer], out: Path) ->
     """Scores networks, the degraded input and the paper's baselines, all on the settings' test images.
 
     Args:
-        settings: what is restored, under which conditions and protocol, and the detector.
+        settings: the test images, their conditions, the protocol and the detector.
         networks: name -> network.
         out: folder for `comparison.json` and the pictures.
 
@@ -130,7 +130,7 @@ def rows(results: Mapping) -> list[list[str]]:
 
 
 def _trained_alike(description):
-    """A run's seed, and a hash of all else that makes the run; nothing of what is published, which does not tell."""
+    """A run's seed, and a hash of the rest of its identity; nothing for a published network, which states none."""
     if "identity" not in description:
         return {}
     identity = copy.deepcopy(description["identity"])

@@ -43,7 +43,7 @@ def _some(images: Images, count: int) -> Images:
 
 
 def test_images(settings: Settings) -> Sequence[Images]:
-    """What is scored, every file of it looked at and decoded: a bad one must not show after hours of training."""
+    """The images to score. Every file is decoded here: a bad one must not show after hours of training."""
     if settings.benchmarks and settings.test_data:
         raise InputError("--benchmarks: is scored in place of --test_data; give one of the two")
     if settings.benchmarks:
@@ -95,12 +95,12 @@ def training_batches(
 
 
 def data_servers(settings: Settings) -> dict[str, str]:
-    """ "host:port" -> who it is, of those that read the training images."""
+    """ "host:port" -> its name in messages, of the servers that read the training images."""
     return {service.host_and_port(address): "data server" for address in settings.data_service}
 
 
 def reading(settings: Settings, sets: Sequence[Images]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """What a data server does for a training: `random_crops`."""
+    """The reading function of a data server: `random_crops`."""
     data = settings.paper.data
     skipped: dict[str, str] | None = {} if settings.skip_corrupt else None
     read = [_source(settings, images, skipped) for images in sets]
@@ -179,7 +179,7 @@ def named(sets: Sequence[Images]) -> str:
 
 
 def _images(settings: Settings, folder: str, part: str) -> Images:
-    """The images of a folder; of one with several splits, those of `part`."""
+    """The images of a folder; if it has several splits, the images of `part`."""
     choices = look(folder).choices
     if part not in choices and None not in choices:
         raise InputError(f"{folder}: holds {', '.join(map(str, choices))}, no {part}; give one of these folders itself")

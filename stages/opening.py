@@ -1,4 +1,4 @@
-"""Opens what a training left: its generator, or its settings. The description tells all; no flags are needed."""
+"""Opens a finished training: its generator, or its settings. The description tells all; no flags are needed."""
 
 import functools
 from pathlib import Path
@@ -57,7 +57,7 @@ def _judge():
 
 
 def _of_the_authors(path: Path) -> dict:
-    """What is known of weights from elsewhere: the paper's network, and that how it was trained is not."""
+    """The card of weights from elsewhere: the paper's network; its training is not known."""
     card = record.of_weights(path) if path.exists() else {}
     if not card:
         card = record.describe(choose(EXPERIMENTS["deblurgan"], preset=PAPERS_OWN))

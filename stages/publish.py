@@ -1,4 +1,4 @@
-"""Makes of a finished run two small files to pass on: the generator's weights, and a card that says what they are.
+"""Makes two small files of a finished run, to pass on: the generator's weights, and a card that describes them.
 
 Published weights of 16 bits become 8 in the same way.
 """
@@ -24,15 +24,15 @@ def publish(run: Path, target: Path, bits: int, start_share: float = 0.0, step: 
         run: folder of a run, or a published `NAME.npz` of more bits.
         target: `NAME.npz`, which must not exist, nor `NAME.json`.
         bits: 8 or 16, per number of a kernel.
-        start_share: of the weights with which the run began, in [0, 1), in the mean of them and its own that is
-            written. What a training adds for one kind of blur and takes from another is halved by 0.5 (Wortsman et
-            al., "Robust fine-tuning of zero-shot models", CVPR 2022).
-        step: in which the kernels' differences from those that the run's seed draws are written, in place of the
+        start_share: in [0, 1): the mean of the weights with which the run began, by this share, and of its own is
+            written. A training may gain on one kind of blur and lose on another: 0.5 halves both (Wortsman et al.,
+            "Robust fine-tuning of zero-shot models", CVPR 2022).
+        step: the kernels' differences from the seed's initial ones are written in multiples of it, in place of the
             kernels in `bits`; see `differences.save`.
 
     Raises:
-        InputError: there is no trained run, a target exists, the published weights have no more bits, or the run began
-            with no weights, or with others than those that lie there now.
+        InputError: there is no trained run, a target exists, the published weights have no more bits, the run began
+            with no weights, or the file of its first weights has changed.
     """
     card_path = target.with_suffix(".json")
     if target.suffix != ".npz":
@@ -73,7 +73,7 @@ def publish(run: Path, target: Path, bits: int, start_share: float = 0.0, step: 
 
 
 def _blend(run, network, share):
-    """Sets the network's weights to the mean of those that its run began with and its own."""
+    """Sets the network's weights to the mean of its run's first weights and its own."""
     start = opening.settings(run).start_path if run.is_dir() else None
     if start is None or not 0 < share < 1:
         raise InputError(f"{run}: --start_share={share:g}: needs a share between 0 and 1, and a run with --start")

@@ -100,7 +100,7 @@ def describe(settings: Settings) -> dict:
 
 
 def identity(settings: Settings) -> dict:
-    """What makes a run this run, as data: all that may not differ between it and its continuation."""
+    """The identity of a run, as data: all that may not differ between it and its continuation."""
     paper = settings.paper
     training = {name: value for name, value in as_data(paper.training).items() if name != "epochs"}
     if paper.training.minutes:
@@ -193,10 +193,10 @@ def load_generator(path: Path, network: keras.Model) -> dict:
         network: gets the weights.
 
     Returns:
-        The checkpoint's `meta` of the epoch whose weights they are; without a checkpoint, epoch 0 and no history.
+        The checkpoint's `meta` of the weights' epoch; without a checkpoint, epoch 0 and no history.
 
     Raises:
-        InputError: there are no weights, they do not fit, or they are not those that the description tells of.
+        InputError: there are no weights, they do not fit, or the description tells of others.
     """
     folder, own = _folder(path)
     if own and checkpoint.exists(folder / CHECKPOINT_FILE):

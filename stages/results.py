@@ -1,4 +1,4 @@
-"""From what was trained and scored to the typed results that the report is written from."""
+"""From trained networks and their scores to the typed results that the report is written from."""
 
 import datetime
 import re
@@ -28,10 +28,10 @@ def results_of(
 
     Args:
         settings: of the run.
-        sets: what was restored.
+        sets: of restored images.
         networks: method -> its network, those of other runs included.
         methods: in the order of their columns.
-        metas: trained method -> what its checkpoint says.
+        metas: trained method -> its checkpoint's `meta`.
         scores: set -> its scores.
         conditions: set -> its degradation in words.
         detections: set -> result of `detection.evaluate`.

@@ -1,4 +1,4 @@
-"""What one run is: an experiment, a variant, a schedule, and what its user chose. Every stage is a function of it.
+"""One run: an experiment, a variant, a schedule, and its user's choices. Every stage is a function of it.
 
 A field of `Settings` with a help text is an option: of the scripts, of the command, of `gandeblur.train`.
 """
@@ -125,7 +125,7 @@ class Settings:
 
     @property
     def weights_path(self) -> Path:
-        """The generator's weights: those named, or those that the training leaves."""
+        """The file of the generator's weights: the one named, or the training's own."""
         return Path(self.weights) if self.weights else self.workdir / checkpoint.WEIGHTS_FILE
 
     @property
@@ -174,7 +174,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def choose(experiment: Experiment, **given: Any) -> Settings:
-    """The settings with these choices, see `options`; what is None is left to its default.
+    """The settings with these choices, see `options`; a choice of None is left to its default.
 
     Raises:
         InputError: an unknown option, variant or schedule, or choices that exclude each other.

@@ -36,9 +36,9 @@ def evaluate(
 
     Args:
         settings: of one variant, or of all of them side by side.
-        sets: what to restore, see `inputs.test_images`.
+        sets: of images to restore, see `inputs.test_images`.
         beside: name -> another network.
-        detector: judges the pictures by what it finds in them; None: no such judge.
+        detector: judges the pictures by its detections; None: no such judge.
 
     Raises:
         InputError: there is no trained generator, or it is of another run.
@@ -73,7 +73,7 @@ def evaluate(
 
 
 def print_scores(results: Results) -> None:
-    """Prints the table of scores, and that of detections if there is one."""
+    """Prints the table of scores, and the table of detections if there is one."""
     table = Table(title=f"{results.protocol.split(':')[0]}: PSNR dB / SSIM")
     table.add_column("method")
     for name in results.sets:
@@ -99,7 +99,7 @@ def _cell(value):
 
 
 def _trained(settings: Settings) -> tuple[Deblurrer, dict]:
-    """The generator of one variant, and what the checkpoint says of its training."""
+    """The generator of one variant, and the `meta` of its checkpoint."""
     paper = settings.paper
     keras.utils.set_random_seed(TEST_SEED)  # of dropout at test time
     if not settings.weights and not checkpoint.exists(settings.checkpoint_path):

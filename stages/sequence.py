@@ -5,7 +5,7 @@
     evaluate   restored test images -> scores -> results.json
     report     results.json -> report.html
 
-What a later stage needs is looked at before the first one: a wrong folder must not show after hours of training.
+Inputs of later stages are looked at before the first one: a wrong folder must not show after hours of training.
 """
 
 import time
@@ -38,7 +38,7 @@ def run(settings: Settings, stages: Collection[str] = STAGES) -> Results | None:
     Of several workers, all but the chief only train.
 
     Returns:
-        What the evaluation found, if there was one.
+        The results of the evaluation, if there was one.
 
     Raises:
         InputError: something in the settings, the data or the work folder is wrong.

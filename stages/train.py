@@ -1,4 +1,4 @@
-"""Training: networks, optimizers and streams from the settings, and `fit` with what keeps a run safe and visible."""
+"""Training: networks, optimizers and streams from the settings, and `fit` with its callbacks."""
 
 import contextlib
 from collections.abc import Sequence
@@ -52,14 +52,14 @@ def train(settings: Settings, strategy: Any = None) -> None:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is left of a training: it goes on after `done` epochs, or is over."""
+    """The rest of a training: it goes on after `done` epochs, or is over."""
 
     done: int
     over: bool
 
 
 def plan(settings: Settings, described: dict, meta: dict | None) -> Plan:
-    """What is left to do, by what the checkpoint in the work folder says of itself.
+    """The rest of a training, by the checkpoint in the work folder.
 
     Args:
         settings: of one variant.
@@ -150,12 +150,12 @@ def callbacks(
     validation: tf.data.Dataset,
     skipped: dict[str, str] | None,
 ) -> list[keras.callbacks.Callback]:
-    """All that happens beside the steps, in its order: what adds to an epoch's logs, what shows them, what keeps them.
+    """The callbacks, in their order: some add to an epoch's logs, then some show the logs, then some keep them.
 
     Args:
         settings: of one variant.
-        log: what is kept.
-        rates: what sets the learning rates by what happens; None: nothing.
+        log: is kept.
+        rates: sets the learning rates by the training's course; None: nothing does.
         shown_progress: bar and lines.
         validation: its first images are shown.
         skipped: see `pipeline.Source`.
@@ -228,7 +228,7 @@ def build(settings: Settings, strategy: Any = None) -> GAN:
 
 
 def loaded_terms(settings: Settings) -> list[Term]:
-    """The generator's terms, those that see by a trained network with its weights.
+    """The generator's terms, with the weights of VGG for terms on features.
 
     Raises:
         InputError: they cannot be had.

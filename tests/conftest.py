@@ -11,7 +11,7 @@ import tensorflow as tf
 import tiny_experiment
 
 from gandeblur.experiments.papers import EXPERIMENTS
-from gandeblur.training import devices
+from gandeblur.training import devices, gan
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -46,6 +46,13 @@ def _by_itself():
     keras.config.set_dtype_policy(before["policy of dtypes"])
     os.chdir(before["folder"])
     assert {name: after[name] for name in after if after[name] != before[name]} == {}
+
+
+@pytest.fixture
+def eagerly(monkeypatch):
+    """Trainings of a few steps take them layer by layer: to trace one takes longer than they do."""
+    compiled = gan.GAN.compile
+    monkeypatch.setattr(gan.GAN, "compile", lambda self, *args: compiled(self, *args, run_eagerly=True))
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` does not want

@@ -63,6 +63,7 @@ def test_tensorflow_itself_is_imported_in_silence():
     assert (done.returncode, done.stdout, done.stderr) == (0, "3.0\n", "")
 
 
+@pytest.mark.slow  # imports Keras in a new process
 def test_keras_starts_without_what_it_takes_to_draw():
     code = (
         "import sys; from gandeblur.quiet import import_keras; import_keras(); "

@@ -4,9 +4,9 @@ The file is a NumPy archive: the variables of the model (both networks, both opt
 order, which is the same on every backend, and a JSON text `meta` with the run's description, the epoch, the history and
 the schedule's state. The data stream needs no state: it is indexed by the step.
 
-The file of the epoch before is kept under a second name, as its weights file is. What is read here is the newest whole
-one of the two: all of it is read, so that the archive's checksums find every byte that has changed. The description in
-a checkpoint states the hash of its generator's weights: by it, it finds its weights file.
+The file of the epoch before is kept under a second name, as its weights file is. The newest whole one of the two is
+read here: all of it, so that the archive's checksums find every byte that has changed. The description in a checkpoint
+states the hash of its generator's weights, which tells its weights file.
 """
 
 import dataclasses
@@ -70,7 +70,7 @@ def save(path: Path, model: keras.Model, meta: dict) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """A checkpoint, read whole: `path` is the file, `meta` what `save` was given, `arrays` the variables' values."""
+    """A checkpoint, read whole: `path` is the file, `meta` as given to `save`, `arrays` the variables' values."""
 
     path: Path
     meta: dict
@@ -231,7 +231,7 @@ def load_generator(folder: Path, network: keras.Model) -> dict:
 
 @dataclass
 class RunLog:
-    """What a training notes down as it goes, and finds again when it is resumed.
+    """The notes of a training, which it finds again when it is resumed.
 
     Attributes:
         run: JSON-able description of the run; the hash of its weights and the files it skipped become parts of it.

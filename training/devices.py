@@ -1,9 +1,9 @@
-"""Devices: which of them train, what each of them has of a batch, and what several machines tell one another.
+"""Devices: which of them train, which part of a batch each of them has, and messages between machines.
 
     strategy(devices), device_count(strategy)   several devices
     separate_seeds(model)                       each replica draws random numbers of its own
-    distributed(strategy, batches)              what `fit` takes, from this process' batches of one replica
-    of_all(strategy, numbers), of_chief(...)    what every worker, or the first, says
+    distributed(strategy, batches)              a stream for `fit`, from this process' batches of one replica
+    of_all(strategy, numbers), of_chief(...)    the numbers of every worker, or of the first
 
 TensorFlow runs the step once per device (`tf.distribute`), JAX once, on arrays that lie on all of them.
 """
@@ -74,7 +74,7 @@ def strategy(devices: str, workers: Workers | None = None, batch_size: int | Non
 
 
 def device_count(strategy: Any) -> int:
-    """Number of devices of what `strategy` returned."""
+    """Number of devices of a strategy, as `strategy` returned it."""
     if strategy is None:
         return 1
     return strategy.num_model_replicas if keras.backend.backend() == "jax" else strategy.num_replicas_in_sync
@@ -121,7 +121,7 @@ def _strategy(names):
 
 
 def separate_seeds(model: keras.Model) -> None:
-    """Gives each replica's copy of the model's random states a value of its own, from that of the first.
+    """Gives each replica's copy of the model's random states a value of its own, from the first replica's value.
 
     A strategy copies the state of a seed generator, and dropout would drop the same units of every replica's images.
     Call it after the model is built, and again after its state is restored.
@@ -153,8 +153,8 @@ def distributed(strategy: Any, batches: Any) -> Any:
 
     Args:
         strategy: see `strategy`.
-        batches: those of this process' replicas, one after the other. They must be read by the step: under a strategy
-            the stream begins again at its end.
+        batches: of this process' replicas, one after the other. They must be read by the step: under a strategy the
+            stream begins again at its end.
     """
     # Of a stream that ends, the workers would ask one another at each step whether it has.
     if strategy is None or keras.backend.backend() == "jax":
@@ -163,7 +163,7 @@ def distributed(strategy: Any, batches: Any) -> Any:
 
 
 def of_all(strategy: Any, numbers: Sequence[float]) -> np.ndarray:
-    """What each worker says: float64 `[workers, len(numbers)]`. All workers must call it."""
+    """The numbers of each worker: float64 `[workers, len(numbers)]`. All workers must call it."""
     if not of_workers(strategy):
         return np.array([numbers], np.float64)
     import tensorflow as tf

@@ -3,10 +3,10 @@ whose weights hardly move.
 
     draw(network, seed)                      the initial weights: a training begins with them
     save(path, network, seed, step)          after it
-    weight_files.load_weights(path, network) what `save` wrote
+    weight_files.load_weights(path, network) reads the file
 
-Initial weights come from NumPy's `RandomState`, whose numbers are frozen (NEP 19): the same on every machine, backend
-and version, which is said of neither Keras' initializers nor of NumPy's newer generators. Differences are rounded to
+Initial weights come from NumPy's `RandomState`, whose numbers are frozen (NEP 19): they are the same on every machine,
+backend and version. Keras' initializers and NumPy's newer generators promise no such thing. Differences are rounded to
 multiples of a step. Most are 0 or close to it, and entropy coding, LZMA's, makes that a few bits per weight.
 """
 
@@ -28,7 +28,7 @@ def drawn(shape: tuple[int, ...], stddev: float, seed: int, index: int) -> np.nd
 
 
 def draw(network: keras.Model, seed: int) -> None:
-    """Sets the weights that an initializer `RandomNormal` of mean 0 has drawn to those that `seed` draws."""
+    """Draws anew, by `seed`, the weights that an initializer `RandomNormal` of mean 0 has drawn."""
     for index, (weight, stddev) in enumerate(_weights(network)):
         if stddev:
             weight.assign(drawn(tuple(weight.shape), stddev, seed, index))

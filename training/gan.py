@@ -26,9 +26,9 @@ class GAN(keras.Model):
     """Trains `generator` against `discriminator` with Keras' `fit`; calling or predicting restores images.
 
     Data: pairs `(degraded, sharp)` of float32 `[discriminator_steps * accumulate * B, H, W, 3]` in [0, 1], or triples
-    with a uniform number per image. Each discriminator step takes its own `accumulate * B` images, the generator steps
-    take those of the last. Where a generator without padding returns a smaller image, sharp and degraded are cropped to
-    its centre. In validation the third part is a factor of each image's scores, whose plain mean is taken.
+    with a uniform number per image. Each discriminator step takes its own `accumulate * B` images; the generator steps
+    take the last discriminator step's. A generator without padding returns a smaller image: sharp and degraded are
+    cropped to its centre. In validation the third part is a factor of each image's scores, whose plain mean is taken.
 
     Args:
         generator: images -> images.

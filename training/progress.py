@@ -1,5 +1,4 @@
-"""What a run shows while it trains, and how it stops: one bar, one line per epoch, Ctrl-C, and losses that are no
-numbers."""
+"""How a run shows itself while it trains, and how it stops: a bar, a line per epoch, Ctrl-C, NaN and infinity."""
 
 import signal
 import sys
@@ -33,7 +32,7 @@ class Progress(keras.callbacks.Callback):
     Args:
         epochs: of the whole training.
         steps_per_epoch: calls of the train step.
-        rates: what sets the learning rates; one that lays them over time says how much is left, not the epochs.
+        rates: sets the learning rates; a schedule over time tells the share that is done, in place of the epochs.
     """
 
     def __init__(self, epochs: int, steps_per_epoch: int, rates: keras.callbacks.Callback | None = None):
@@ -141,8 +140,8 @@ class Skipped(keras.callbacks.Callback):
     """Counts the files that were skipped, as `skipped_files`, and names each once on stderr when an epoch ends.
 
     Args:
-        skipped: file -> what is wrong with it; grows while the training reads.
-        log: of the run; the part "skipped" of its description receives them, and holds those of earlier sittings.
+        skipped: file -> the error; grows while the training reads.
+        log: of the run; the part "skipped" of its description receives them, and holds files of earlier sittings.
     """
 
     def __init__(self, skipped: Mapping[str, str], log: RunLog):

@@ -1,7 +1,7 @@
 """Learning-rate schedules that resume.
 
-A schedule is stated by a frozen, printable object that answers two questions: the rate an optimizer is built with, a
-number or a function of the optimizer's own steps, and the callback that changes it by what happens in training.
+A schedule is a frozen, printable object. Its `rate` is the rate an optimizer is built with: a number, or a function of
+the optimizer's own steps. Its `callback` changes the rate by the training's course.
 """
 
 import math
@@ -22,10 +22,10 @@ def rate(optimizer: keras.optimizers.Optimizer) -> float:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a learning rate does in a training; by itself, nothing."""
+    """The course of a learning rate in a training: by itself, constant."""
 
     def rate(self, first: float, epochs: int, steps_per_epoch: int) -> Any:
-        """What an optimizer takes as its learning rate, a number or a Keras schedule.
+        """The learning rate for an optimizer, a number or a Keras schedule.
 
         Args:
             first: rate at the start.

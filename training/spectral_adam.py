@@ -4,7 +4,7 @@ Photographs and feature maps have spectra that fall with frequency, so the gradi
 kernel are dominated by the same slow frequencies, and Adam, which scales each tap by itself, spends its steps on them.
 With the orthonormal DCT-II matrices C_h, C_w of the kernel's height and width, and G the gradient of one pair of maps:
 
-    G' = C_h G C_w^T        Adam's moments and its step S' are those of G'        W <- W - C_h^T S' C_w
+    G' = C_h G C_w^T        Adam takes its moments and its step S' from G'        W <- W - C_h^T S' C_w
 
 Every frequency has a scale of its own. It is SOAP's idea (Vyas et al., arXiv 2409.11321: Adam in the eigenbasis of the
 gradient's covariance) with the eigenbasis that stationary images have; a fixed DCT basis serves low-rank Adam in

@@ -39,7 +39,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 def assign(state: Mapping[str, np.ndarray], network: keras.Model) -> None:
-    """Gives a network, all of whose weights are kernels and biases of convolutions, those of a state dict, in order.
+    """Assigns a state dict, in order, to a network whose weights are all kernels and biases of convolutions.
 
     Of a convolution `[out, in, h, w]` becomes `[h, w, in, out]`, of a transposed one `[in, out, h, w]` becomes
     `[h, w, out, in]`: both reverse the pairs of axes.

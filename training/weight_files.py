@@ -82,14 +82,14 @@ def _load_small_weights(path, network):
 
 
 def load_weights(path: Path, network: keras.Model, sha256: str | None = None, told_by: Path | None = None) -> None:
-    """Loads what `save_weights` (`.weights.h5`), `save_small_weights` or `differences.save` (`.npz`) wrote.
+    """Loads a file of `save_weights` (`.weights.h5`), `save_small_weights` or `differences.save` (`.npz`).
 
     Or the weights of DeblurGAN's authors, see `torch_weights`.
 
     Args:
         path: the file.
         network: gets the weights.
-        sha256: what their `weights_sha256` must be; None: anything.
+        sha256: their `weights_sha256` must be this; None: anything.
         told_by: the file that says so.
 
     Raises:

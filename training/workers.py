@@ -150,7 +150,7 @@ def wait_for(peers: Mapping[str, str], timeout_s: float) -> None:
         timeout_s: for how long.
 
     Raises:
-        InputError: naming those that did not answer.
+        InputError: naming the peers that did not answer.
     """
     missing, end = dict(peers), time.monotonic() + timeout_s
     while True:

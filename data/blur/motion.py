@@ -24,7 +24,7 @@ class MotionBlur:
         parameters: of the camera's path, `PAPER` or `SCRIPT`.
         exposures: fractions of the path, in (0, 1], each as likely.
         gamma: 1 takes means of the stored values, as DeblurGAN does. A camera takes means of light, which is about
-            2.2: what moves grows brighter, the more so the stronger its contrast.
+            2.2: moving things grow brighter, and the stronger their contrast, the more.
     """
 
     parameters: Parameters
@@ -67,8 +67,8 @@ class MotionBlur:
 class TwoMotions:
     """Two motions in one image, one on each side of a random line, with a passage between them.
 
-    A camera that turns, or is nearer to one thing than to another, moves its image more at one place than at another;
-    what moves itself has a blur of its own. Efficient filter flow (Hirsch et al., CVPR 2010) blends the results of
+    A camera that turns, or is nearer to one thing than to another, moves its image more at one place than at another.
+    Moving things have a blur of their own. Efficient filter flow (Hirsch et al., CVPR 2010) blends the results of
     several kernels; here they are two:
 
         blurred = (w (kernel_1 * sharp^gamma) + (1 - w) (kernel_2 * sharp^gamma))^(1 / gamma)

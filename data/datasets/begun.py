@@ -15,7 +15,7 @@ _NAMED = 5
 
 
 def check_images(folder: Path, sets: Sequence[Sequence[Images]], resumed: bool) -> None:
-    """Writes which images a run begins with, or compares them with those that it began with.
+    """Writes which images a run begins with, or compares a resumed run's images with them.
 
     The order of an epoch and the validation images follow from the list of images: with another list a resumed training
     repeats some, leaves out others, and validates with images that it was trained on. Compared are names and, of files,

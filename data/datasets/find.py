@@ -1,4 +1,4 @@
-"""What a user's folder holds: packed images, pairs in two folders, side by side or by a list, or sharp images."""
+"""The images of a user's folder: packed, pairs in two folders, side by side or by a list, or sharp images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _BLURRED = ("blur", "blur_gamma", "blurry", "blurred", "lq", "inputc", "inputl",
 
 @dataclass(frozen=True)
 class Contents:
-    """What `look` found in a folder."""
+    """The sets in a folder, as `look` finds them."""
 
     kind: str  # in words
     choices: Mapping[str | None, tuple[str | None, ...]]  # split (None: no splits) -> variants (None: sharp images)
@@ -41,11 +41,11 @@ def find(
         sharp images   everything else: all images in it, sub-folders included
 
     Args:
-        folder: what the user named.
+        folder: the path that the user gave.
         variant: which blurred images; may be left out if there is one kind.
         split: "train", "validation", "val", "valid" or "test"; may be left out if there is at most one.
         layout: "side_by_side", or None.
-        pairs: a list of pairs, see `listed`; then `folder` is what its paths are relative to.
+        pairs: a list of pairs, see `listed`; then its paths are relative to `folder`.
 
     Raises:
         InputError: nothing usable in the folder, a choice that is missing or not there, an image without its
@@ -60,7 +60,7 @@ def find(
 
 
 def look(folder: str | Path, layout: str | None = None, pairs: Path | None = None) -> Contents:
-    """What a folder holds; `find` and `gandeblur check-data` read it.
+    """The sets in a folder, for `find` and `gandeblur check-data`.
 
     Raises:
         InputError: nothing usable in the folder, or blurred images that would be taken for sharp ones.

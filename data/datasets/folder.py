@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 
 def image_folder(folder: str | Path, name: str | None = None) -> ImageSet:
-    """All PNG, JPEG, BMP and WebP files below `folder`, sorted by relative path; those that systems left are not.
+    """All PNG, JPEG, BMP and WebP files below `folder`, sorted by relative path, without files that systems left.
 
     Args:
         folder: the folder to search, with its sub-folders.
@@ -36,7 +36,7 @@ def image_folder(folder: str | Path, name: str | None = None) -> ImageSet:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images' paths relative to the folder, sub-folders included, sorted; not those that systems left.
+    """The images' paths relative to the folder, sub-folders included, sorted, without files that systems left.
 
     Raises:
         InputError: a sub-folder cannot be listed.

@@ -2,9 +2,9 @@
 
     ROOT/{train,validation,val,valid,test}/<sequence>/{blur,blur_gamma,sharp}/NNNNNN.png
 
-The folder of the split or that of the sequence, or both, may be left out, and the folders of images may have the other
-names that `roles` knows (`input` and `target`); the split may begin their names (`train_blur`), and sequences may lie
-below them (REDS). HIDE has one folder `GT` for all of its blurred images. docs/data.md draws the trees.
+The split's folder, the sequence's folder, or both, may be left out. The folders of images may have the other names that
+`roles` knows (`input` and `target`). The split may begin their names (`train_blur`), and sequences may lie below them
+(REDS). HIDE has one folder `GT` for all of its blurred images. docs/data.md draws the trees.
 
 `blur` is the mean of the frames' stored values, as if the camera's response were linear; `blur_gamma`, the paper's own,
 the mean of light under a response of gamma 2.2. Scores on the two differ, so a set's name always ends with its variant.

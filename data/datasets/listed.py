@@ -14,14 +14,14 @@ VARIANT = "listed"
 def listed_pairs(file: Path, folder: Path | None = None) -> tuple[PairSet, list[str]]:
     """The pairs of a list, in its order.
 
-    A line holds the paths of a blurred and a sharp image, divided by blanks, a tab, a comma or a semicolon; what
-    follows is not read, nor are empty lines and those that begin with "#". Which of the two is blurred, their folders'
-    and files' names say (`blur`, `gt`); where they do not, it is the first.
+    A line holds the paths of a blurred and a sharp image, divided by blanks, a tab, a comma or a semicolon. The rest of
+    the line is not read, nor are empty lines and lines that begin with "#". The folders' and files' names say which
+    image is blurred (`blur`, `gt`); where they do not, it is the first.
 
     Args:
         file: the list.
-        folder: what its paths are relative to; if left out, or if the first pair is not there, the list's own folder,
-            or one above the two.
+        folder: its paths are relative to it; if left out, or if the first pair is not there, to the list's own folder,
+            or to one above the two.
 
     Returns:
         The set, called by the list's name, and a line for each pair that is not there.

@@ -39,9 +39,9 @@ def side_by_side(folder: str | Path, name: str | None = None) -> PairSet:
 def match(blurred: Path, sharp: Path, prefix: str = "", more_sharp: bool = False) -> tuple[list[Pair], list[str]]:
     """Matches the images of two folders by their paths in them, without the suffix.
 
-    Where the two share no name, what tells blurred from sharp in a name is left out first: `blur_1` and `gt_1`
-    (RealBlur). Where that does not help either, and the folders are called `source` or `input...` and `target`
-    (DPDD), the numbers in the names are compared: see `_neighbours`.
+    Where the two share no name, the words for blurred and sharp are left out of them: `blur_1` and `gt_1` (RealBlur).
+    Where that does not help either, and the folders are called `source` or `input...` and `target` (DPDD), the numbers
+    in the names are compared: see `_neighbours`.
 
     Args:
         blurred, sharp: the folders, or `NAME.lmdb` folders.

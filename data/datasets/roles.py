@@ -33,7 +33,7 @@ Partners = Mapping[str, tuple[Path, Path]]  # variant -> folder of the blurred i
 
 
 def visible_folders(folder: Path) -> list[Path]:
-    """The sub-folders of a folder, without those that systems left."""
+    """The sub-folders of a folder, without folders that systems left."""
     return sorted(path for path in folder.iterdir() if path.is_dir() and not left_by_system(Path(path.name)))
 
 
@@ -45,8 +45,8 @@ def partners_in(folder: Path, folders: Iterable[Path]) -> Mapping[str | None, Pa
         folders: its sub-folders.
 
     Returns:
-        split -> variant -> folders. The split is the one that begins the names (`train_blur`), None where none does;
-        the variant is the name of the blurred folder without it and without `.lmdb`.
+        split -> variant -> folders. The split begins the names (`train_blur`); None where none does. The variant is the
+        rest of the blurred folder's name, without `.lmdb`.
     """
     named = {_plain(path): path for path in folders}
     found: dict[str | None, dict[str, tuple[Path, Path]]] = {}

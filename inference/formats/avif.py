@@ -17,7 +17,7 @@ _NO_TAG = 0xFEFE
 
 
 class Kept(NamedTuple):
-    """What the new file takes over: Pillow's options, EXIF data, primaries and transfer as `boxes.colours` has them."""
+    """For the new file: Pillow's options, EXIF data, primaries and transfer as `boxes.colours` has them."""
 
     options: dict[str, Any]
     metadata: bytes

@@ -14,7 +14,7 @@ _PROFILE_LINKED, _PROFILE_EMBEDDED = b"KNIL", b"DEBM"  # as little-endian number
 
 
 class Kept(NamedTuple):
-    """What the new file takes over.
+    """Data for the new file.
 
     Attributes:
         colour: from the header of version 4 or 5: colour space, primaries, gamma, and of version 5 the intent.

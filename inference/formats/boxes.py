@@ -10,7 +10,7 @@ _CODED, _COLOUR = b"av1C", b"colrnclx"
 
 
 def top(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Names and contents at the top level; of the last box what is there."""
+    """Names and contents at the top level; the last box may be cut off."""
     boxes, position = [], 0
     while position + 8 <= len(data):
         (size,), name, head = struct.unpack_from(">I", data, position), data[position + 4 : position + 8], 8
@@ -25,12 +25,12 @@ def top(data: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def brands(data: bytes) -> set[bytes]:
-    """What the file says to be, its main brand among them."""
+    """The brands of the file, its main brand among them."""
     return {data[at : at + 4] for at in (8, *range(16, min(struct.unpack_from(">I", data)[0], len(data)), 4))}
 
 
 def gone(path: Path) -> list[str]:
-    """Names of what a new file cannot carry."""
+    """Names of parts that a new file cannot carry."""
     found = top(path.read_bytes())
     names = [xmp.CREDENTIALS for name, content in found if name == b"uuid" and content.startswith(_CREDENTIALS)]
     names += [xmp.MOTION for name, _ in found if name in (b"moov", b"mpvd")]

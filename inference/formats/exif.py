@@ -1,7 +1,7 @@
 """EXIF data, a small TIFF structure (Exif 3.0, section 4.6), changed in place.
 
-No byte moves, so maker notes stay readable, whose offsets count from where they lie, and text of any alphabet stays as
-it is. Changed are the orientation, what turning exchanges, and the thumbnail, which shows the blurred picture.
+No byte moves. So maker notes, whose offsets count from where they lie, stay readable, and text of any alphabet stays as
+it is. Changed are the orientation, the values that turn with it, and the thumbnail, which shows the blurred picture.
 """
 
 import struct
@@ -24,7 +24,7 @@ class Exif(NamedTuple):
     Attributes:
         data: as long as before, or shorter by the thumbnail; None if it cannot be read.
         orientation: that the picture had, 1 to 8; 0 if it says none.
-        damage: what is wrong with it, in words; empty if nothing is.
+        damage: in words; empty if there is none.
     """
 
     data: bytes | None

@@ -22,7 +22,7 @@ _CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 class Kept(NamedTuple):
-    """What the new file takes over: pillow-heif's information, bits of a sample, samples of chroma (444, 422, 420)."""
+    """For the new file: pillow-heif's information, bits of a sample, samples of chroma (444, 422, 420)."""
 
     info: dict[str, Any]
     bits: int

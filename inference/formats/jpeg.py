@@ -1,4 +1,4 @@
-"""JPEG files (ITU-T T.81): the picture is coded anew, what belongs to it lies in segments that are copied as bytes."""
+"""JPEG files (ITU-T T.81): the picture is coded anew, its metadata lie in segments that are copied as bytes."""
 
 import io
 from pathlib import Path
@@ -27,7 +27,7 @@ class Component(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What the new file takes over.
+    """Data for the new file.
 
     Attributes:
         segments: in their order.

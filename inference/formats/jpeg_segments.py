@@ -63,7 +63,7 @@ def parsed(data: bytes) -> tuple[list[Segment], int]:
 
 
 def bare(data: bytes, adobe: bool = True) -> bytes:
-    """The file without what only describes the picture.
+    """The file without segments that only describe the picture.
 
     Args:
         data: a JPEG file.
@@ -84,10 +84,10 @@ def bare(data: bytes, adobe: bool = True) -> bytes:
 
 
 def edited(head: Sequence[Segment]) -> tuple[list[Segment], int, list[str], list[str]]:
-    """What describes the picture, true of the restored one.
+    """The segments that describe the picture, true of the restored one.
 
     Returns:
-        The segments; the EXIF orientation, 0 if there is none; names of what is no longer there; what is damaged.
+        The segments; the EXIF orientation, 0 if there is none; names of parts that are gone; the damage, in words.
     """
     told = [exif.upright(segment.data) for segment in head if segment.starts(1, exif.PREFIX)]
     orientation = next((one.orientation for one in told if one.orientation), 0)
@@ -118,11 +118,11 @@ def edited(head: Sequence[Segment]) -> tuple[list[Segment], int, list[str], list
 
 
 def behind(data: bytes, gone: Sequence[str]) -> list[str]:
-    """Names of what lies behind a picture's end: other pictures, films, and what makers put there.
+    """Names of the parts behind a picture's end: other pictures, films, makers' data.
 
     Args:
         data: all that follows the end marker.
-        gone: what the metadata promised.
+        gone: parts that the metadata promised.
     """
     names: list[str] = []
     position, other = 0, 0
@@ -156,7 +156,7 @@ def _extension(head: Sequence[Segment], orientation: int) -> tuple[list[Segment]
     """Extended XMP (part 3 of its specification): a second packet in pieces, found by its digest.
 
     Returns:
-        Its segments; the digest that the first packet has to say, None: as it is; names of what is no longer there.
+        Its segments; the digest that the first packet has to say, None: as it is; names of parts that are gone.
     """
     pieces = [segment.data[len(xmp.EXTENSION) :] for segment in head if segment.starts(1, xmp.EXTENSION)]
     as_it_is = [segment for segment in head if segment.starts(1, xmp.EXTENSION)]

@@ -1,4 +1,4 @@
-"""Which kind of file it is, by its first bytes, and what to do with one that is not read."""
+"""Kinds of files, told by their first bytes, and the remedies for kinds that are not read."""
 
 from pathlib import Path
 

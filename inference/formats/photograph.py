@@ -1,4 +1,4 @@
-"""What all kinds of files are read into, and the words for what a new file cannot keep."""
+"""A photograph, as all kinds of files are read, and the words for parts that a new file cannot keep."""
 
 import io
 from collections.abc import Iterable
@@ -20,11 +20,11 @@ class Photograph:
         pixels: uint8 or uint16 `[H, W, 3]`, upright; of a grey image, three times the same.
         alpha: opacity, `[H, W]` of the same type; None where the file has none.
         grey: whether the file has one channel.
-        format: the kind of file, a key of `photographs.FORMATS`: that of the new file.
-        kept: what that kind's `write` puts into the new file.
+        format: the kind of the file and of the new one, a key of `photographs.FORMATS`.
+        kept: that kind's `write` puts it into the new file.
         profile: the ICC profile of the pixels; None where the file has none.
-        notes: what a user should know, in words: first what is wrong with the file, then what could not be kept.
-        damage: those notes that say what is wrong; the file is restored as far as it goes.
+        notes: for the user, in words: first the file's damage, then the things that could not be kept.
+        damage: the notes on damage alone; the file is restored as far as it goes.
     """
 
     pixels: np.ndarray
@@ -111,7 +111,7 @@ def limit(width: int, height: int) -> None:
 
 
 def without(names: Iterable[str]) -> str:
-    """A note on what is no longer true of the new picture; empty if there is nothing."""
+    """A note on parts that are no longer true of the new picture; empty if there are none."""
     listed = list(dict.fromkeys(names))
     return f"without its {' and its '.join(listed)}" if listed else ""
 

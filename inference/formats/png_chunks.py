@@ -37,7 +37,7 @@ class Chunk(NamedTuple):
 def parsed(data: bytes) -> tuple[list[Chunk], int, bool]:
     """The chunks; where the file's last one ends, 0 if that is missing; whether the pixels' checksums are right.
 
-    Of pixels that are cut off what is there, too.
+    A chunk of pixels that is cut off is one of them.
     """
     chunks: list[Chunk] = []
     position, sound = len(SIGNATURE), True
@@ -64,7 +64,7 @@ def text(keyword: str, value: str) -> Chunk:
 def edited(
     chunks: Sequence[Chunk], bits: int, colour: int, channels: int
 ) -> tuple[tuple[tuple[Chunk, ...], tuple[Chunk, ...]], int, list[str], list[str]]:
-    """What describes the picture, true of the restored one.
+    """The chunks that describe the picture, true of the restored one.
 
     Args:
         chunks: of the file.
@@ -73,8 +73,8 @@ def edited(
         channels: of the new picture.
 
     Returns:
-        Chunks before and behind the pixels; the EXIF orientation, 0 if there is none; names of what is no longer there;
-        what is damaged.
+        Chunks before and behind the pixels; the EXIF orientation, 0 if there is none; names of parts that are gone; the
+        damage, in words.
     """
     told = [exif.upright(content) for content in map(_exif_of, chunks) if content is not None]
     orientation = next((one.orientation for one in told if one.orientation), 0)

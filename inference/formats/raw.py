@@ -46,7 +46,7 @@ def kind(start: bytes) -> str:
 
 
 def holds_sensor_values(path: Path, tags: Tags) -> bool:
-    """Whether what looks like a TIFF file holds a sensor's values, or a preview of them."""
+    """Whether a file that looks like TIFF holds a sensor's values, or a preview of them."""
     directories = [tags.tags, *tags.subfiles]
     meanings = [tiff_tags.number(one[_PHOTOMETRIC], tags.order) for one in directories if _PHOTOMETRIC in one]
     preview = tags.number(_SUBFILE_TYPE) & 1 and (tags.subfiles or path.suffix.lower() in SUFFIXES)

@@ -59,7 +59,7 @@ class Tags(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What a new TIFF file takes over: tags, and TIFF's numbers of a lossless compression and of its predictor."""
+    """For a new TIFF file: tags, and TIFF's numbers of a lossless compression and of its predictor."""
 
     tags: Tags
     compression: int = 8
@@ -73,7 +73,7 @@ def number(tag: Tag, order: str) -> int:
 
 
 def read(file: BinaryIO) -> Tags:
-    """The tags of a file's first picture, with those of its EXIF and GPS data."""
+    """The tags of a file's first picture, of its EXIF and of its GPS data."""
     file.seek(0)
     header = file.read(16)
     order: Literal["<", ">"] = "<" if header[:2] == b"II" else ">"
@@ -105,7 +105,7 @@ def missing(file: BinaryIO, tags: Tags) -> int:
 
 
 def described(tags: Tags, orientation: int) -> tuple[Tags, list[str]]:
-    """What describes the picture, true of the restored one; and names of what is no longer there."""
+    """The tags that describe the picture, true of the restored one; and names of parts that are gone."""
     kept = {tag: value for tag, value in tags.tags.items() if tag not in CODING and tag not in _RAW}
     gone = [words for tag, words in {_LAYERS: "Photoshop layers", _CREDENTIALS: xmp.CREDENTIALS}.items() if tag in kept]
     kept.pop(_LAYERS, None), kept.pop(_CREDENTIALS, None)

@@ -51,7 +51,7 @@ def write(path: Path, restored: np.ndarray, photograph: Photograph) -> None:
 
 
 class Told(NamedTuple):
-    """EXIF and XMP data as options of Pillow's `save`, and what is wrong with them, in words."""
+    """EXIF and XMP data as options of Pillow's `save`, and their damage, in words."""
 
     options: dict[str, bytes]
     damage: tuple[str, ...]
@@ -61,7 +61,7 @@ def described(metadata: bytes | None, packet: bytes | None) -> tuple[Told, list[
     """EXIF and XMP data, true of the restored picture.
 
     Returns:
-        They; names of what is no longer there; the EXIF orientation, 0 if there is none.
+        They; names of parts that are gone; the EXIF orientation, 0 if there is none.
     """
     read = exif.upright(metadata) if metadata else exif.Exif(None, 0, "")
     options = {"exif": read.data} if read.data else {}

@@ -1,4 +1,4 @@
-"""XMP data (ISO 16684-1), changed where it says what is no longer true; all other bytes stay as they are.
+"""XMP data (ISO 16684-1), changed where they are no longer true; all other bytes stay as they are.
 
 An XML parser finds where each property lies, whatever its prefix, and whether it is an attribute or an element.
 """
@@ -58,7 +58,7 @@ class Xmp(NamedTuple):
 
     Attributes:
         data: empty, if nothing was left of an extension.
-        gone: what it promised that is no longer there.
+        gone: names of promised parts that are gone.
         pointer: the hexadecimal digest of the extended XMP that belongs to it; empty if there is none.
     """
 

@@ -1,7 +1,7 @@
-"""Normalisations by the image's own statistics, and where those come from when the image is too large to be seen whole.
+"""Normalisations by the image's own statistics, also of an image in tiles.
 
 An image restored in tiles would be normalised tile by tile, each by its own mean and variance. A network's
-normalisations can be told to use statistics taken elsewhere: from many tiles together.
+normalisations can be told to use other statistics: the pooled ones of many tiles.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ Moments = tuple[Any, Any]  # mean and variance of each channel, float32 `[B, 1, 
 
 
 class OwnStatistics:
-    """What a layer inherits that normalises an image by its own statistics."""
+    """The base of layers that normalise an image by its own statistics."""
 
     given: Moments | None = None  # to be used in place of the image's own
-    seen: list[Moments] | None = None  # receives what is used
+    seen: list[Moments] | None = None  # receives the moments that are used
 
     def _normalise(self, x: Any, epsilon: float, scale: Any = None, offset: Any = None) -> Any:
         """(x - mean) / sqrt(variance + epsilon) * scale + offset, for `[B, H, W, C]`, in at least float32.
@@ -76,7 +76,7 @@ def statistics(network: keras.Model, given: Sequence[Moments] | None) -> Any:
 
 
 def pooled(parts: Sequence[Sequence[Moments]]) -> list[Moments]:
-    """The moments of equally large parts of an image, each layer by layer, as those of the parts together.
+    """The moments of the whole, layer by layer, from the moments of equally large parts.
 
     With means m and variances v of the parts: mean m, and mean (v + m^2) - (mean m)^2.
     """

@@ -1,10 +1,10 @@
-"""A first layer that starts by telling apart what photographs mix.
+"""A first layer that starts by telling apart the frequencies and colours of photographs.
 
-Neighbouring pixels of a photograph are nearly one value, and so are its three colours: behind a first layer of random
-weights, all maps are nearly one map, its brightness, and what the layers after it need for sharp edges is a hundredth
-of their input. Page (How to Train Your ResNet 8, 2019) starts the first layer with the eigenvectors of its input's
-patches, each divided by the root of its eigenvalue. Here they are the cosine patterns that stationary images have, with
-the spectrum of photographs, amplitude ~ 1 / frequency (Field 1987).
+Neighbouring pixels of a photograph are nearly one value, and so are its three colours. Behind a first layer of random
+weights all maps are nearly one map, the brightness; the frequencies of sharp edges are a hundredth of the next layers'
+input. Page (How to Train Your ResNet 8, 2019) starts the first layer with the eigenvectors of its input's patches, each
+divided by the root of its eigenvalue. Here they are the cosine patterns that stationary images have, with the spectrum
+of photographs, amplitude ~ 1 / frequency (Field 1987).
 """
 
 import keras

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from streams import STEPS, collect, degrade, evaluation, flat_images, stream
 
 from gandeblur.data import datasets, pipeline
@@ -15,10 +16,19 @@ from gandeblur.data.pipeline import Source, input_errors, training_stream
 from gandeblur.errors import InputError
 
 
-@pytest.fixture
-def images(write_image):
-    sizes = [(16, 16), (40, 48), (33, 17), (20, 64), (50, 18)]
-    return ImageSet("test", tuple(write_image(f"{k}.png", *size)[0] for k, size in enumerate(sizes)))
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Five of random pixels, to be read."""
+    folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    for number, size in enumerate([(16, 16), (40, 48), (33, 17), (20, 64), (50, 18)]):
+        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    return ImageSet("test", tuple(sorted(folder.iterdir())))
+
+
+@pytest.fixture(scope="module")
+def whole(images):
+    """Degraded and sharp images of their stream."""
+    return collect(stream(images))
 
 
 def test_batches_have_a_static_shape_a_known_number_and_a_range(images):
@@ -33,22 +43,19 @@ def test_batches_have_a_static_shape_a_known_number_and_a_range(images):
         assert pixels.min() >= 0 and 0.8 < pixels.max() <= 1
 
 
-def test_a_resumed_stream_is_the_tail_of_the_whole_one(images):
-    whole, tail = collect(stream(images)), collect(stream(images, start_step=4))
-    for expected, got in zip(whole, tail, strict=True):
+def test_a_resumed_stream_is_the_tail_of_the_whole_one(images, whole):
+    for expected, got in zip(whole, collect(stream(images, start_step=4)), strict=True):
         np.testing.assert_array_equal(got, expected[16:])
 
 
-def test_pixels_depend_on_the_sample_not_on_its_batch(images):
+def test_pixels_depend_on_the_sample_not_on_its_batch(images, whole):
     # Other batches, total, and no cache: the samples are the same.
-    expected = collect(stream(images))
-    for got, pixels in zip(collect(stream(images, batch_size=3, total_steps=8, cache_bytes=0)), expected, strict=True):
+    for got, pixels in zip(collect(stream(images, batch_size=3, total_steps=8, cache_bytes=0)), whole, strict=True):
         np.testing.assert_array_equal(got, pixels)
 
 
-def test_a_small_cache_changes_nothing(images):
-    expected, got = collect(stream(images)), collect(stream(images, cache_bytes=3 * (16 * 16 + 40 * 48)))
-    np.testing.assert_array_equal(got, expected)
+def test_a_small_cache_changes_nothing(images, whole):
+    np.testing.assert_array_equal(collect(stream(images, cache_bytes=3 * (16 * 16 + 40 * 48))), whole)
 
 
 def test_each_sample_has_a_number_of_its_own(images):
@@ -58,8 +65,8 @@ def test_each_sample_has_a_number_of_its_own(images):
     np.testing.assert_array_equal(tail, numbers[-12:])
 
 
-def test_seeds_differ(images):
-    first, second = collect(stream(images)), collect(stream(images, seed=8))
+def test_seeds_differ(images, whole):
+    first, second = whole, collect(stream(images, seed=8))
     assert not np.array_equal(first[1], second[1])
     assert not np.array_equal(first[0] - first[1], second[0] - second[1])
 
@@ -169,7 +176,7 @@ def test_a_pair_is_cropped_alike_and_degraded_from_its_blurred_image(pairs):
     assert 0.01 < np.std(noisy - blurred) < 0.03
 
 
-@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("factor", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_packed_images_give_the_same_pixels_on_any_number_of_workers(tmp_path, pairs, images, factor):
     pack(pairs, tmp_path / "pairs.packed")
     pack(images, tmp_path / "images.packed")

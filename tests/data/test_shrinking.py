@@ -30,7 +30,7 @@ def test_factord_crops_are_crops_of_the_factord_image(pairs):
         training_stream([source], crop_px=17, batch_size=1, seed=0, start_step=0, total_steps=1)
 
 
-@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("factor", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_steps_before_shrink_act_on_the_full_size(pairs, factor):
     before = (partial(blur, kernel=disk_kernel(2.5)),)
     after = (lambda image, seed: 0.5 * image,)

@@ -25,7 +25,7 @@ def rows(name):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_each_row_is_a_command_that_is_there_or_says_why_not(name):
     experiment = EXPERIMENTS[name]
-    assert len(rows(name)) >= 10
+    assert rows(name)
     for _, here in rows(name):
         commands = " ".join(re.findall(r"`([^`]+)`", here))
         assert commands or here.startswith("none: "), here

@@ -69,7 +69,7 @@ def test_tensorflows_error_while_it_writes_for_tensorboard_is_one_of_the_disk(tm
     assert full.value.filename == str(tmp_path / "board")
 
 
-def test_a_training_without_room_for_its_checkpoint_ends_in_one_line(run, capfd, monkeypatch):
+def test_a_training_without_room_for_its_checkpoint_ends_in_one_line(run, eagerly, capfd, monkeypatch):
     before = (run / "checkpoint.npz").read_bytes()
     save = checkpoint.Checkpoint.on_epoch_end
 

@@ -86,7 +86,7 @@ def test_an_image_too_small_for_the_crop_is_not_skipped(photographs):
         collected(ImageSet("set", tuple(sorted(photographs.iterdir()))), {})
 
 
-def test_a_training_stops_at_it_or_counts_it_and_goes_on(photographs, train, tmp_path, monkeypatch, capsys):
+def test_a_training_stops_at_it_or_counts_it_and_goes_on(photographs, train, eagerly, tmp_path, monkeypatch, capsys):
     # As if the images did not fit into memory: else all are decoded before the first step.
     monkeypatch.setattr(inputs.pipeline, "training_stream", functools.partial(pipeline.training_stream, cache_bytes=0))
     path = photographs / "1.png"

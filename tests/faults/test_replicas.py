@@ -10,6 +10,7 @@ from gandeblur.errors import InputError
 from gandeblur.training import checkpoint, devices, progress
 
 
+@pytest.mark.slow  # traced on two devices; of one, training/test_progress.py says it
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="MirroredStrategy is TensorFlow's")
 def test_nan_on_one_device_stops_all_and_the_last_checkpoint_is_unharmed(tmp_path):
     data = tiny.batches(6)

@@ -88,7 +88,8 @@ def relative_differences(ours, theirs, least=1e-2):
 
 
 def weights(model):
-    return [np.array(weight) for weight in (*model.generator.weights, *model.discriminator.weights)]
+    networks = filter(None, (model.generator, model.discriminator))
+    return [np.array(weight) for network in networks for weight in network.weights]
 
 
 def main(folder):

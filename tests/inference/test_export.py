@@ -18,7 +18,11 @@ RUNTIMES = {
 KINDS = ["gan_d", "deblurgan", "hkust", "identity", "ird_gan", "dark_channel"]
 EVERY = [(kind, format) for kind in KINDS for format in ("keras", "savedmodel", "onnx", "litert")]
 EVERY += [(kind, format) for kind in ("gan_d", "identity") for format in ("openvino", "litert-float16")]
-CASES = [one if one[1] == "keras" else pytest.param(*one, marks=pytest.mark.runtimes) for one in EVERY]
+FIRST = {(kind, "keras"): [] for kind in ("gan_d", "identity")}
+CASES = [
+    pytest.param(*one, marks=FIRST.get(one, pytest.mark.slow if one[1] == "keras" else pytest.mark.runtimes))
+    for one in EVERY
+]
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras exports from TensorFlow")
 
 

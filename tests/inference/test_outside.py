@@ -30,6 +30,7 @@ def test_what_undoes_the_blur_of_training_is_its_photograph_again(sharp):
     assert "wrong picture" in outside.remark(blurred, blurred, DEGRADATIONS[:2])
 
 
+@pytest.mark.networks
 def test_the_shipped_network_on_its_own_blur_and_on_none(sharp, tmp_path):
     network = gandeblur.load("gan_d")
     blurred = degraded(sharp)

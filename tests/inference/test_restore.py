@@ -1,3 +1,4 @@
+import functools
 import io
 from types import SimpleNamespace
 
@@ -15,8 +16,21 @@ from gandeblur.models import gan_d, sharingan
 IMAGE = np.random.default_rng(0).integers(0, 256, (21, 18, 3), dtype=np.uint8)
 
 
+@functools.cache
+def network(dropout=False):
+    """An identity, or a network with dropout."""
+    if dropout:
+        return sharingan.generator(maps=3, blocks=1, dropout=0.5, output_stddev=0.5)
+    return gan_d.generator(maps=3, wide_maps=3, identity_noise=0.0)
+
+
+@functools.cache
+def identity():
+    return Deblurrer(network(), (0.0, 1.0))
+
+
 def test_dropout_at_test_time_is_a_choice():
-    generator = sharingan.generator(maps=3, blocks=1, dropout=0.5, output_stddev=0.5)
+    generator = network(dropout=True)
     off, on = (Deblurrer(generator, (-1.0, 1.0), size_multiple=4, dropout=dropout) for dropout in (False, True))
     np.testing.assert_array_equal(off.restore(IMAGE), off.restore(IMAGE))
     assert off.restore(IMAGE).shape == IMAGE.shape
@@ -34,13 +48,12 @@ def test_a_generator_without_padding_sees_the_mirrored_border():
 
 @pytest.mark.parametrize("wrong", [IMAGE / 255, IMAGE[..., 0], IMAGE[..., :2]])
 def test_other_arrays_are_refused(wrong):
-    deblur = Deblurrer(gan_d.generator(maps=3, wide_maps=3, identity_noise=0.0), (0.0, 1.0))
     with pytest.raises(ValueError, match=r"give uint8 or uint16 \[H, W, 3\]"):
-        deblur(wrong)
+        identity()(wrong)
 
 
 def test_a_picture_keeps_its_profile_and_a_file_all_that_belongs_to_it(tmp_path):
-    deblur = Deblurrer(gan_d.generator(maps=3, wide_maps=3, identity_noise=0.0), (0.0, 1.0))
+    deblur = identity()
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     told = Image.Exif()
     told[0x0112], told[0x010F] = 6, "Maker"
@@ -61,7 +74,7 @@ def test_a_picture_keeps_its_profile_and_a_file_all_that_belongs_to_it(tmp_path)
 
 def test_a_film_is_restored_by_the_same_call(tmp_path):
     pytest.importorskip("av")
-    deblur = Deblurrer(gan_d.generator(maps=3, wide_maps=3, identity_noise=0.0), (0.0, 1.0))
+    deblur = identity()
     path = films.write(tmp_path / "a.mp4", films.moving(3), tags=(1, 1, 1, 1), sounds=["ger"])
     shares = []
     assert deblur.restore_file(path, tmp_path / "out/a.mp4", progress=shares.append, scale=1) == ()
@@ -80,18 +93,13 @@ def test_dropout_runs_as_a_graph(monkeypatch):
     """Layer by layer a network keeps what every layer returns: many times the memory that tiles count on."""
     import tensorflow as tf
 
-    generator = sharingan.generator(maps=3, blocks=1, dropout=0.5, output_stddev=0.5)
-    deblur = Deblurrer(generator, (-1.0, 1.0), size_multiple=4, dropout=True)
+    deblur = Deblurrer(network(dropout=True), (-1.0, 1.0), size_multiple=4, dropout=True)
     inside, called = [], deblur.generator.call
     monkeypatch.setattr(
         deblur.generator, "call", lambda *a, **k: (inside.append(tf.inside_function()), called(*a, **k))[1]
     )
     deblur.restore(IMAGE)
     assert inside and all(inside)
-
-
-def identity():
-    return Deblurrer(gan_d.generator(maps=3, wide_maps=3, identity_noise=0.0), (0.0, 1.0))
 
 
 def test_what_is_hardly_blurred_comes_back_and_is_told():
@@ -106,8 +114,7 @@ def test_another_network_may_tell_the_blur():
         asked.append(image.shape)
         return inverted(image)
 
-    generator = gan_d.generator(maps=3, wide_maps=3, identity_noise=0.0)
-    deblur = Deblurrer(generator, (0.0, 1.0), judge=lambda: SimpleNamespace(restore=told))
+    deblur = Deblurrer(network(), (0.0, 1.0), judge=lambda: SimpleNamespace(restore=told))
     np.testing.assert_array_equal(deblur(IMAGE), IMAGE)  # all is changed by the one, and nothing by the other
     assert asked == [IMAGE.shape]
     deblur(IMAGE, scale=1)
@@ -115,8 +122,7 @@ def test_another_network_may_tell_the_blur():
 
 
 def test_a_network_of_a_fixed_degradation_has_one_scale(tmp_path):
-    generator = gan_d.generator(maps=3, wide_maps=3, identity_noise=0.0)
-    deblur = Deblurrer(generator, (0.0, 1.0), again=[lambda image, seed: image])
+    deblur = Deblurrer(network(), (0.0, 1.0), again=[lambda image, seed: image])
     assert deblur.scale_of("auto") == deblur.scale_of(1) == 1
     with pytest.raises(InputError, match="restores at scale 1 alone"):
         deblur(IMAGE, scale=0.5)

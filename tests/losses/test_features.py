@@ -38,7 +38,7 @@ def seen(weights, layer, relu=True):
     return [numpy(model(perceptual.preprocessed(images))) for images in (RESTORED, SHARP)]
 
 
-@pytest.mark.parametrize("relu", ["behind", "before", "both"])
+@pytest.mark.parametrize("relu", ["both", *(pytest.param(one, marks=pytest.mark.slow) for one in ("behind", "before"))])
 def test_the_distance_is_the_formula_summed_over_layers_and_sides_of_the_relu(weights, relu):
     layers = ("block1_conv2", "block2_conv2")
     sides = {"behind": [True], "before": [False], "both": [True, False]}[relu]

@@ -1,5 +1,6 @@
 """What holds for every network and every layer; each has a row in `NETWORKS` or `LAYERS`."""
 
+import functools
 import importlib
 import inspect
 import json
@@ -16,6 +17,7 @@ from keras import ops
 
 import gandeblur.models
 import gandeblur.models.layers
+from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.models import dark_channel_gan, deblurgan, gan_d, hkust_gan, ird_gan
 from gandeblur.models.layers.batch_norm import BatchNormalization
 from gandeblur.models.layers.convolution import Conv2D
@@ -125,6 +127,11 @@ NETWORKS = {
 for part in ("residual", "skip"):  # the ablations
     row = NETWORKS["ird_gan.generator"]
     NETWORKS[f"ird_gan.generator, no {part}"] = replace(row, tiny={**row.tiny, part: False})
+for experiment in EXPERIMENTS.values():  # a paper's generator brings its own tiny widths
+    network = experiment.paper.generator
+    size = (2 * network.size_multiple, 3 * network.size_multiple)
+    row = Row(network.builder, {**network.widths, **network.tiny}, sizes=(size,), output=same)
+    NETWORKS.setdefault(f"{network.builder.__module__.rpartition('.')[2]}.{network.builder.__name__}", row)
 
 
 def network_of(layer):
@@ -160,7 +167,19 @@ LAYERS = {
     ),
 }
 ROWS = NETWORKS | LAYERS
-SIZES = [(name, size) for name, row in ROWS.items() for size in row.sizes]
+ABLATIONS = pytest.mark.slow  # networks of fewer parts, of which models/test_ird_gan.py says what differs
+EACH = [pytest.param(name, marks=ABLATIONS) if ", no " in name else name for name in ROWS]
+SIZES = [
+    pytest.param(name, size, marks=ABLATIONS if ", no " in name else ())
+    for name, row in ROWS.items()
+    for size in row.sizes
+]
+
+
+@functools.cache
+def built(name):
+    """The row's network, with the weights of seed 0, which whoever changes them restores."""
+    return ROWS[name].build(**ROWS[name].tiny)
 
 
 def numpy(x):
@@ -186,8 +205,7 @@ def test_every_builder_and_layer_has_a_row():
 
 @pytest.mark.parametrize(("name", "size"), SIZES)
 def test_output_has_the_stated_shape_and_type_and_stays_within_its_bounds(name, size):
-    row = ROWS[name]
-    model = row.build(**row.tiny)
+    row, model = ROWS[name], built(name)
     expected = row.output(*size)
     assert model.compute_output_shape((None, *size, row.channels)) == (None, *expected)
     images = row.images(size)
@@ -196,20 +214,20 @@ def test_output_has_the_stated_shape_and_type_and_stays_within_its_bounds(name, 
     assert outputs.shape == (2, *expected)
     first, second = numpy(outputs)
     assert np.abs(first - second).max() > 0
-    # Weights large enough to press against the bounds.
-    model.set_weights([10 * weight for weight in model.get_weights()])
+    weights = model.get_weights()
+    model.set_weights([10 * weight for weight in weights])  # large enough to press against the bounds
     outputs = numpy(model(images))
+    model.set_weights(weights)
     low, high = row.bounds
     assert np.isfinite(outputs).all() and outputs.min() >= low and outputs.max() <= high
     if np.isfinite(high):
         assert np.abs(outputs - (low + high) / 2).max() > 0.45 * (high - low)
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", EACH)
 def test_gradient_reaches_every_weight_and_the_images(name):
     """But for a bias that the normalisation behind it takes away."""
-    row = ROWS[name]
-    model = row.build(**row.tiny)
+    row, model = ROWS[name], built(name)
     images = row.images(row.sizes[-1])
     cotangent = np.random.default_rng(1).normal(size=(2, *row.output(*row.sizes[-1]))).astype("float32")
     state = [variable.value for variable in model.non_trainable_variables]
@@ -218,7 +236,12 @@ def test_gradient_reaches_every_weight_and_the_images(name):
         *weights, images = values
         return ops.sum(cotangent * model.stateless_call(weights, state, images, training=True)[0])
 
-    values = [variable.value for variable in model.trainable_variables]
+    # A kernel that starts at 0 lets no gradient pass.
+    rng = np.random.default_rng(2)
+    starts = [numpy(variable.value) for variable in model.trainable_variables]
+    values = [
+        rng.normal(0, 1, one.shape).astype("float32") if one.ndim > 1 and not one.any() else one for one in starts
+    ]
     *slopes, of_images = (numpy(slope) for slope in gradient(loss, [*values, images]))
     assert np.isfinite(of_images).all() and np.abs(of_images).max() > 1e-5
     layers = {layer.name for layer in model.layers}
@@ -233,9 +256,7 @@ def test_gradient_reaches_every_weight_and_the_images(name):
             assert np.abs(slope).max() > 1e-5 * largest, variable.path
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if ", no " in name else name for name in ROWS]
-)
+@pytest.mark.parametrize("name", EACH)
 def test_saved_files_give_the_same_output(name, tmp_path):
     row = ROWS[name]
     images = row.images(row.sizes[-1])
@@ -254,11 +275,11 @@ def test_saved_files_give_the_same_output(name, tmp_path):
         np.testing.assert_array_equal(numpy(first(images)), numpy(other(images)))
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", EACH)
 def test_mixed_precision_computes_in_bfloat16_and_returns_float32(name):
     row = ROWS[name]
     images = row.images(row.sizes[-1])
-    exact = row.build(**row.tiny)
+    exact = built(name)
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         mixed = row.build(**row.tiny)

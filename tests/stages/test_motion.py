@@ -18,9 +18,6 @@ from gandeblur.stages.run import choose
 from gandeblur.training import progress
 
 EXPERIMENTS = {name: experiment for name, experiment in ALL.items() if experiment.paper.data.pairs is not None}
-EACH = pytest.mark.parametrize(
-    "name", [one if one == "sharingan" else pytest.param(one, marks=pytest.mark.slow) for one in EXPERIMENTS]
-)
 
 
 def call(experiment, *arguments):
@@ -47,7 +44,8 @@ def data(tmp_path_factory):
     return root
 
 
-@EACH
+@pytest.mark.slow  # a run each, from files to report
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_pairs_and_photographs_are_mixed_and_the_variant_of_the_blur_is_recorded(name, data, tmp_path, capsys):
     experiment = tiny(EXPERIMENTS[name], downsample=1)
     options = (

@@ -13,7 +13,7 @@ from gandeblur.training import differences, weight_files
 
 
 @pytest.fixture
-def drawn(monkeypatch, tmp_path):
+def drawn(monkeypatch, eagerly, tmp_path):
     """A tiny dark-channel cGAN, trained from weights that seed 3 draws."""
     small = tiny(EXPERIMENTS["dark_channel_gan"], downsample=1, drawn_start=True)
     monkeypatch.setitem(EXPERIMENTS, "dark_channel_gan", small)

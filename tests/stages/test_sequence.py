@@ -212,7 +212,7 @@ def test_minutes_end_a_training_which_may_then_be_given_more(capfd, tmp_path, tw
     assert (meta["epoch"], meta["schedule"]["spent_s"]) == (6, 12)
 
 
-def test_a_training_starts_with_the_weights_of_another(finished, capfd, tmp_path):
+def test_a_training_starts_with_the_weights_of_another(finished, eagerly, capfd, tmp_path):
     flags = ["--stage=train", "--epochs=1", f"--workdir={tmp_path / 'second'}"]
     assert call(*flags, f"--start={finished}") == 0
     started = json.loads((tmp_path / "second/run.json").read_text())["run"]["start"]
@@ -243,7 +243,9 @@ NAMES = [os.fsdecode(b"caf\xe9"), "[b]bold[", "two\nlines", "A", "a"]
 FOLDERS = ["photographs", os.fsdecode(b"bl\xe9u [x]")]
 
 
-@pytest.fixture(params=FOLDERS, ids=["plain", "odd"])
+@pytest.fixture(
+    params=[pytest.param(FOLDERS[0], marks=pytest.mark.slow, id="plain"), pytest.param(FOLDERS[1], id="odd")]
+)
 def named(request, tmp_path):
     """A folder of photographs with names that few programs expect."""
     folder = tmp_path / request.param

@@ -20,6 +20,7 @@ def train(model, batches):
         model.train_on_batch(degraded, sharp)
 
 
+@pytest.mark.slow  # traces two; of a whole run stages/test_sequence.py says it
 def test_resumed_training_is_the_uninterrupted_one_bit_for_bit(tmp_path):
     batches = tiny.batches(4)
     whole = tiny.gan(adam)
