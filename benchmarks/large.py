@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-import scales
+import shaken
 from PIL import Image
 
 CROP_PX = 512
@@ -34,16 +34,16 @@ def photograph(file: Path, megapixels: float) -> np.ndarray:
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
 
 
-def shaken(sharp: np.ndarray, kind: str, px: int, rng: np.random.Generator) -> np.ndarray:
-    """As `scales.blurred`, channel by channel in float32: there are many pixels."""
+def blurred_large(sharp: np.ndarray, kind: str, px: int, rng: np.random.Generator) -> np.ndarray:
+    """As `shaken.blurred`, channel by channel in float32: there are many pixels."""
     from scipy.signal import oaconvolve
 
-    kernel = scales.kernel(kind, px, rng).astype(np.float32)
+    kernel = shaken.kernel(kind, px, rng).astype(np.float32)
     result = np.empty_like(sharp)
     for channel in range(3):
-        light = (np.pad(sharp[..., channel], px, mode="symmetric") / np.float32(255)) ** np.float32(scales.GAMMA)
+        light = (np.pad(sharp[..., channel], px, mode="symmetric") / np.float32(255)) ** np.float32(shaken.GAMMA)
         light = np.clip(oaconvolve(light, kernel, mode="same")[px:-px, px:-px], 0, 1)
-        result[..., channel] = np.rint(255 * light ** np.float32(1 / scales.GAMMA))
+        result[..., channel] = np.rint(255 * light ** np.float32(1 / shaken.GAMMA))
     return result
 
 
@@ -98,7 +98,7 @@ def main() -> None:
         px = options.px[number % len(options.px)]
         sharp = photograph(file, options.megapixels)
         kind = options.kinds[number % len(options.kinds)]
-        blurred = shaken(sharp, kind, px, np.random.default_rng([options.seed, number]))
+        blurred = blurred_large(sharp, kind, px, np.random.default_rng([options.seed, number]))
         path = options.out / f"{file.stem}_{px}.jpg"
         Image.fromarray(blurred).save(path, quality=95, subsampling=0)
         said, seconds, peak = restored(path, options.out / "restored", options.checkout, options.options)
