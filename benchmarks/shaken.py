@@ -1,9 +1,10 @@
 """Sharp photographs, blurred in light (gamma 2.2) as cameras blur: what `scales.py` and `large.py` restore."""
 
 import argparse
+import functools
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -70,14 +71,17 @@ def as_jpeg(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
+@functools.lru_cache(1)
 def opened(file: Path) -> np.ndarray:
     from PIL import Image
 
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-def cases(options: argparse.Namespace) -> Iterator[tuple[str, int, str, int, np.ndarray, np.ndarray]]:
-    """Image, its shorter side, kind and pixels of blur, sharp and blurred windows."""
+def cases(
+    options: argparse.Namespace, needed: Callable[..., bool] = lambda *key: True
+) -> Iterator[tuple[str, int, str, int, np.ndarray, np.ndarray]]:
+    """Image, its shorter side, kind and pixels of blur, if `needed` wants these four; sharp and blurred windows."""
     files = [file for one in options.images for file in (sorted(one.iterdir()) if one.is_dir() else [one])]
     for file, kind, px in itertools.product(files, options.kinds, options.px):
         if px == 0 and kind in KINDS[1:4]:
@@ -86,6 +90,8 @@ def cases(options: argparse.Namespace) -> Iterator[tuple[str, int, str, int, np.
         sides = sharp.shape[:2]
         places = [(max(0, side - most) // 2, most) for side, most in zip(sides, options.window, strict=True)]
         inside = tuple(slice(start, start + most) for start, most in places)
+        if not needed(file.stem, min(sides), kind, px):
+            continue
         rng = np.random.default_rng([options.seed, zlib.crc32(f"{file.name} {kind} {px}".encode())])
         picture = blurred(sharp, kind, px, rng)[inside]
         yield file.stem, min(sides), kind, px, sharp[inside], as_jpeg(picture) if kind == "jpeg" else picture

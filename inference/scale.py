@@ -25,7 +25,7 @@ PEAK = 0.93  # the best scale, over that at which the largest correction lies
 # not, and a blur of as many pixels is seen in it: it has to be sharp by the sum of both.
 SHARP_GROWTH, SHARP_CHANGE = 1.3, 0.7
 CAMERA_PX = 1200  # shorter side from which a picture is taken for a camera's
-SHARP_SMALL = 0.46  # change over gradient, and twice the growth less 1
+SHARP_SMALL = 0.5  # change over gradient, and twice the growth less 1
 # Where a smaller scale is the better one, the change there is twice the gradient and more. Weak blur of a few pixels
 # changes less, and so do stripes that shrinking turns into other ones.
 LEAST_BLURRED = 1.5

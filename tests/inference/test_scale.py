@@ -57,6 +57,21 @@ def test_the_scale_lies_between_those_that_were_looked_at_where_the_correction_a
     assert choice.blur_px == (None if expected == 1 else pytest.approx(29 / expected))
 
 
+@pytest.mark.parametrize(
+    ("growth", "change", "shorter_px", "sharp"),
+    [
+        (1.14, 0.20, 384, True),  # a sharp picture as JPEG of quality 70
+        (1.14, 0.28, 384, False),  # a frame of 28.6 dB
+        (1.14, 0.28, 1200, True),
+        (1.31, 0.10, 1200, False),
+        (1.14, 0.71, 1200, False),
+    ],
+)
+def test_a_picture_is_sharp_by_its_gradients_growth_and_its_change(growth, change, shorter_px, sharp):
+    choice = scale.rule((change,), (1.0, growth, 1.5, 2.0, 2.5), shorter_px)
+    assert choice.sharp == sharp and choice.scale == 1 and choice.blur_px is None
+
+
 def test_each_third_of_a_picture_is_looked_at():
     image = np.full((600, 1800, 3), 128, np.uint8)
     for left in (100, 700, 1500):  # the last one with the strongest gradients
