@@ -7,8 +7,8 @@ Each sharp photograph is enlarged to so many megapixels, blurred in light along 
 next one of `--px` and of `--kinds` for each, and stored as JPEG of quality 95. The command restores it in a process of
 its own, of this checkout or another. A line tells PSNR (dB, over RGB, all pixels) before and after, seconds and peak
 memory of the process, its start included, and what the command said. Crops of 512 pixels lie beside one another in
-`NAME_crops.png`: blurred, restored, sharp; `--picture` joins those of all photographs, half as large, without the sharp
-ones.
+`NAME_crops.png`: blurred, restored, sharp. `--picture` is one file for all photographs, a row for each, half as large:
+blurred, restored at its own size, and as the command chooses.
 """
 
 import argparse
@@ -20,30 +20,31 @@ import time
 from pathlib import Path
 
 import numpy as np
-import scales
+import shaken
 from PIL import Image
+from skimage import data
 
 CROP_PX = 512
 
 
 def photograph(file: Path, megapixels: float) -> np.ndarray:
-    """uint8 `[H, W, 3]`, enlarged, or shrunk."""
-    image = Image.open(file).convert("RGB")
+    """uint8 `[H, W, 3]`, enlarged, or shrunk; of a name that is no file, scikit-image's."""
+    image = Image.open(file).convert("RGB") if file.exists() else Image.fromarray(getattr(data, str(file))())
     factor = (megapixels * 1e6 / (image.width * image.height)) ** 0.5
     size = tuple(round(side * factor) for side in image.size)
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
 
 
-def shaken(sharp: np.ndarray, kind: str, px: int, rng: np.random.Generator) -> np.ndarray:
-    """As `scales.blurred`, channel by channel in float32: there are many pixels."""
+def blurred_large(sharp: np.ndarray, kind: str, px: int, rng: np.random.Generator) -> np.ndarray:
+    """As `shaken.blurred`, channel by channel in float32: there are many pixels."""
     from scipy.signal import oaconvolve
 
-    kernel = scales.kernel(kind, px, rng).astype(np.float32)
+    kernel = shaken.kernel(kind, px, rng).astype(np.float32)
     result = np.empty_like(sharp)
     for channel in range(3):
-        light = (np.pad(sharp[..., channel], px, mode="symmetric") / np.float32(255)) ** np.float32(scales.GAMMA)
+        light = (np.pad(sharp[..., channel], px, mode="symmetric") / np.float32(255)) ** np.float32(shaken.GAMMA)
         light = np.clip(oaconvolve(light, kernel, mode="same")[px:-px, px:-px], 0, 1)
-        result[..., channel] = np.rint(255 * light ** np.float32(1 / scales.GAMMA))
+        result[..., channel] = np.rint(255 * light ** np.float32(1 / shaken.GAMMA))
     return result
 
 
@@ -69,7 +70,7 @@ def restored(file: Path, out: Path, checkout: Path | None, options: list[str]) -
 def crops(images: list[np.ndarray]) -> list[np.ndarray]:
     """The part with the strongest gradients in the last one, of a grid, of all of them."""
     sharp = images[-1]
-    places = itertools.product(*(range(0, side - CROP_PX, CROP_PX) for side in sharp.shape[:2]))
+    places = itertools.product(*(range(0, side - CROP_PX, CROP_PX // 2) for side in sharp.shape[:2]))
 
     def energy(place):
         part = sharp[place[0] :, place[1] :][:CROP_PX, :CROP_PX, 1].astype(np.float32)
@@ -93,12 +94,12 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     print("| photograph | path, px | blurred, dB | restored, dB | s | peak GiB | |\n|---|---|---|---|---|---|---|")
-    columns = []
+    pictured = []
     for number, file in enumerate(options.photographs):
         px = options.px[number % len(options.px)]
         sharp = photograph(file, options.megapixels)
         kind = options.kinds[number % len(options.kinds)]
-        blurred = shaken(sharp, kind, px, np.random.default_rng([options.seed, number]))
+        blurred = blurred_large(sharp, kind, px, np.random.default_rng([options.seed, number]))
         path = options.out / f"{file.stem}_{px}.jpg"
         Image.fromarray(blurred).save(path, quality=95, subsampling=0)
         said, seconds, peak = restored(path, options.out / "restored", options.checkout, options.options)
@@ -108,9 +109,12 @@ def main() -> None:
         print(f"| {file.stem}, {sharp.shape[1]}x{sharp.shape[0]} | {kind}, {px} | {scores} | {words} |", flush=True)
         parts = crops([blurred, after, sharp])
         Image.fromarray(np.concatenate(parts, axis=1)).save(options.out / f"{path.stem}_crops.png")
-        columns.append(np.concatenate(parts[:2], axis=0))
+        if options.picture:
+            restored(path, options.out / "own", options.checkout, [*options.options, "--scale=1"])
+            own = np.asarray(Image.open(options.out / "own" / path.name))
+            pictured.append(np.concatenate(crops([blurred, own, after, sharp])[:3], axis=1))
     if options.picture:
-        joined = Image.fromarray(np.concatenate(columns, axis=1))
+        joined = Image.fromarray(np.concatenate(pictured, axis=0))
         joined.resize((joined.width // 2, joined.height // 2), Image.Resampling.LANCZOS).save(
             options.picture, quality=88
         )

@@ -3,116 +3,38 @@
     python benchmarks/scales.py --images FOLDER --out=FILE.csv              measures; goes on where it stopped
     python benchmarks/scales.py --out=FILE.csv --table                      what the rules lose, from the file
     python benchmarks/scales.py --local --images FOLDER --out=LOCAL.csv     each part of a picture at its own scale
+    python benchmarks/scales.py --sharp PICTURE... --out=SHARP.csv          which sharp pictures are left as they are
     python benchmarks/scales.py --pairs FOLDER FOLDER --out=PAIRS.csv       blurred and sharp frames: auto against 1
 
 Sharp photographs are blurred in light (gamma 2.2) along straight and curved paths, by two motions, and out of focus;
-some get the noise of a phone at night or a JPEG of quality 70. The middle of each is restored at five scales as
-`gandeblur restore --scale` does it, and scored by PSNR against the sharp one. `change` is the mean absolute correction
-at a scale, `gradient` the mean absolute difference of neighbours of the photograph there, both in grey levels, over
-the parts that `inference.scale.look` sees, by the network that tells the blur for all networks.
+some get the noise of a phone at night or a JPEG of quality 70. The middle of each is restored at five scales, and at
+that between them which the rule chooses, as `gandeblur restore --scale` does it, and scored by PSNR against the sharp
+one. `change` is the mean absolute correction at a scale, `gradient` the mean absolute difference of neighbours of the
+photograph there, both in grey levels, over the parts that `inference.scale.look` sees, by the network that tells the
+blur for all networks.
 """
 
 import argparse
 import csv
 import glob
 import itertools
-import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from shaken import KINDS, as_jpeg, cases, opened
 
+from gandeblur.files import replacing
 from gandeblur.inference import flat, scale
 from gandeblur.inference.fitting import Fitting
 from gandeblur.inference.scale import SCALES
 
 SIZES_PX = (0, 4, 8, 15, 30, 50, 80, 120)
-KINDS = ("straight", "curved", "two motions", "defocus", "noise", "jpeg")
-WINDOW = (384, 512)
-GAMMA = 2.2
 FIELDS = ("network", "image", "shorter_px", "kind", "px", "scale", "blurred_db", "restored_db", "change", "gradient")
-LOCAL_FIELDS = ("network", "image", "kind", "px", "blurred_db", "auto_db", "local_db")
+LOCAL_FIELDS = ("network", "image", "kind", "px", "blurred_db", "auto_db", "local_db", "scale")
+SHARP_FIELDS = ("image", "kind", "shorter_px", "growth", "change_over_gradient", "left")
 PAIR_FIELDS = ("network", "folder", "image", "blurred_db", "own_size_db", "auto_db", "scale")
-
-
-def path(kind: str, length: float, rng: np.random.Generator) -> np.ndarray:
-    """Points (y, x) of a camera's path, of this extent."""
-    angle = rng.uniform(0, np.pi)
-    ahead = np.array([np.sin(angle), np.cos(angle)])
-    aside = np.array([ahead[1], -ahead[0]])
-    t = np.linspace(-0.5, 0.5, int(8 * length) + 1)[:, None]
-    bow = rng.uniform(0.3, 0.6) if kind == "curved" else 0.0
-    return length * (t * ahead + bow * (t**2 * 4 - 0.5) * aside)
-
-
-def kernel(kind: str, length: int, rng: np.random.Generator) -> np.ndarray:
-    """Point spread function, float64, odd sides, sum 1."""
-    side = 2 * length + 3
-    if kind == "defocus":
-        y, x = np.indices((side, side)) - side // 2
-        spread = np.clip(length / 2 + 0.5 - np.hypot(y, x), 0, 1)
-        return spread / spread.sum()
-    spread = np.zeros((side, side))
-    points = path(kind, length, rng) + side // 2
-    low = np.floor(points).astype(int)
-    for dy, dx in itertools.product((0, 1), repeat=2):
-        weight = np.prod(1 - np.abs(points - low - (dy, dx)), axis=1)
-        np.add.at(spread, (low[:, 0] + dy, low[:, 1] + dx), weight)
-    return spread / spread.sum()
-
-
-def blurred(sharp: np.ndarray, kind: str, length: int, rng: np.random.Generator) -> np.ndarray:
-    """uint8 `[H, W, 3]`; beyond its end the picture is mirrored."""
-    from scipy.signal import fftconvolve
-
-    light = (np.pad(sharp, [(length, length), (length, length), (0, 0)], mode="symmetric") / 255) ** GAMMA
-
-    def along(spread):
-        return fftconvolve(light, spread[..., None], mode="same", axes=(0, 1))
-
-    if length:
-        path_kind = kind if kind in ("curved", "defocus") else "straight"
-        seen = along(kernel(path_kind, length, rng))
-        if kind == "two motions":
-            half = length + sharp.shape[1] // 2
-            seen[:, half:] = along(kernel("straight", max(length // 2, 1), rng))[:, half:]
-        light = seen[length:-length, length:-length]
-    picture = 255 * np.clip(light, 0, 1) ** (1 / GAMMA)
-    if kind == "noise":
-        picture += rng.normal(size=picture.shape) * np.sqrt(4 + 0.06 * picture)
-    return np.clip(np.round(picture), 0, 255).astype(np.uint8)
-
-
-def as_jpeg(picture: np.ndarray) -> np.ndarray:
-    import io
-
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=70)
-    return np.asarray(Image.open(file))
-
-
-def opened(file: Path) -> np.ndarray:
-    from PIL import Image
-
-    return np.asarray(Image.open(file).convert("RGB"))
-
-
-def cases(options: argparse.Namespace) -> Iterator[tuple[str, int, str, int, np.ndarray, np.ndarray]]:
-    """Image, its shorter side, kind and pixels of blur, sharp and blurred windows."""
-    files = [file for one in options.images for file in (sorted(one.iterdir()) if one.is_dir() else [one])]
-    for file, kind, px in itertools.product(files, options.kinds, options.px):
-        if px == 0 and kind in KINDS[1:4]:
-            continue  # the same as a straight path of no length
-        sharp = opened(file)
-        sides = sharp.shape[:2]
-        places = [(max(0, side - most) // 2, most) for side, most in zip(sides, WINDOW, strict=True)]
-        inside = tuple(slice(start, start + most) for start, most in places)
-        rng = np.random.default_rng([options.seed, zlib.crc32(f"{file.name} {kind} {px}".encode())])
-        picture = blurred(sharp, kind, px, rng)[inside]
-        yield file.stem, min(sides), kind, px, sharp[inside], as_jpeg(picture) if kind == "jpeg" else picture
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -121,25 +43,53 @@ def measure(options: argparse.Namespace) -> None:
 
     deblur = gandeblur.load(options.network, precision=options.precision)
     restore, looks = flat.kept(deblur.restore), flat.kept(deblur.looks)
-    done = {tuple(row[name] for name in FIELDS[:4]) for row in rows(options.out)}
-    with options.out.open("a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        if not file.tell():
-            writer.writeheader()
-        for image, shorter, kind, px, sharp, picture in cases(options):
-            if (options.network, image, str(shorter), kind, str(px)) in done:
-                continue
-            changes, gradients = scale.look(looks, picture, SCALES)
-            blurred_db, found = psnr_db(picture, sharp), []
-            for factor, change, gradient in zip(SCALES, changes, gradients, strict=True):
-                restored_db = psnr_db(scale.restored_at(restore, picture, factor), sharp)
-                scores = (f"{value:.4f}" for value in (blurred_db, restored_db, change, gradient))
-                found.append(
-                    dict(zip(FIELDS, (options.network, image, shorter, kind, px, factor, *scores), strict=True))
-                )
-            writer.writerows(found)
-            file.flush()
-            print(options.network, image, kind, px, *(row["restored_db"] for row in found), flush=True)
+    found = pictures(options.out)
+
+    def needed(*key: object) -> bool:
+        known = found.get((options.network, *map(str, key)), {})
+        return rule(known).scale not in known if known else not options.known
+
+    for image, shorter, kind, px, sharp, picture in cases(options, needed):
+        key = (options.network, image, str(shorter), kind, str(px))
+        known = found.setdefault(key, {})
+        if not known:
+            for factor, change, gradient in zip(SCALES, *scale.look(looks, picture, SCALES), strict=True):
+                known[factor] = {"shorter_px": str(shorter), "change": f"{change:.4f}", "gradient": f"{gradient:.4f}"}
+        for factor in {*SCALES, rule(known).scale}:
+            row = known.setdefault(factor, {})
+            if "restored_db" not in row:
+                row |= dict(zip(FIELDS, (*key, factor), strict=False))
+                row["blurred_db"] = f"{psnr_db(picture, sharp):.4f}"
+                row["restored_db"] = f"{psnr_db(scale.restored_at(restore, picture, factor), sharp):.4f}"
+        write(
+            options.out, FIELDS, (known[factor] for known in found.values() for factor in sorted(known, reverse=True))
+        )
+        print(*key, *(f"{factor:g}: {row['restored_db']}" for factor, row in known.items()), flush=True)
+
+
+def rule(known: dict[float, dict[str, str]]) -> scale.Choice:
+    """What `scale.rule` makes of the rows of a picture."""
+    changes, gradients = of_scales(known, "change", "gradient")
+    return scale.rule(changes, gradients, int(known[1.0]["shorter_px"]))
+
+
+def of_scales(known: dict[float, dict[str, str]], *names: str) -> list[list[float]]:
+    return [[float(known[factor][name]) for factor in SCALES] for name in names]
+
+
+def pictures(path: Path) -> dict[tuple[str, ...], dict[float, dict[str, str]]]:
+    """Network, image, its shorter side, kind and pixels of blur -> scale -> row of the file."""
+    found: dict[tuple[str, ...], dict[float, dict[str, str]]] = {}
+    for row in rows(path):
+        found.setdefault(tuple(row[name] for name in FIELDS[:5]), {})[float(row["scale"])] = row
+    return found
+
+
+def write(path: Path, fields: Sequence[str], lines: Iterable[dict[str, str]]) -> None:
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fields)
+        writer.writeheader()
+        writer.writerows(lines)
 
 
 def measure_pairs(options: argparse.Namespace) -> None:
@@ -149,42 +99,60 @@ def measure_pairs(options: argparse.Namespace) -> None:
 
     deblur = gandeblur.load(options.network, precision=options.precision)
     fitting = Fitting(deblur.restore, deblur.scale_of("auto"))
-    with options.out.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if not file.tell():
-            writer.writerow(PAIR_FIELDS)
-        for folder in options.pairs:
-            every = [
-                Path(one) for one in sorted(glob.glob(f"{folder}/**/blur/*.[pj][np]g", recursive=True))
-            ]  # through links
-            for number in sorted(set(np.linspace(0, len(every) - 1, options.most).astype(int))):
-                picture, sharp = opened(every[number]), opened(every[number].parents[1] / "sharp" / every[number].name)
-                auto, own = fitting(picture), deblur.restore(picture)
-                scores = (f"{psnr_db(one, sharp):.4f}" for one in (picture, own, auto))
-                name = every[number].relative_to(folder).as_posix()
-                writer.writerow([options.network, folder.name, name, *scores, fitting.notes[0]])
-                file.flush()
+    found = {tuple(row[name] for name in PAIR_FIELDS[:3]): row for row in rows(options.out)}
+    for folder in options.pairs:
+        every = [
+            Path(one) for one in sorted(glob.glob(f"{folder}/**/blur/*.[pj][np]g", recursive=True))
+        ]  # through links
+        for number in sorted(set(np.linspace(0, len(every) - 1, options.most).astype(int))):
+            key = (options.network, folder.name, every[number].relative_to(folder).as_posix())
+            row = found.setdefault(key, dict.fromkeys(PAIR_FIELDS, "") | dict(zip(PAIR_FIELDS, key, strict=False)))
+            picture, sharp = opened(every[number]), opened(every[number].parents[1] / "sharp" / every[number].name)
+            row["blurred_db"] = f"{psnr_db(picture, sharp):.4f}"
+            row["own_size_db"] = row["own_size_db"] or f"{psnr_db(deblur.restore(picture), sharp):.4f}"
+            if not row["auto_db"]:
+                row["auto_db"] = f"{psnr_db(fitting(picture), sharp):.4f}"
+                row["scale"] = fitting.notes[0]
+            write(options.out, PAIR_FIELDS, found.values())
 
 
 def measure_local(options: argparse.Namespace) -> None:
-    """What `--scale=local` makes of the pictures, beside `--scale=auto`; prints the means of each kind and blur."""
+    """What `--scale=auto` and `--scale=local` make of the pictures; prints the means of each kind and blur."""
     import gandeblur
     from gandeblur.evaluation.metrics import psnr_db
 
     deblur = gandeblur.load(options.network, precision=options.precision)
-    ways = [Fitting(deblur.restore, deblur.scale_of(scale), force_restore=True) for scale in ("auto", "local")]
-    found = defaultdict(list)
-    with options.out.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if not file.tell():
-            writer.writerow(LOCAL_FIELDS)
-        for image, _, kind, px, sharp, picture in cases(options):
-            scores = [psnr_db(one, sharp) for one in (picture, *(way(picture) for way in ways))]
-            found[kind, px].append(scores)
-            writer.writerow([options.network, image, kind, px, *(f"{score:.4f}" for score in scores)])
-            file.flush()
-    for (kind, px), scores in found.items():
+    ways = {way: Fitting(deblur.restore, deblur.scale_of(way), force_restore=True) for way in options.local}
+    found = {tuple(row[name] for name in LOCAL_FIELDS[:4]): row for row in rows(options.out)}
+    for image, _, kind, px, sharp, picture in cases(options):
+        key = (options.network, image, kind, str(px))
+        row = found.setdefault(key, dict.fromkeys(LOCAL_FIELDS, "") | dict(zip(LOCAL_FIELDS, key, strict=False)))
+        row["blurred_db"] = f"{psnr_db(picture, sharp):.4f}"
+        for way, fitting in ways.items():
+            if not row[f"{way}_db"]:
+                row[f"{way}_db"] = f"{psnr_db(fitting(picture), sharp):.4f}"
+                row |= {"scale": f"{fitting.used:g}"} if way == "auto" else {}
+        write(options.out, LOCAL_FIELDS, found.values())
+    groups = defaultdict(list)
+    for row in found.values():
+        groups[row["kind"], row["px"]].append([float(row[name] or "nan") for name in LOCAL_FIELDS[4:7]])
+    for (kind, px), scores in groups.items():
         print(f"| {kind}, {px} px | " + " | ".join(f"{score:.2f}" for score in np.mean(scores, axis=0)) + " |")
+
+
+def measure_sharp(options: argparse.Namespace) -> None:
+    """Which sharp pictures, as they are and as JPEG of quality 70, are left as they are, and by which two numbers."""
+    import gandeblur
+
+    looks = flat.kept(gandeblur.load(options.network, precision=options.precision).looks)
+    found = {tuple(row[name] for name in SHARP_FIELDS[:2]): row for row in rows(options.out)}
+    for file, kind in itertools.product(options.sharp, ("", "jpeg")):
+        picture = as_jpeg(opened(file)) if kind else opened(file)
+        choice = scale.choose(looks, np.ascontiguousarray(flat.border(picture).within(picture)), scales=(1.0,))
+        growth, change = choice.gradients[1] / choice.gradients[0], choice.changes[0] / choice.gradients[0]
+        told = (file.stem, kind, str(min(picture.shape[:2])), f"{growth:.3f}", f"{change:.3f}", str(choice.sharp))
+        found[told[:2]] = dict(zip(SHARP_FIELDS, told, strict=True))
+        write(options.out, SHARP_FIELDS, found.values())
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -196,24 +164,27 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def table(path: Path) -> None:
     """Prints what rules lose, dB below the best of the scales, and what is gained over the blurred picture."""
-    networks = dict.fromkeys(row["network"] for row in rows(path))
-    for network in networks:
-        groups = defaultdict(list)
-        for row in rows(path):
-            if row["network"] == network:
-                groups[row["image"], int(row["shorter_px"]), row["kind"], int(row["px"])].append(row)
+    found = pictures(path)
+    for network in dict.fromkeys(key[0] for key in found):
         print(f"\n{network}\n")
-        _table({key: group for key, group in groups.items() if len(group) == len(SCALES)})
+        _table({key[1:]: known for key, known in found.items() if key[0] == network})
 
 
 def _table(cases):
+    choices = {key: rule(known) for key, known in cases.items()}
+    lacking = [key for key, choice in choices.items() if choice.scale not in cases[key]]
+    if lacking:
+        print(f"{len(lacking)} pictures are left out: they lack the scale chosen, which --known restores")
+    cases = {key: known for key, known in cases.items() if key not in lacking}
+    choices = [choices[key] for key in cases]
     change, gradient, restored = (
-        np.array([[float(row[name]) for row in group] for group in cases.values()])
-        for name in ("change", "gradient", "restored_db")
+        np.array(values)
+        for values in zip(
+            *(of_scales(known, "change", "gradient", "restored_db") for known in cases.values()), strict=True
+        )
     )
-    blurred_db = np.array([float(group[0]["blurred_db"]) for group in cases.values()])
-    px = np.array([key[3] for key in cases])
-    choices = [scale.rule(*seen) for seen in zip(change, gradient, (key[1] for key in cases), strict=True)]
+    blurred_db = np.array([float(known[1.0]["blurred_db"]) for known in cases.values()])
+    px = np.array([int(key[3]) for key in cases])
     left = np.array([choice.sharp for choice in choices])
     lines = {
         "its own size": np.zeros(len(px), int),
@@ -227,11 +198,11 @@ def _table(cases):
     print(f"{len(px)} pictures of {len({key[0] for key in cases})} scenes, {kinds}")
     print("| dB below the best scale: mean, worst |" + "".join(f" {size} px |" for size in sizes) + " all |")
     print("|---|" + "---|" * (len(sizes) + 1))
-    best = restored.max(axis=1)
+    best = np.array([max(float(row["restored_db"]) for row in known.values()) for known in cases.values()])
     lost = {name: best - restored[np.arange(len(px)), chosen] for name, chosen in lines.items()}
-    chosen = [SCALES.index(choice.scale) for choice in choices]
+    at = [float(known[choice.scale]["restored_db"]) for choice, known in zip(choices, cases.values(), strict=True)]
     # Where all scales lose, so does the best one against the picture itself.
-    got = np.where(left, blurred_db, restored[np.arange(len(px)), chosen])
+    got = np.where(left, blurred_db, at)
     lost["the rule taken"] = np.maximum(best, blurred_db) - got
     for name, decibels in lost.items():
         cells = [decibels[px == size] for size in sizes] + [decibels[px > 0]]
@@ -244,7 +215,7 @@ def _table(cases):
         print(f"| {name} |" + "".join(f" {(db - blurred_db)[px == size].mean():+.2f} |" for size in sizes) + " |")
     sets = defaultdict(list)
     for key, decibels in zip(cases, lost["the rule taken"], strict=True):
-        if key[3]:
+        if key[3] != "0":
             sets[key[2:]].append(decibels)
     kind, size = max(sets, key=lambda one: np.mean(sets[one]))
     print(f"the worst set, {kind}, {size} px: {np.mean(sets[kind, size]):.2f} dB below the best")
@@ -259,21 +230,38 @@ def main() -> None:
         "--images", nargs="+", type=Path, help="sharp photographs, or folders of them, 384 pixels and more"
     )
     parser.add_argument("--pairs", nargs="+", type=Path, help="folders that hold folders blur beside folders sharp")
+    parser.add_argument("--sharp", nargs="+", type=Path, help="sharp pictures: which are left as they are")
     parser.add_argument("--network", default="hkust_gan")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--px", nargs="+", type=int, choices=SIZES_PX, default=SIZES_PX)
+    parser.add_argument(
+        "--window",
+        nargs=2,
+        type=int,
+        default=(384, 512),
+        metavar=("HEIGHT", "WIDTH"),
+        help="of the middle",
+    )
+    parser.add_argument(
+        "--known", action="store_true", help="of the pictures of the file alone, what another rule asks for"
+    )
     parser.add_argument("--most", type=int, default=20, help="of the pairs of a folder")
     parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--local", action="store_true", help="auto and local beside one another")
+    parser.add_argument(
+        "--local", nargs="*", choices=["auto", "local"], help="beside one another; one alone, if it is named"
+    )
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     if options.table:
         table(options.out)
+    elif options.sharp:
+        measure_sharp(options)
     elif options.pairs:
         measure_pairs(options)
-    elif options.local:
+    elif options.local is not None:
+        options.local = options.local or ["auto", "local"]
         measure_local(options)
     else:
         measure(options)

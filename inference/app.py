@@ -26,7 +26,11 @@ if TYPE_CHECKING:  # it imports TensorFlow, which `gandeblur.load` does more qui
 SHOWN_PX = 1600  # longest side of the pictures on the page; the file to download has all its pixels
 WAITING = 8  # so many photographs wait for the one that is being restored; who comes then is asked to try again
 KEPT_S = 3600  # pictures stay for an hour
-SIZES = [("as its blur asks", "auto"), *((Choice(scale).size, scale) for scale in SCALES)]
+SIZES = [
+    ("as its blur asks", "auto"),
+    ("each part at its own", "local"),
+    *((Choice(scale).size, scale) for scale in SCALES),
+]
 
 
 def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:

@@ -1,6 +1,7 @@
 """Restoring pictures, and the scenes of films, at the scale that fits them."""
 
 from collections import Counter
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,19 @@ from PIL import Image
 from gandeblur.errors import InputError
 from gandeblur.inference import flat, parts
 from gandeblur.inference.parts import Locally
-from gandeblur.inference.scale import Choice, Chooser, Restore, Scale, choose, gradient, levels, restored_at, tried
+from gandeblur.inference.scale import (
+    Choice,
+    Chooser,
+    Restore,
+    Scale,
+    choose,
+    gradient,
+    levels,
+    looking,
+    part_of,
+    restored_at,
+    tried,
+)
 
 LEFT = "hardly blurred: left as it is"
 ONE_COLOUR = "of one colour: left as it is"
@@ -32,19 +45,22 @@ class Fitting:
     Attributes:
         notes: what to tell the user of the last picture.
         left: whether that was left as it is.
-        used: the scale that it was restored at.
+        used: the scale that it was restored at; of "local", that of the largest part.
 
     Raises:
         InputError: the scale is none.
     """
 
     def __init__(self, restore: Restore, scale: Asked = "auto", force_restore: bool = False) -> None:
-        named = callable(scale) or isinstance(scale, Locally) or scale in ("auto", "local")
-        if not named and not (isinstance(scale, int | float) and 0 < scale <= 1):
+        asked: Any = scale
+        if isinstance(asked, Real):  # NumPy's as well
+            asked = float(asked)
+        named = callable(asked) or isinstance(asked, Locally) or asked in ("auto", "local")
+        if not named and not (isinstance(asked, float) and 0 < asked <= 1):
             raise InputError(f'the scale is {scale!r}; give "auto", "local" or a number above 0, 1 at most')
-        scale = Locally() if scale == "local" else scale
+        self.scale: Asked = Locally() if asked == "local" else asked
         self.restore, self.careful = restore, flat.kept(restore)
-        self.scale, self.force_restore = scale, force_restore
+        self.force_restore = force_restore
         self.notes: tuple[str, ...] = ()
         self.left = False
         self.used = 1.0
@@ -64,7 +80,9 @@ class Fitting:
         if not part.size:
             self.notes, self.left = (ONE_COLOUR,), True
             return image.copy()
-        choice = self._choice(part, options)
+        share = self._looking(part)
+        choice = self._choice(part, part_of(options, 0, share))
+        options = part_of(options, share, 1 - share)
         self.left = choice.sharp and not self.force_restore
         if self.left:
             self.notes = (LEFT,)
@@ -79,14 +97,22 @@ class Fitting:
         return self.scale == 1 or image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.uint16)
 
     def _choice(self, part, options):
-        if isinstance(self.scale, int | float):
-            return Choice(float(self.scale))
-        # The parts are small: whole, once, and not a share of the progress.
-        few = {name: value for name, value in options.items() if name not in ("progress", "self_ensemble")}
+        if isinstance(self.scale, float):
+            return Choice(self.scale)
+        once = {name: value for name, value in options.items() if name != "self_ensemble"}
         if callable(self.scale):
-            return self.scale(part, **few)
-        looks = self.scale.looks if isinstance(self.scale, Locally) else None
-        return choose(looks or self.careful, part, **few)
+            return self.scale(part, **once)
+        if isinstance(self.scale, Locally):  # at all scales, unless it is sharp
+            return choose(self.scale.looks or self.careful, part, scales=(1.0,), **once)
+        return choose(self.careful, part, **once)
+
+    def _looking(self, part):
+        """The share of the choosing in the work; at which scale "auto" restores is not known yet: at most its own."""
+        if isinstance(self.scale, float):
+            return 0.0
+        if isinstance(self.scale, Locally):
+            return looking(part, (1.0,), tried(part))
+        return looking(part, tried(part), (1.0,))
 
     def _within(self, image, border, scale, options):
         part = np.ascontiguousarray(border.within(image))
@@ -96,6 +122,7 @@ class Fitting:
         part = np.ascontiguousarray(border.within(image))
         scales = tried(part)
         restored, shares = parts.restored(self.careful, locally.looks, part, scales, **options)
+        self.used = scales[int(np.argmax(shares))]
         found = [(share, Choice(scale).size) for share, scale in zip(shares, scales, strict=True) if share >= 0.05]
         self.notes = (", ".join(f"{100 * share:.0f} % restored at {size}" for share, size in found),)
         return self._put(restored, image, border)
@@ -119,7 +146,7 @@ class Scenes(Fitting):
     def __init__(self, restore: Restore, scale: Asked = "auto", force_restore: bool = False) -> None:
         super().__init__(restore, scale, force_restore)
         if isinstance(self.scale, Locally):
-            raise InputError('films have one scale in each scene, so that nothing pumps; give the scale "auto"')
+            raise InputError("films have one scale in each scene, so that nothing pumps; give auto or a number")
         self._seen: Any = None
         self._border: flat.Border | None = None
         self._scale: float | None = None

@@ -4,13 +4,13 @@ The picture is restored at several scales, and the corrections blend by a map: `
 the network changes it at a scale, for the texture that is there (docs/scale.md).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gandeblur.inference.scale import Restore, levels, ratio, resized, shrunk
+from gandeblur.inference.scale import Restore, levels, part_of, ratio, resized, shrunk
 
 CELL_PX = 8  # of the picture, to a cell of the map
 REACH = 0.1  # of the picture's shorter side, over which the map is smoothed
@@ -45,13 +45,10 @@ def restored(
     """
     height, width = image.shape[:2]
     smalls = [image if scale == 1 else shrunk(image, scale) for scale in scales]
-    work = [scale**2 / sum(one**2 for one in scales) for scale in scales]
-    corrections = [
-        _correction(restore, small, **_part_of(options, sum(work[:number]), work[number]))
-        for number, small in enumerate(smalls)
-    ]
-    quiet = options | {"progress": lambda share: None} if "progress" in options else options
-    seen = [_correction(looks, small, **quiet) for small in smalls] if looks else corrections
+    share = 0.5 if looks else 1.0  # of the work
+    once = {name: value for name, value in options.items() if name != "self_ensemble"}
+    corrections = _corrections(restore, smalls, part_of(options, 0, share))
+    seen = _corrections(looks, smalls, part_of(once, share, share)) if looks else corrections
     weights = _weights(scales, seen, smalls, height, width)
     most = np.iinfo(image.dtype).max
     total = image.astype(np.float32)
@@ -63,17 +60,14 @@ def restored(
     return total.astype(image.dtype), tuple(float(weight.mean()) for weight in weights)
 
 
-def _part_of(options: dict[str, Any], before: float, share: float) -> dict[str, Any]:
-    """The options with a progress that goes on from `before` by `share`."""
-    if "progress" not in options:
-        return options
-    report: Callable[[float], None] = options["progress"]
-    return options | {"progress": lambda done: report(before + share * done)}
-
-
-def _correction(restore, small, **options):
-    """float32 `[h, w, 3]`, in grey levels of 255."""
-    return levels(restore(small, **options)) - levels(small)
+def _corrections(restore, smalls, options):
+    """Of each picture, float32 `[h, w, 3]`, in grey levels of 255."""
+    work = [small.shape[0] * small.shape[1] for small in smalls]
+    shares = [(sum(work[:number]) / sum(work), one / sum(work)) for number, one in enumerate(work)]
+    return [
+        levels(restore(small, **part_of(options, *share))) - levels(small)
+        for small, share in zip(smalls, shares, strict=True)
+    ]
 
 
 def _weights(scales, corrections, smalls, height, width):

@@ -127,7 +127,7 @@ class Deblurrer:
         """
         if self.again:
             if asked not in ("auto", 1):
-                raise InputError("the network undoes blur of one size, and restores at scale 1 alone; leave out scale")
+                raise InputError("the network undoes blur of one size, and restores at scale 1 alone; give 1 or auto")
             return 1.0
         if asked == "local":
             return Locally(flat.kept(self.looks) if self.judge else None)

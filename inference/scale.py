@@ -5,6 +5,8 @@ added to the picture, whose details stay. The scale is that at which the network
 texture that the picture has at that scale (docs/scale.md).
 """
 
+import itertools
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,22 +16,24 @@ from PIL import Image
 
 from gandeblur.inference import tiles
 
-SCALES = (1.0, 0.71, 0.5, 0.35, 0.25)
+SCALES = (1.0, 0.71, 0.5, 0.35, 0.25)  # that are looked at
+STEPS = (1.0, 0.84, 0.71, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25)  # that pictures are restored at
+PEAK = 0.93  # the best scale, over that at which the largest correction lies
 # A sharp picture: its gradients hardly grow when it is shrunk to 0.71, since each pixel has its own; and the network
 # changes it by less than its gradients, at its own size. Textures fool either one alone. A camera's picture at its own
 # size is soft within a pixel or two even where it is sharp, by its lens and its colour filter; one that was shrunk is
 # not, and a blur of as many pixels is seen in it: it has to be sharp by the sum of both.
 SHARP_GROWTH, SHARP_CHANGE = 1.3, 0.7
 CAMERA_PX = 1200  # shorter side from which a picture is taken for a camera's
-SHARP_SMALL = 0.46  # change over gradient, and twice the growth less 1
+SHARP_SMALL = 0.5  # change over gradient, and twice the growth less 1
 # Where a smaller scale is the better one, the change there is twice the gradient and more. Weak blur of a few pixels
 # changes less, and so do stripes that shrinking turns into other ones.
 LEAST_BLURRED = 1.5
 LEAST_GRADIENT = 1e-3  # grey levels: less is none
-TYPICAL_PX = 27.0  # blur in the shrunk picture, where the correction is the largest
+TYPICAL_PX = 29.0  # blur in the shrunk picture, at the best scale
 SMALL_PX = TYPICAL_PX / 0.71**0.5  # between 1 and 0.71
 WINDOWS, WINDOW_PX = 3, 512  # so many parts of the picture are looked at, of this side at most
-SHARE = 0.25  # of the picture's pixels, at most, in all windows together; one of `LEAST_WINDOW_PX` in any case
+SHARE = 0.5  # of the picture's pixels, at most, in all windows together; one of `LEAST_WINDOW_PX` in any case
 LEAST_WINDOW_PX = 256
 LEAST_PX = 96  # the shrunk picture's shorter side, for a scale to be tried
 
@@ -144,7 +148,22 @@ def ratio(scale: float, change: Any, gradient: Any) -> Any:
         gradient: amount of the differences of neighbours there, likewise.
     """
     shows = (scale == 1) | (change >= LEAST_BLURRED * gradient)
-    return np.where(shows, change / np.sqrt(np.maximum(gradient, LEAST_GRADIENT)), 0.0)
+    return np.where(shows, _held(change, gradient), 0.0)
+
+
+def _held(change, gradient):
+    return change / np.sqrt(np.maximum(gradient, LEAST_GRADIENT))
+
+
+def _peak(ratios, neighbours):
+    """The step next to the top of the parabola, over the logarithm of the scale, through the largest ratio."""
+    best = int(np.argmax(ratios))
+    if not 0 < best < len(ratios) - 1:
+        return SCALES[best]
+    three = slice(best - 1, best + 2)
+    curve, slope, _ = np.polyfit(np.log(SCALES[three]), neighbours[three], 2)
+    top = -slope / (2 * curve) if curve < 0 else np.log(SCALES[best])
+    return min(STEPS, key=lambda step: abs(np.log(step / PEAK) - top))
 
 
 def rule(changes: Sequence[float], gradients: Sequence[float], shorter_px: int) -> Choice:
@@ -159,36 +178,65 @@ def rule(changes: Sequence[float], gradients: Sequence[float], shorter_px: int) 
         gradients: of `look`.
         shorter_px: side of the picture.
     """
-    ratios = [ratio(*seen) for seen in zip(SCALES, changes, gradients, strict=False)]
+    ratios = [float(ratio(*seen)) for seen in zip(SCALES, changes, gradients, strict=False)]
     texture = max(gradients[0], LEAST_GRADIENT)
     growth, change = gradients[1] / texture, changes[0] / texture
     sharp = growth < SHARP_GROWTH and change < SHARP_CHANGE
     if shorter_px < CAMERA_PX:
         sharp = sharp and change + 2 * (growth - 1) < SHARP_SMALL
-    scale = 1.0 if sharp else SCALES[int(np.argmax(ratios))]
+    scale = 1.0 if sharp else _peak(ratios, [_held(*seen) for seen in zip(changes, gradients, strict=False)])
     return Choice(scale, None if scale == 1 else TYPICAL_PX / scale, sharp, tuple(changes), tuple(gradients))
 
 
-def choose(restore: Restore, image: np.ndarray, **options: Any) -> Choice:
-    """What `rule` makes of a picture; scales that make it too small are not tried.
+def choose(
+    restore: Restore,
+    image: np.ndarray,
+    scales: Sequence[float] | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+    **options: Any,
+) -> Choice:
+    """What `rule` makes of a picture.
 
     Args:
         restore: see `restored_at`.
         image: uint8 or uint16 `[H, W, 3]`.
+        scales: to choose from, of `SCALES` from the first one on, which tells whether the picture is sharp; None: those
+            of `tried`.
+        progress: called with the share of the choosing that is done.
         options: of `restore`.
     """
-    shorter, scales = min(image.shape[:2]), tried(image)
+    scales = tried(image) if scales is None else scales
     shares, smalls = _seen(image)
     gradients = _gradients(shares, smalls)
-    changes = _changes(restore, shares, smalls, scales[:1], options)
-    if (first := rule(changes, gradients, shorter)).sharp:
-        return first
-    return rule(changes + _changes(restore, shares, smalls, scales[1:], options), gradients, shorter)
+    changes: tuple[float, ...] = ()
+    for number, scale in enumerate(scales, start=1):
+        changes += _changes(restore, shares, smalls, [scale], options)
+        progress(sum(one**2 for one in scales[:number]) / sum(one**2 for one in scales))
+        choice = rule(changes, gradients, min(image.shape[:2]))
+        if choice.sharp:
+            break
+    return choice
 
 
 def tried(image: np.ndarray) -> list[float]:
     """Those of `SCALES` that do not make a picture too small."""
     return [scale for scale in SCALES if scale == 1 or scale * min(image.shape[:2]) >= LEAST_PX]
+
+
+def part_of(options: dict[str, Any], before: float, share: float) -> dict[str, Any]:
+    """The options with a `progress`, if there is one, that goes on from `before` by `share`."""
+    if "progress" not in options:
+        return options
+    report: Callable[[float], None] = options["progress"]
+    return options | {"progress": lambda done: report(before + share * done)}
+
+
+def looking(image: np.ndarray, looked: Sequence[float], restored: Sequence[float]) -> float:
+    """The share that looking at a picture, see `choose`, has in the work, if it is then restored at some scales."""
+    pixels = image.shape[0] * image.shape[1]
+    seen = min(max(SHARE * pixels, LEAST_WINDOW_PX**2), WINDOWS * WINDOW_PX**2, pixels)
+    first, then = (sum(scale**2 for scale in scales) for scales in (looked, restored))
+    return seen * first / (seen * first + pixels * then)
 
 
 def shrunk(image: np.ndarray, scale: float) -> np.ndarray:
@@ -221,7 +269,7 @@ def gradient(image: np.ndarray) -> float:
 
 
 def _windows(image):
-    """Views of the parts of the picture with the strongest gradients, of those of a grid."""
+    """Of each third of the picture, along its longer side, that part of a grid with the strongest gradients."""
     height, width = image.shape[:2]
     side = np.sqrt(SHARE * height * width / WINDOWS)
     number = WINDOWS if side >= LEAST_WINDOW_PX else 1
@@ -229,15 +277,20 @@ def _windows(image):
     high, wide = min(side, height), min(side, width)
     step = max(1, max(height, width) // 2048)
     seen = levels(image[::step, ::step, 1])
-    places = [
-        (top, left)
-        for top in tiles.spread(height, high, height // high, 1)
-        for left in tiles.spread(width, wide, width // wide, 1)
-    ]
+    longer = 0 if height > width else 1
+    least = [number if axis == longer else 1 for axis in (0, 1)]
+    tops, lefts = (
+        tiles.spread(length, one, max(length // one, few), 1)
+        for length, one, few in zip((height, width), (high, wide), least, strict=True)
+    )
 
     def energy(place):
         part = seen[place[0] // step :, place[1] // step :][: high // step, : wide // step]
         return sum(float(np.square(np.diff(part, axis=axis)).mean()) for axis in (0, 1) if part.shape[axis] > 1)
 
-    chosen = sorted(places, key=energy, reverse=True)[:number]
+    thirds = defaultdict(list)
+    for place in itertools.product(tops, lefts):
+        middle = place[longer] + (high, wide)[longer] / 2
+        thirds[int(middle * number / max(height, width))].append(place)
+    chosen = [max(third, key=energy) for third in thirds.values()]
     return [np.ascontiguousarray(image[top : top + high, left : left + wide]) for top, left in chosen]

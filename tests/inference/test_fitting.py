@@ -6,8 +6,10 @@ from pictures import identity, inverted, of_band, ramp, squares
 
 from gandeblur import cli
 from gandeblur.errors import InputError
-from gandeblur.inference import files, fitting
+from gandeblur.inference import app, files, fitting
 from gandeblur.inference.fitting import Fitting, Scenes
+from gandeblur.inference.parts import Locally
+from gandeblur.inference.scale import SCALES, choose, looking
 
 NOISE = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
 
@@ -36,7 +38,7 @@ def test_a_sharp_picture_that_the_network_hardly_changes_is_left_as_it_is():
 def test_a_blurred_picture_is_restored_at_the_scale_of_its_blur():
     restore = Fitting(of_band(8, 15))
     restored = restore(edge(40))
-    assert restore.used == 0.35 and restore.notes == ("blur of about 77 pixels: restored at 35 % of its size",)
+    assert restore.used == 0.3 and restore.notes == ("blur of about 97 pixels: restored at 30 % of its size",)
     assert np.abs(restored.astype(int) - edge(40)).max() == 10
     np.testing.assert_array_equal(restore(NOISE // 16 * 16), NOISE // 16 * 16)
     assert restore.notes == (fitting.LEFT,) and restore.used == 1  # of the last picture alone
@@ -53,6 +55,56 @@ def test_at_scale_1_the_network_restores_all_there_is():
 def test_a_scale_that_is_none_is_refused(wrong):
     with pytest.raises(InputError, match="number above 0, 1 at most"):
         Fitting(identity, wrong)
+
+
+def test_a_film_refuses_parts_of_their_own_scale_and_says_what_to_take():
+    with pytest.raises(
+        InputError, match="^films have one scale in each scene, so that nothing pumps; give auto or a number$"
+    ):
+        Scenes(identity, "local")
+
+
+def test_every_entrance_takes_the_same_scales():
+    offered = [value for _, value in app.SIZES]
+    assert {"auto", "local", 1.0, 0.5} <= set(offered)
+    for value in offered:
+        assert cli._scale(str(value)) == value
+        assert Fitting(identity, value).scale in (value, Locally())
+    for value in (np.float32(0.5), np.float64(0.5), 1):
+        assert Fitting(identity, value).scale == value
+
+
+def test_of_parts_at_their_own_scale_the_first_look_tells_whether_it_is_sharp():
+    asked = []
+
+    def looks(image, **options):
+        asked.append(image.shape)
+        return hardly(image)
+
+    restore = Fitting(identity, Locally(looks))
+    restore(NOISE)
+    assert restore.notes == (fitting.LEFT,) and asked == [NOISE.shape]
+
+
+def test_the_progress_goes_from_the_choosing_to_the_end():
+    told = []
+
+    def restore(image, progress):
+        changed = of_band(8, 15)(image)
+        progress(0.5)
+        progress(1.0)
+        return changed
+
+    def chosen(image, progress):
+        return choose(of_band(8, 15), image, progress=progress)
+
+    Fitting(restore, 0.5)(edge(40), progress=told.append)
+    assert told == [0.5, 1.0]
+    told.clear()
+    Fitting(restore, chosen)(edge(40), progress=told.append)
+    share, work = looking(edge(40), SCALES, (1.0,)), np.square(SCALES)
+    assert told[:5] == pytest.approx(list(share * np.cumsum(work) / work.sum()))
+    assert told[5:] == pytest.approx([(1 + share) / 2, 1.0])
 
 
 @pytest.mark.parametrize("wrong", ["0", "1.5", "half", "nan"])
@@ -72,7 +124,7 @@ def test_the_command_s_line_says_what_was_chosen_and_how_to_have_it_otherwise(tm
     assert files.restore_files(of_band(8, 15), todo, scale="auto") == []
     sharp, soft = capsys.readouterr().out.splitlines()
     assert sharp.endswith("sharp.png (hardly blurred: left as it is, --force_restore restores it all the same)")
-    assert soft.endswith("soft.png (blur of about 77 pixels: restored at 35 % of its size)")
+    assert soft.endswith("soft.png (blur of about 97 pixels: restored at 30 % of its size)")
 
 
 def test_what_was_left_gets_no_remark_and_what_was_restored_is_judged_at_its_scale(tmp_path):
@@ -88,7 +140,7 @@ def test_what_was_left_gets_no_remark_and_what_was_restored_is_judged_at_its_sca
         Image.fromarray(image).save(tmp_path / name)
         notes = files.restore_photograph(of_band(8, 15), tmp_path / name, tmp_path / "out.png", remark, scale="auto")
         assert ("hardly changed" in notes) == (name == "soft.png")
-    assert asked == [0.35]
+    assert asked == [0.3]
 
 
 def test_a_film_keeps_its_scale_for_a_scene_and_tells_of_each():
@@ -103,13 +155,13 @@ def test_a_film_keeps_its_scale_for_a_scene_and_tells_of_each():
     film(first)
     looked = len(asked)
     film(first)
-    assert len(asked) == looked + 1 and asked[-1][0] == round(0.35 * 1024)  # restored, not looked at again
-    assert film.notes == ("blur of about 77 pixels: restored at 35 % of its size",)
+    assert len(asked) == looked + 1 and asked[-1][0] == round(0.3 * 1024)  # restored, not looked at again
+    assert film.notes == ("blur of about 97 pixels: restored at 30 % of its size",)
     film(255 - edge(10))
     assert len(asked) > looked + 2 and asked[-1][0] == 1024  # another scene
     assert film.notes == (
-        "1 of 2 scenes, blur of about 77 pixels: restored at 35 % of its size",
-        "1 of 2 scenes, blur of some 32 pixels at most: restored at its own size",
+        "1 of 2 scenes, blur of about 97 pixels: restored at 30 % of its size",
+        "1 of 2 scenes, blur of some 34 pixels at most: restored at its own size",
     )
 
 

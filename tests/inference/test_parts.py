@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from pictures import identity, of_band, ramp, squares
 
-from gandeblur.errors import InputError
 from gandeblur.inference import parts
-from gandeblur.inference.fitting import Fitting, Scenes
-from gandeblur.inference.parts import Locally
+from gandeblur.inference.fitting import Fitting
 from gandeblur.inference.scale import SCALES, restored_at
 
 
@@ -57,14 +55,27 @@ def test_the_progress_goes_from_0_to_1_once():
         progress(1.0)
         return image
 
-    parts.restored(restore, restore, squares(), (1.0, 0.5), progress=told.append)
+    parts.restored(restore, None, squares(), (1.0, 0.5), progress=told.append)
     assert told == pytest.approx([0.4, 0.8, 0.9, 1.0])
+    told.clear()
+    parts.restored(restore, restore, squares(), (1.0, 0.5), progress=told.append)
+    assert told == pytest.approx([0.2, 0.4, 0.45, 0.5, 0.7, 0.9, 0.95, 1.0])
 
 
-def test_a_user_is_told_the_shares_and_a_film_is_refused():
+def test_the_network_that_tells_the_scales_sees_the_picture_once():
+    asked = []
+
+    def looks(image, **options):
+        asked.append(options)
+        return image
+
+    parts.restored(identity, looks, squares(), (1.0, 0.5), self_ensemble=True, tile=None)
+    assert asked == [{"tile": None}] * 2
+
+
+def test_a_user_is_told_the_shares():
     restore = Fitting(by_rows, "local", force_restore=True)
     restore(HALVES)
     [note] = restore.telling
     assert "% restored at its own size" in note and "% restored at 35 % of its size" in note
-    with pytest.raises(InputError, match="films have one scale"):
-        Scenes(identity, Locally())
+    assert restore.used in (1.0, 0.35)  # of the largest part
