@@ -213,6 +213,17 @@ def _table(cases):
         ("gain by the rule, dB", got),
     ):
         print(f"| {name} |" + "".join(f" {(db - blurred_db)[px == size].mean():+.2f} |" for size in sizes) + " |")
+    for kind in dict.fromkeys(key[2] for key in cases):
+        of_kind = np.array([key[2] == kind for key in cases])
+        parts = [of_kind & (px == size) for size in sizes]
+        cells = [
+            f"{(got - blurred_db)[part].mean():+.2f} ({(restored[:, 0] - blurred_db)[part].mean():+.2f})"
+            if part.any()
+            else ""
+            for part in parts
+        ]
+        below = lost["the rule taken"][of_kind & (px > 0)]
+        print(f"| {kind}: gain, at its own size | {' | '.join(cells)} | {below.mean():.2f}, {below.max():.2f} |")
     sets = defaultdict(list)
     for key, decibels in zip(cases, lost["the rule taken"], strict=True):
         if key[3] != "0":
