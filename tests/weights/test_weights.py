@@ -43,7 +43,8 @@ def test_a_picture_of_the_sample_is_restored_as_the_results_say(name):
     restored = gandeblur.load(name).restore(degraded)
     assert psnr_db(degraded, sharp, settings.paper.protocol) == pytest.approx(told["input"]["psnr_db"], abs=0.001)
     assert psnr_db(restored, sharp, settings.paper.protocol) == pytest.approx(told[name]["psnr_db"], abs=0.02)
-    assert told[name]["psnr_db"] > told["input"]["psnr_db"]
+    if name != "dark_channel_gan":  # which softens what is hardly blurred and has no noise (docs/dark_channel_gan.md)
+        assert told[name]["psnr_db"] > told["input"]["psnr_db"]
 
 
 @pytest.mark.networks
