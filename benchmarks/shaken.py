@@ -2,12 +2,15 @@
 
 import argparse
 import functools
+import io
 import itertools
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+from scipy.signal import fftconvolve
 
 KINDS = ("straight", "curved", "two motions", "defocus", "noise", "jpeg")
 GAMMA = 2.2
@@ -41,8 +44,6 @@ def kernel(kind: str, length: int, rng: np.random.Generator) -> np.ndarray:
 
 def blurred(sharp: np.ndarray, kind: str, length: int, rng: np.random.Generator) -> np.ndarray:
     """uint8 `[H, W, 3]`; beyond its end the picture is mirrored."""
-    from scipy.signal import fftconvolve
-
     light = (np.pad(sharp, [(length, length), (length, length), (0, 0)], mode="symmetric") / 255) ** GAMMA
 
     def along(spread):
@@ -62,10 +63,6 @@ def blurred(sharp: np.ndarray, kind: str, length: int, rng: np.random.Generator)
 
 
 def as_jpeg(picture: np.ndarray) -> np.ndarray:
-    import io
-
-    from PIL import Image
-
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=70)
     return np.asarray(Image.open(file))
@@ -73,8 +70,6 @@ def as_jpeg(picture: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(1)
 def opened(file: Path) -> np.ndarray:
-    from PIL import Image
-
     return np.asarray(Image.open(file).convert("RGB"))
 
 

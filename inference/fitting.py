@@ -80,9 +80,7 @@ class Fitting:
         if not part.size:
             self.notes, self.left = (ONE_COLOUR,), True
             return image.copy()
-        share = self._looking(part)
-        choice = self._choice(part, part_of(options, 0, share))
-        options = part_of(options, share, 1 - share)
+        choice, options = self._choice(part, options)
         self.left = choice.sharp and not self.force_restore
         if self.left:
             self.notes = (LEFT,)
@@ -97,22 +95,19 @@ class Fitting:
         return self.scale == 1 or image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.uint16)
 
     def _choice(self, part, options):
+        """How to restore it; and the options for that, whose progress goes on from the choosing's."""
         if isinstance(self.scale, float):
-            return Choice(self.scale)
-        once = {name: value for name, value in options.items() if name != "self_ensemble"}
+            return Choice(self.scale), options
+        locally = self.scale if isinstance(self.scale, Locally) else None
+        # All of `tried` are restored of "local", unless it is sharp. Of "auto", which one is not known yet: at most 1.
+        looked, then = ([1.0], tried(part)) if locally else (tried(part), [1.0])
+        share = looking(part, looked, then)
+        once = part_of({name: value for name, value in options.items() if name != "self_ensemble"}, 0, share)
         if callable(self.scale):
-            return self.scale(part, **once)
-        if isinstance(self.scale, Locally):  # at all scales, unless it is sharp
-            return choose(self.scale.looks or self.careful, part, scales=(1.0,), **once)
-        return choose(self.careful, part, **once)
-
-    def _looking(self, part):
-        """The share of the choosing in the work; at which scale "auto" restores is not known yet: at most its own."""
-        if isinstance(self.scale, float):
-            return 0.0
-        if isinstance(self.scale, Locally):
-            return looking(part, (1.0,), tried(part))
-        return looking(part, tried(part), (1.0,))
+            choice = self.scale(part, **once)
+        else:
+            choice = choose((locally and locally.looks) or self.careful, part, scales=looked, **once)
+        return choice, part_of(options, share, 1 - share)
 
     def _within(self, image, border, scale, options):
         part = np.ascontiguousarray(border.within(image))
@@ -171,7 +166,7 @@ class Scenes(Fitting):
             border = flat.Border(*map(min, border, self._border))
         self._border = border
         if self._scale is None:
-            choice = self._choice(part, options)
+            choice, options = self._choice(part, options)
             self._scale = choice.scale
             self._chosen[choice.words] += 1
             many = self._chosen.total() > 1

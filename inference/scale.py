@@ -233,10 +233,10 @@ def part_of(options: dict[str, Any], before: float, share: float) -> dict[str, A
 
 def looking(image: np.ndarray, looked: Sequence[float], restored: Sequence[float]) -> float:
     """The share that looking at a picture, see `choose`, has in the work, if it is then restored at some scales."""
-    pixels = image.shape[0] * image.shape[1]
-    seen = min(max(SHARE * pixels, LEAST_WINDOW_PX**2), WINDOWS * WINDOW_PX**2, pixels)
+    number, high, wide = _window(*image.shape[:2])
     first, then = (sum(scale**2 for scale in scales) for scales in (looked, restored))
-    return seen * first / (seen * first + pixels * then)
+    seen = number * high * wide * first
+    return seen / (seen + image.shape[0] * image.shape[1] * then)
 
 
 def shrunk(image: np.ndarray, scale: float) -> np.ndarray:
@@ -268,13 +268,17 @@ def gradient(image: np.ndarray) -> float:
     return float(np.mean([np.abs(np.diff(image, axis=axis)).mean() for axis in (0, 1) if image.shape[axis] > 1] or [0]))
 
 
+def _window(height, width):
+    """How many parts of a picture are looked at; height and width of each."""
+    number = WINDOWS if np.sqrt(SHARE * height * width / WINDOWS) >= LEAST_WINDOW_PX else 1
+    side = int(np.clip(np.sqrt(SHARE * height * width / number), LEAST_WINDOW_PX, WINDOW_PX))
+    return number, min(side, height), min(side, width)
+
+
 def _windows(image):
     """Of each third of the picture, along its longer side, that part of a grid with the strongest gradients."""
     height, width = image.shape[:2]
-    side = np.sqrt(SHARE * height * width / WINDOWS)
-    number = WINDOWS if side >= LEAST_WINDOW_PX else 1
-    side = int(np.clip(np.sqrt(SHARE * height * width / number), LEAST_WINDOW_PX, WINDOW_PX))
-    high, wide = min(side, height), min(side, width)
+    number, high, wide = _window(height, width)
     step = max(1, max(height, width) // 2048)
     seen = levels(image[::step, ::step, 1])
     longer = 0 if height > width else 1

@@ -22,12 +22,17 @@ def rows(name):
     return [tuple(cell.strip() for cell in line.split(" | ")) for line in lines[2:]]
 
 
+def code(text):
+    """All that stands between backticks; the three at a block's end begin nothing."""
+    return " ".join(re.findall(r"`([^`]+)`", text.replace("```", "`")))
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_each_row_is_a_command_that_is_there_or_says_why_not(name):
     experiment = EXPERIMENTS[name]
     assert rows(name)
     for _, here in rows(name):
-        commands = " ".join(re.findall(r"`([^`]+)`", here))
+        commands = code(here)
         assert commands or here.startswith("none: "), here
         for variants in re.findall(r"--variant=([\w,]+)", commands):
             names = {ALL_VARIANTS} if variants == ALL_VARIANTS else set(variants.split(","))
@@ -39,6 +44,4 @@ def test_each_row_is_a_command_that_is_there_or_says_why_not(name):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_page_names_every_reading(name):
     page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
-    page = page.replace("```", "`")  # a block's end begins no name
-    named = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", page))))
-    assert EXPERIMENTS[name].readings.keys() - named == set()
+    assert EXPERIMENTS[name].readings.keys() - set(re.findall(r"\w+", code(page))) == set()
