@@ -17,6 +17,8 @@ GENERATOR_TERMS = (
 )
 DISCRIMINATOR_TERMS = (Term("discriminator", OnBothLogits(adversarial.discriminator)),)
 SIDE_PX = 16
+# To trace one step takes TensorFlow longer than to take it; JAX compiles each operation of an eager step by itself.
+ONE_STEP_EAGERLY = keras.backend.backend() == "tensorflow"
 
 
 def gan(optimizer=lambda: keras.optimizers.SGD(0.05), discriminator=True, **options):

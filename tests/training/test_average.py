@@ -15,7 +15,7 @@ def trained(batches, average_decay=DECAY):
     """A conditional GAN, whose batch normalisation has moving statistics, and its generator's weights at each step."""
     keras.utils.set_random_seed(0)
     model = tiny.cgan(lambda: SpectralAdam(1e-3), average_decay=average_decay, generator_steps=1)
-    model.run_eagerly = True  # to trace a step takes longer than three
+    model.run_eagerly = tiny.ONE_STEP_EAGERLY
     seen = [model.generator.get_weights()]
     for degraded, sharp in batches:
         model.train_on_batch(degraded, sharp)

@@ -57,7 +57,7 @@ def gradient(loss, network):
             with keras.StatelessScope(zip(network.trainable_variables, values, strict=True)):
                 return loss()
 
-        return jax.grad(pure)([v.value for v in network.trainable_variables])
+        return jax.jit(jax.grad(pure))([v.value for v in network.trainable_variables])
     with tf.GradientTape() as tape:
         value = loss()
     return tape.gradient(value, [v.value for v in network.trainable_variables])
@@ -88,7 +88,7 @@ def test_validation_scores_8_bit_images_by_the_protocol_and_the_loss_what_is_not
 def test_steps_and_order_are_data():
     """Five discriminator steps take five times the images; the optimizers count their own steps."""
     model = tiny.gan(discriminator_steps=5, generator_steps=2)
-    model.run_eagerly = True  # one step: tracing it takes longer
+    model.run_eagerly = tiny.ONE_STEP_EAGERLY
     data = tiny.batches(1, size=10)[0]
     model.train_on_batch(*data)
     assert int(model.discriminator_optimizer.iterations) == 5
@@ -104,7 +104,7 @@ def test_a_second_trainer_of_the_same_config_takes_the_same_step():
     other = GAN.from_config(one.get_config())
     for network, count in ((other.generator, len(other.generator.weights)), (other.discriminator, None)):
         network.set_weights(start[:count] if count else start[len(other.generator.weights) :])
-    other.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), run_eagerly=True)
+    other.compile(keras.optimizers.SGD(0.05), keras.optimizers.SGD(0.05), run_eagerly=tiny.ONE_STEP_EAGERLY)
     other.train_on_batch(*data)
     assert tiny.relative_difference(tiny.weights(other), after) < 1e-5
 
@@ -198,7 +198,7 @@ def test_all_devices_are_as_many_as_can_share_the_batch(monkeypatch, capsys):
 
 def test_the_penalty_is_that_of_the_slope_in_the_networks_range():
     model = tiny.wgan()
-    model.run_eagerly = True
+    model.run_eagerly = tiny.ONE_STEP_EAGERLY
     critic = model.discriminator
     degraded, sharp = tiny.batches(1)[0]
     mixing = tiny.mixing(2)[1]  # (at the first four, one unit sits on its kink)
@@ -257,7 +257,7 @@ def test_a_discriminator_of_six_channels_judges_the_degraded_image_with_the_cand
 
 def test_each_critic_step_takes_its_own_images_and_the_generator_the_last():
     model = tiny.wgan(lambda: keras.optimizers.SGD(0.0), discriminator_steps=2)
-    model.run_eagerly = True
+    model.run_eagerly = tiny.ONE_STEP_EAGERLY
     degraded, sharp = (np.concatenate(parts) for parts in zip(*tiny.batches(2), strict=True))
     model.train_on_batch(degraded, sharp, tiny.mixing(2).reshape(-1))
     content = np.abs(np.array(model(degraded)) - sharp).mean(axis=(1, 2, 3))
