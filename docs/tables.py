@@ -39,7 +39,15 @@ def table(results: dict, of_detections: bool = False) -> str:
 
 def filled(text: str) -> str:
     """The page with its tables as the results say."""
-    return PLACE.sub(lambda m: m[1] + table(json.loads((RESULTS / m[2]).read_text("utf-8")), bool(m[3])) + m[4], text)
+    return PLACE.sub(lambda m: m[1] + table(results_of(m[2]), bool(m[3])) + m[4], text)
+
+
+def results_of(name: str) -> dict:
+    """What `gandeblur compare` wrote; without it the program ends."""
+    path = RESULTS / name
+    if not path.is_file():
+        sys.exit(f"{path}: no such file, and a page's table is made of it; write it with gandeblur compare")
+    return json.loads(path.read_text("utf-8"))
 
 
 def main() -> int:

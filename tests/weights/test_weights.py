@@ -120,3 +120,5 @@ def test_the_tables_of_the_pages_are_those_of_the_results(monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / "docs/tables.py"), run_name="__main__")
     assert ended.value.code == 0, capsys.readouterr().out
+    with pytest.raises(SystemExit, match="none.json: no such file, and a page's table is made of it"):
+        runpy.run_path(str(ROOT / "docs/tables.py"))["results_of"]("none.json")
