@@ -82,7 +82,7 @@ def test_they_are_listed_the_default_first(capsys):
     assert told["deblurgan"] == told["gan_d"] == "pixels"
     assert told["sharingan"] == "pixels, then pixels + adversary (5 % of the gradient)"
     by, use = told["deblurgan-eye"].split("; ")
-    assert by == "pixels, then pixels + features + adversary (10 % of the gradient)"
+    assert by == "pixels, then pixels + features, then pixels + features + adversary (9 % of the gradient)"
     assert use == "for looking: crisper to the eye, lower by PSNR"
 
 
