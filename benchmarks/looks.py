@@ -29,7 +29,9 @@ def pairs(folder, every, crop_px):
     """(name, blurred, sharp): the middle of every N-th image of a folder."""
     images = find(folder, split="test")
     for index in range(0, len(images), every):
-        blurred, sharp = (center_crop(image, crop_px, crop_px) for image in images.read(index))
+        blurred, sharp = images.read(index)
+        high, wide = (min(side, crop_px) for side in sharp.shape[:2])
+        blurred, sharp = (center_crop(image, high, wide) for image in (blurred, sharp))
         yield images.names[index], blurred, sharp
 
 
@@ -81,7 +83,12 @@ def main():
     parser.add_argument("--models", type=lambda text: text.split(","), default=[], help="names, runs, weights files")
     parser.add_argument("--test", type=lambda text: text.split(","), default=[], help="folders of pairs")
     parser.add_argument("--every", type=int, default=6, help="take every N-th image (default: 6)")
-    parser.add_argument("--crop", type=int, default=320, help="and the middle square of this side (default: 320)")
+    parser.add_argument(
+        "--crop",
+        type=int,
+        default=320,
+        help="and the middle square of this side, or what there is of it (default: 320)",
+    )
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="bfloat16")
     parser.add_argument("--vgg_weights", type=Path, help="VGG19's weights; else Keras downloads them")
     parser.add_argument("--out", type=Path, required=True, help="CSV file, continued if it is there")

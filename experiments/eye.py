@@ -1,13 +1,14 @@
 """Second phases for the eye: from weights that pixels have trained, by what VGG sees and by the paper's critic.
 
-python experiments/hkust_gan.py --variant=eye --preset=eye --start=weights/hkust_gan.npz --vgg_weights=FILE \
-    --precision=bfloat16 --train_data=PHOTOGRAPHS,PAIRS --workdir=runs/eye
+python experiments/deblurgan.py --preset=eye_first --start=weights/deblurgan.npz --vgg_weights=FILE \
+    --precision=bfloat16 --train_data=PHOTOGRAPHS,PAIRS --workdir=runs/first
+python experiments/deblurgan.py --preset=eye --start=runs/first (the rest as above) --workdir=runs/eye
 
 Pixels alone make the mean of all sharp images that a blurred one may come from, and a mean is soft. The other phases
 are its rivals, one difference each (docs/looks.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gandeblur.data.degradations import SHRINK
@@ -34,7 +35,7 @@ def _features(directions: Directions, weight: float) -> Term:
     return Term("features", OnFeatures(directions), weight)
 
 
-# By the norms of their gradients at the restored crops, the pixels have a third and the features two thirds.
+# By the norms of their gradients at the restored crops, the pixels have two fifths and the features three.
 PIXELS = 3_000.0
 TWO_DEPTHS = Directions("vgg19", ("block2_conv2", "block3_conv3"), "both")
 FEATURES = _features(TWO_DEPTHS, 40.0)
@@ -49,9 +50,9 @@ GUARD = replace(GRID, weight=1e5)
 # 96x96 is too little of a picture to know it by. Four such crops, in as many seconds, restore less and leave a grid.
 PAPERS_CROPS = chain(crops_of(256), batches_of(1))
 RIVAL = chain(PAPERS_CROPS, lasting(4, 50))
-RIVALS_CRITIC = 2.0  # a fifth of the gradient
+RIVALS_CRITIC = 2.0  # a fifth of the gradient beside features, a third beside pixels alone
 
-# The form that came of the rivals: the measured distance leads; then a critic that learns faster, with 7 % of the
+# The form that came of the rivals: the measured distance leads; then a critic that learns faster, with 9 % of the
 # gradient. Critics of 20 % and more lead within 1,000 crops (docs/looks.md).
 FEWER_PIXELS = 2_000.0
 FORMS_CRITIC = 0.7
@@ -75,7 +76,7 @@ def _by(*terms: Term, critic: float = 0.0, pixels: float = PIXELS) -> Change:
     return change
 
 
-def phases(adversary: Recipe, photographs: Change, departures: Sequence[str]) -> dict[str, Recipe]:
+def phases(adversary: Recipe, photographs: Change, departures: tuple[str, ...]) -> dict[str, Recipe]:
     """Name -> phase, of networks whose second phase by pixels and adversary is `adversary`.
 
     Args:
@@ -86,14 +87,14 @@ def phases(adversary: Recipe, photographs: Change, departures: Sequence[str]) ->
 
     def phase(description: str, *changes: Change) -> Recipe:
         described = f"a second phase for the eye, from --start: {description}"
-        return Recipe(described, chain(adversary.change, *changes), tuple(departures))
+        return Recipe(described, chain(adversary.change, *changes), departures)
 
     return {
         "eye_first": phase(
             "features that lead, pixels, and no grid", _form, photographs, _by(MEASURE, GUARD, pixels=FEWER_PIXELS)
         ),
         "eye": phase(
-            "the same and a critic, after eye_first",
+            "features that lead, pixels, a critic, and no grid, after eye_first",
             _form,
             photographs,
             _by(MEASURE, GUARD, critic=FORMS_CRITIC, pixels=FEWER_PIXELS),
@@ -108,7 +109,7 @@ def phases(adversary: Recipe, photographs: Change, departures: Sequence[str]) ->
         "eye_own_losses": Recipe(
             "a second phase, from --start: the paper's own losses",
             with_own_losses(chain(adversary.change, RIVAL)),
-            tuple(departures),
+            departures,
         ),
     }
 
