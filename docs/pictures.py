@@ -24,7 +24,7 @@ from gandeblur.stages.score import pairs
 FOLDER = Path(__file__).resolve().parent / "images"
 GAP_PX = 4
 CAT = (slice(40, 296), slice(95, 351))  # rows and columns
-MOVED = {"hkust": "hkust_gan", "sharingan": "sharingan"}  # name of the picture -> network
+MOVED = {"hkust": "hkust_gan", "sharingan": "sharingan", "eye": "deblurgan-eye"}  # name of the picture -> network
 
 
 def save(name: str, pixels: np.ndarray) -> None:
@@ -47,7 +47,7 @@ def gan_d() -> None:
 
 
 def moved() -> None:
-    """The cat, blurred along two paths, restored by two networks."""
+    """The cat, blurred along two paths, restored by each of `MOVED`."""
     steps = (LIGHT_BLUR,)
     images = {name: both for name, *both in pairs(Source(sample.test(), steps), Condition(steps, None))}
     blurred, sharp = images["chelsea"]
