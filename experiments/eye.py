@@ -46,8 +46,8 @@ MEASURE = _features(DIRECTIONS, 70.0)
 GRID = Term("grid", OnImages(grid.grid_loss), 4e5)
 GUARD = replace(GRID, weight=1e5)
 
-# Two of thirteen paths are of one pixel: of photographs without a sharp part, a network learns to sharpen what is sharp,
-# and a critic asks for more of it (docs/looks.md, "What is sharp already").
+# Two of thirteen paths are of one pixel: from photographs without a sharp part, a network learns to sharpen what is
+# sharp, and a critic asks for more of it (docs/looks.md, "What is sharp already").
 LIGHT = recipes.LIGHT_BLUR.motion
 ONE_PX = 1 / LIGHT.parameters.length_px
 FROM_SHARP = replace(recipes.LIGHT_BLUR, motion=replace(LIGHT, exposures=(ONE_PX, ONE_PX, *LIGHT.exposures)))
