@@ -1,4 +1,4 @@
-"""Makes the pictures of README.md and docs/ that show what the networks in weights/ restore.
+"""Makes the pictures of README.md and docs/: what the networks in weights/ restore, and how those for the eye learned.
 
     python docs/pictures.py
 
@@ -6,9 +6,11 @@ GAN-D's are the embedded test photographs, degraded as its paper's test images. 
 the photographs of the long trainings, and cut out at full size.
 """
 
+import csv
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 import gandeblur
@@ -22,8 +24,10 @@ from gandeblur.stages.run import choose
 from gandeblur.stages.score import pairs
 
 FOLDER = Path(__file__).resolve().parent / "images"
+CURVES = FOLDER.parent / "results" / "eye_curves.csv"  # benchmarks/curves.py
 GAP_PX = 4
 CAT = (slice(40, 296), slice(95, 351))  # rows and columns
+CONTROL = "eye_pixels"  # the phase that the others are held against
 MOVED = {"hkust": "hkust_gan", "sharingan": "sharingan", "eye": "deblurgan-eye"}  # name of the picture -> network
 
 
@@ -57,6 +61,33 @@ def moved() -> None:
         save(f"chelsea_moved_{method}", pixels[CAT])
 
 
+def curves() -> None:
+    """Validation of the phases beside pixels alone, and of the trainings that made the form for the eye."""
+    with CURVES.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    runs = {name: [row for row in rows if row["run"] == name] for name in dict.fromkeys(row["run"] for row in rows)}
+    figure = Figure(figsize=(10, 3.6), dpi=100, layout="constrained")
+    beside, form = figure.subplots(1, 2)
+    phases = sorted({name.partition("_seed")[0] for name in runs})
+    for name, points in runs.items():
+        crops = [int(row["crops"]) for row in points]
+        psnr = np.array([float(row["val_psnr_db"]) for row in points])
+        phase, _, seed = name.partition("_seed")
+        if not seed:
+            form.plot(crops, psnr, label=name)
+        elif phase != CONTROL:
+            control = [float(row["val_psnr_db"]) for row in runs[f"{CONTROL}_seed{seed}"]]
+            line = {"color": f"C{phases.index(phase)}", "linestyle": "-" if seed == "0" else "--", "marker": "o"}
+            beside.plot(crops, psnr - control[: len(psnr)], **line, label=f"{phase}, seed {seed}")
+    beside.set_title(f"Validation PSNR above that of {CONTROL}, dB", fontsize=10)
+    form.set_title("Validation PSNR, dB", fontsize=10)
+    for axes in (beside, form):
+        axes.set_xlabel("crops of 256x256")
+        axes.grid(axis="y", linewidth=0.5)
+        axes.legend(fontsize=7)
+    figure.savefig(FOLDER / "eye_curves.png")
+
+
 def _joined(pictures, axis):
     gap = [(0, 0), (0, 0), (0, 0)]
     gap[axis] = (0, GAP_PX)
@@ -67,3 +98,4 @@ def _joined(pictures, axis):
 if __name__ == "__main__":
     gan_d()
     moved()
+    curves()

@@ -3,6 +3,7 @@
 import sys
 import types
 
+import keras
 import numpy as np
 import pytest
 from scipy.signal import correlate
@@ -12,6 +13,9 @@ from gandeblur.errors import InputError
 from gandeblur.models import deblurgan
 from gandeblur.training import torch_weights, weight_files
 
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="either backend reads files alike, and JAX builds networks slowly"
+)
 MAPS, BLOCKS = 2, 2
 
 
