@@ -1,8 +1,12 @@
 """Which container, codec and pixel format a film is written in: those it has, or the nearest that lose least."""
 
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from gandeblur.errors import InputError
@@ -220,3 +224,21 @@ def _losses(before, after):
     surplus = (new_depth - depth if new_depth > depth else 0) + 4 * (new_alpha and not alpha)
     surplus += 2 * (steps[0] * steps[1] // (new_steps[0] * new_steps[1])) * (not is_grey) + (is_grey and not new_grey)
     return alpha and not new_alpha, max(0, depth - new_depth), chroma, is_rgb != new_rgb, surplus
+
+
+@contextmanager
+def as_scheduled() -> Iterator[None]:
+    """Gives all threads of the process, those that are new included, the scheduling of the one that calls.
+
+    Run by root, as in a container, SVT-AV1 makes its own threads and the one that starts it real-time ones of the
+    highest priority, for good: no other thread, of whatever program, runs on their processors while they compute.
+    """
+    if sys.platform != "linux":  # SVT-AV1 does so on Linux alone
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # it has ended
+            if os.sched_getscheduler(int(thread.name)) != before[0]:
+                os.sched_setscheduler(int(thread.name), *before)

@@ -163,7 +163,8 @@ class Writer:
                 self.encoder = self._encoder(written, frame)
             elif copied := self._copied(one):
                 self._copies[one.index] = copied
-        self.new.start_encoding()
+        with film_codecs.as_scheduled():
+            self.new.start_encoding()
         self.time_base = self._time_base()
         self.notes += [*colour.notes, *self.choice.notes, *lost_side_data(frame, colour, self._holds_captions())]
         waiting, self._waiting = self._waiting, []

@@ -33,6 +33,7 @@ def process_state():
         "search path": list(sys.path),
         "arguments": list(sys.argv),
         "Ctrl-C": signal.getsignal(signal.SIGINT),
+        "scheduling": os.sched_getscheduler(0) if sys.platform == "linux" else None,
     }
 
 

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from gandeblur.inference.film_codecs import as_scheduled
+
 os.environ.setdefault("SVT_LOG", "1")  # else the AV1 encoder tells its settings on stderr
 WEIGHTS = {
     1: (0.2126, 0.0722),
@@ -113,6 +115,7 @@ def stored(made):
     return parts
 
 
+@as_scheduled()
 def write(path, frames, codec="libx264", pix_fmt="yuv420p", options=None, tags=None, times=None, last=None, **more):
     """A film of RGB pictures (by FFmpeg, untagged), or of lists of planes (as they are).
 

@@ -1,6 +1,9 @@
 """How a film is written: metadata, the pixels' aspect, times, key frames, what players look for."""
 
+import os
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import films
 import numpy as np
@@ -85,6 +88,22 @@ def test_matroska_states_the_aspect_of_codecs_that_do_not(aspect, codec, pix_fmt
     assert new.aspect == writer_aspect and len(new.frames) == 2
     assert not any("does not hold" in note for note in report.notes)
     assert not {"STEREO3D"} & set(new.side_data)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="SVT-AV1 asks for it on Linux alone")
+def test_no_thread_becomes_a_real_time_one(tmp_path):
+    """Which SVT-AV1 makes of its own and of the one that calls it, where root runs it."""
+    path = films.write(tmp_path / "a.webm", films.moving(2), "libsvtav1")
+    seen = set()
+
+    def look(image, **options):
+        seen.update(os.sched_getscheduler(int(thread.name)) for thread in Path("/proc/self/task").iterdir())
+        return image
+
+    before = os.sched_getscheduler(0)
+    video.restore_video(look, path, tmp_path / "b.webm")  # the second frame's look is behind the encoder's start
+    look(None)
+    assert seen == {before}
 
 
 def marked(container, stream):
