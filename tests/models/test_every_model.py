@@ -167,6 +167,7 @@ LAYERS = {
     ),
 }
 ROWS = NETWORKS | LAYERS
+numpy = ops.convert_to_numpy
 ABLATIONS = pytest.mark.slow  # networks of fewer parts, of which models/test_ird_gan.py says what differs
 EACH = [pytest.param(name, marks=ABLATIONS) if ", no " in name else name for name in ROWS]
 SIZES = [
@@ -181,10 +182,6 @@ def built(name):
     """The row's network, with the weights of seed 0, which whoever changes them restores."""
     keras.utils.set_random_seed(0)  # whichever test builds it, and after whatever it drew
     return ROWS[name].build(**ROWS[name].tiny)
-
-
-def numpy(x):
-    return ops.convert_to_numpy(x)
 
 
 def output_of(model, images):
