@@ -15,8 +15,8 @@ import numpy as np
 from keras import ops
 
 from gandeblur.data.datasets.find import find
-from gandeblur.losses.features import DIRECTIONS
 from gandeblur.stages import opening
+from gandeblur.stages.features import FeatureDistance
 
 SIDES = (16, 8, 4)  # of a square in the three layers' own pixels: each pooling halves them
 FIFTHS = 5
@@ -34,17 +34,12 @@ def places(ours, theirs):
     return np.ravel(total)
 
 
-def distances(folder, models, options):
+def distances(folder, models, every, seen):
     """The places' distances of all images: of the blurred ones, and of each network's."""
-    vgg = DIRECTIONS.model(options.vgg_weights)
-
-    def seen(image):
-        return DIRECTIONS.vectors(vgg, image[None].astype("float32") / 255, "float32")
-
     images = find(folder, split="test")
     blurred_ones = []
     restored_ones = {name: [] for name in models}
-    for index in range(0, len(images), options.every):
+    for index in range(0, len(images), every):
         blurred, sharp = images.read(index)
         truth = seen(sharp)
         blurred_ones.append(places(seen(blurred), truth))
@@ -53,8 +48,8 @@ def distances(folder, models, options):
     return np.concatenate(blurred_ones), {name: np.concatenate(ones) for name, ones in restored_ones.items()}
 
 
-def rows_of(folder, models, options):
-    blurred, restored = distances(folder, models, options)
+def rows_of(folder, models, every, seen):
+    blurred, restored = distances(folder, models, every, seen)
     parts = np.array_split(np.argsort(blurred), FIFTHS)
     for name, distance in restored.items():
         for number, part in enumerate(parts, start=1):
@@ -88,7 +83,8 @@ def main():
     parser.add_argument("--table", action="store_true", help="print the file as Markdown")
     options = parser.parse_args()
     models = {Path(name).name: opening.deblurrer(Path(name), options.precision).restore for name in options.models}
-    rows = [row for folder in options.test for row in rows_of(folder, models, options)]
+    seen = FeatureDistance(options.vgg_weights).vectors
+    rows = [row for folder in options.test for row in rows_of(folder, models, options.every, seen)]
     with options.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS)
         writer.writeheader()

@@ -237,8 +237,10 @@ def as_scheduled() -> Iterator[None]:
         yield
         return
     before = os.sched_getscheduler(0), os.sched_getparam(0)
-    yield
-    for thread in Path("/proc/self/task").iterdir():
-        with suppress(OSError):  # it has ended
-            if os.sched_getscheduler(int(thread.name)) != before[0]:
-                os.sched_setscheduler(int(thread.name), *before)
+    try:
+        yield
+    finally:
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(OSError):  # it has ended
+                if os.sched_getscheduler(int(thread.name)) != before[0]:
+                    os.sched_setscheduler(int(thread.name), *before)

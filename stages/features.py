@@ -40,10 +40,11 @@ class FeatureDistance:
         """
         checked(restored, sharp)
         if self._last is None or not np.array_equal(self._last[0], sharp):
-            self._last = sharp.copy(), self._vectors(sharp)
-        return float(ops.convert_to_numpy(distance(self._vectors(restored), self._last[1]))[0])
+            self._last = sharp.copy(), self.vectors(sharp)
+        return float(ops.convert_to_numpy(distance(self.vectors(restored), self._last[1]))[0])
 
-    def _vectors(self, image):
+    def vectors(self, image: np.ndarray) -> list:
+        """What is compared of an image uint8 [H, W, 3], RGB: see `losses.features.Directions.vectors`."""
         return DIRECTIONS.vectors(self.model, image[None].astype("float32") / 255, "float32")
 
     def __str__(self) -> str:
