@@ -166,6 +166,7 @@ def _memory(text):
 
 
 def _restore(options):
+    from gandeblur.files import made
     from gandeblur.inference.files import restore_files, write_page
     from gandeblur.inference.jobs import by_kind, plan
     from gandeblur.inference.photographs import allowing
@@ -178,12 +179,11 @@ def _restore(options):
     page = options.out / "compare.html"
     if options.compare and page.exists() and not options.force:
         raise InputError(f"{page}: exists; choose another folder with -o, or replace it with --force")
-    options.out.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=options.out).close()  # where nothing can be written shows now, too
-    deblur = _load(options)
-    choices = {"tile": options.tile, "memory_bytes": options.memory, "self_ensemble": options.self_ensemble}
-    choices |= {"scale": deblur.scale_of(options.scale), "force_restore": options.force_restore}
-    with allowing(options.most_megapixels):
+    with made(options.out), allowing(options.most_megapixels):
+        tempfile.TemporaryFile(dir=options.out).close()  # where nothing can be written shows now, too
+        deblur = _load(options)
+        choices = {"tile": options.tile, "memory_bytes": options.memory, "self_ensemble": options.self_ensemble}
+        choices |= {"scale": deblur.scale_of(options.scale), "force_restore": options.force_restore}
         failed = dict(restore_files(deblur.restore, todo, deblur.remark, strict=options.strict, **choices))
         done = [job for job in todo if job not in failed]  # not by its target: an older one may be there
         if options.compare and done:

@@ -57,6 +57,19 @@ def write_json(path: Path, content: Any) -> None:
 
 
 @contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Makes a folder, if it is not there; one that was made here and stays empty goes again."""
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if new:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
+
+
+@contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Holds a folder for this process. The system lets go of it when the process ends, however it ends.
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from gandeblur.data.images import to_8_bits
 from gandeblur.errors import InputError
-from gandeblur.files import LASTING, replacing
+from gandeblur.files import LASTING, made, replacing
 from gandeblur.inference import photographs, video
 from gandeblur.inference.fitting import LEFT, Asked, Fitting, Scenes
 from gandeblur.inference.jobs import Job, jobs
@@ -115,8 +115,8 @@ def restore_one(
         raise InputError(f"{source}: is a pipe, a socket or a device, no file; leave it out")
     if source.suffix.lower() in video.SUFFIXES:
         scenes = Scenes(restore, scale, force_restore)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        notes, damage = video.restore_video(scenes, source, target, **options)
+        with made(target.parent):
+            notes, damage = video.restore_video(scenes, source, target, **options)
         return video.Report((*notes, *scenes.notes), damage)
     notes = restore_photograph(
         restore, source, target, remark, strict=strict, scale=scale, force_restore=force_restore, **options

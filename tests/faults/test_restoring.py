@@ -84,6 +84,16 @@ def test_a_folder_that_cannot_be_written_shows_before_the_network_is_opened(pict
     assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'file'}")
 
 
+def test_what_is_refused_leaves_no_folder_and_takes_none_away(pictures, tmp_path):
+    out = tmp_path / "out"
+    command = ["restore", str(pictures), "-o", str(out), "--model=no_such_network"]
+    assert cli.main(command) == 2
+    assert not out.exists()
+    out.mkdir()
+    assert cli.main(command) == 2
+    assert out.is_dir()
+
+
 def test_a_folder_that_cannot_be_read_is_named_and_the_rest_goes_on(pictures, tmp_path, capsys, monkeypatch):
     """The system lets its administrator read everything, so the refusal is put in its place."""
     (pictures / "closed").mkdir()
