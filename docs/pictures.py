@@ -50,13 +50,17 @@ def gan_d() -> None:
     save("gan_d_restored", _joined(rows, axis=0))
 
 
-def moved() -> None:
-    """The cat, blurred along two paths, restored by each of `MOVED`."""
+def blurred(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """An embedded test photograph, blurred along two paths, and as it was."""
     steps = (LIGHT_BLUR,)
-    images = {name: both for name, *both in pairs(Source(sample.test(), steps), Condition(steps, None))}
-    blurred, sharp = images["chelsea"]
-    shown = {"input": blurred, "sharp": sharp}
-    shown |= {name: gandeblur.load(network).restore(blurred) for name, network in MOVED.items()}
+    return {name: both for name, *both in pairs(Source(sample.test(), steps), Condition(steps, None))}[name]
+
+
+def moved() -> None:
+    """The cat, restored by each of `MOVED`."""
+    moved, sharp = blurred("chelsea")
+    shown = {"input": moved, "sharp": sharp}
+    shown |= {name: gandeblur.load(network).restore(moved) for name, network in MOVED.items()}
     for method, pixels in shown.items():
         save(f"chelsea_moved_{method}", pixels[CAT])
 

@@ -243,14 +243,12 @@ def _default_first():
 
 def _models(options):
     from gandeblur.stages import record
-    from gandeblur.weights import file
+    from gandeblur.weights import file, use
 
     for name in _default_first():
-        paper = record.read(file(name))["paper"]
-        # What features trained is sharp where it cannot know; PSNR prefers the mean of what may have been there.
-        use = "; for looking: crisper to the eye, lower by PSNR" if "features" in paper["trained_by"] else ""
+        card = record.read(file(name))
         chosen = " (the default)" if name == DEFAULT else ""
-        print(f"{name:16} {paper['undoes']}; trained by {paper['trained_by']}{use}{chosen}")
+        print(f"{name:16} {card['paper']['undoes']}; trained by {card['paper']['trained_by']}{use(card)}{chosen}")
 
 
 def _export(options):

@@ -19,6 +19,7 @@ from gandeblur.errors import InputError
 from gandeblur.inference import photographs, video
 from gandeblur.inference.files import failure, jobs, restore_photograph
 from gandeblur.inference.scale import SCALES, Choice, Scale
+from gandeblur.weights import use
 
 if TYPE_CHECKING:  # it imports TensorFlow, which `gandeblur.load` does more quietly
     from gandeblur.inference.restore import Deblurrer
@@ -96,7 +97,10 @@ def page(networks: "Mapping[str, Deblurrer]", **options: Any) -> Any:
                     height=140,
                 )
                 name = gr.Radio(
-                    [(f"{name}: {network.purpose}", name) for name, network in networks.items()],
+                    [
+                        (f"{name}: {network.purpose}{use(network.description)}", name)
+                        for name, network in networks.items()
+                    ],
                     value=next(iter(networks)),
                     label="Network, and the blur that it was trained for",
                 )

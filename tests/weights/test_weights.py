@@ -20,7 +20,7 @@ from gandeblur.stages import inputs, record
 from gandeblur.stages.run import choose
 from gandeblur.stages.score import pairs
 from gandeblur.training import weight_files
-from gandeblur.weights import FOLDER, file, names
+from gandeblur.weights import FOLDER, file, names, use
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS = {path.name: json.loads(path.read_text()) for path in sorted((ROOT / "docs/results").glob("*.json"))}
@@ -81,9 +81,10 @@ def test_they_are_listed_the_default_first(capsys):
     told = {line.split()[0]: line.partition("; trained by ")[2] for line in others}
     assert told["deblurgan"] == told["gan_d"] == "pixels"
     assert told["sharingan"] == "pixels, then pixels + adversary (5 % of the gradient)"
-    by, use = told["deblurgan-eye"].split("; ")
+    by, said = told["deblurgan-eye"].split("; ")
     assert by == "pixels, then pixels + features, then pixels + features + adversary (9 % of the gradient)"
-    assert use == "for looking: crisper to the eye, lower by PSNR"
+    assert said == "for looking: crisper to the eye, lower by PSNR"
+    assert use(None) == ""
 
 
 @pytest.mark.parametrize("name", names())
