@@ -10,6 +10,7 @@ not scored again. "Closed" is the share of the blurred images' feature distance 
 
 import argparse
 import csv
+import functools
 import itertools
 import re
 from pathlib import Path
@@ -23,6 +24,7 @@ from gandeblur.stages.features import FeatureDistance
 METRICS = ("psnr_db", "ssim", "grid_2px_db", "grid_4px_db", "gradient_energy", "feature_distance")
 FIELDS = ("network", "set", "images", "crop_px", *METRICS, "closed", "crops", "losses")
 INPUT = "input"
+ENSEMBLE = " --self_ensemble"
 
 
 def pairs(folder, every, crop_px):
@@ -43,12 +45,19 @@ def phase_of(model):
     return {"crops": last["images"], "losses": " + ".join(last["losses"])}
 
 
+def named(model, options):
+    """The network's name in the file."""
+    return Path(model).name + (ENSEMBLE if options.self_ensemble and model != INPUT else "")
+
+
 def row_of(model, folder, options, measure):
     """The row of one network, or of the blurred images."""
     restore = (lambda image: image) if model == INPUT else opening.deblurrer(Path(model), options.precision).restore
+    if options.self_ensemble and model != INPUT:
+        restore = functools.partial(restore, self_ensemble=True)
     scored = score_set({model: restore}, pairs(folder, options.every, options.crop), features=measure)
     return {
-        "network": Path(model).name,
+        "network": named(model, options),
         "set": Path(folder).name,
         "images": len(scored["images"]),
         "crop_px": options.crop,
@@ -90,6 +99,7 @@ def main():
         help="and the middle square of this side, or what there is of it (default: 320)",
     )
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="bfloat16")
+    parser.add_argument("--self_ensemble", action="store_true", help="the mean over the 8 flips and turns")
     parser.add_argument("--vgg_weights", type=Path, help="VGG19's weights; else Keras downloads them")
     parser.add_argument("--out", type=Path, required=True, help="CSV file, continued if it is there")
     parser.add_argument("--table", action="store_true", help="print the file as Markdown")
@@ -105,7 +115,7 @@ def main():
             writer.writeheader()
         measure = None
         for folder, model in itertools.product(options.test, [INPUT, *options.models]):
-            key = Path(model).name, Path(folder).name
+            key = named(model, options), Path(folder).name
             if key not in known:
                 measure = measure or FeatureDistance(options.vgg_weights)
                 row = row_of(model, folder, options, measure)
