@@ -42,10 +42,9 @@ FEATURES = _features(TWO_DEPTHS, 40.0)
 AVERAGE = _features(replace(TWO_DEPTHS, pooling="average"), 40.0)
 MEASURE = _features(DIRECTIONS, 70.0)
 # At a grid of one grey level as strong as the others together; where there is none, it is a fifth of the gradient and
-# mostly noise, of which the form for the eye takes a fourth, and three fourths beside a critic, who draws grids.
+# mostly noise, of which the form for the eye takes a fourth.
 GRID = Term("grid", OnImages(grid.grid_loss), 4e5)
 GUARD = replace(GRID, weight=1e5)
-GUARD_BESIDE_CRITIC = replace(GRID, weight=3e5)
 
 # Two of thirteen paths are of one pixel: from photographs without a sharp part, a network learns to sharpen what is
 # sharp, and a critic asks for more of it (docs/looks.md, "What is sharp already").
@@ -62,7 +61,7 @@ RIVALS_CRITIC = 2.0  # a fifth of the gradient beside features, a third beside p
 # The form that came of the rivals: the measured distance leads; then a critic that learns faster, with 9 % of the
 # gradient. Critics of 20 % and more lead within 1,000 crops (docs/looks.md).
 FEWER_PIXELS = 2_000.0
-FORMS_CRITIC = 1.0
+FORMS_CRITIC = 0.7
 
 
 def _form(paper: Paper) -> Paper:
@@ -104,7 +103,7 @@ def phases(adversary: Recipe, photographs: Change, departures: tuple[str, ...]) 
             "features that lead, pixels, a critic, and no grid, after eye_first",
             _form,
             photographs,
-            _by(MEASURE, GUARD_BESIDE_CRITIC, critic=FORMS_CRITIC, pixels=FEWER_PIXELS),
+            _by(MEASURE, GUARD, critic=FORMS_CRITIC, pixels=FEWER_PIXELS),
         ),
         "eye_pixels": phase("its control, pixels alone", RIVAL, _by()),
         "eye_features": phase("pixels and features", RIVAL, _by(FEATURES)),
