@@ -81,8 +81,9 @@ def curves() -> None:
             form.plot(crops, psnr - psnr[0], label=name)  # their validation images differ
         elif phase != CONTROL:
             control = [float(row["val_psnr_db"]) for row in runs[f"{CONTROL}_seed{seed}"]]
-            line = {"color": f"C{phases.index(phase)}", "linestyle": "-" if seed == "0" else "--", "marker": "o"}
-            beside.plot(crops, psnr - control[: len(psnr)], **line, label=f"{phase}, seed {seed}")
+            line = {"color": f"C{phases.index(phase)}", "marker": "o", "markersize": 4}
+            # Named once, not for each seed.
+            beside.plot(crops, psnr - control[: len(psnr)], **line, label=phase if seed == "0" else None)
     beside.set_title(f"Validation PSNR above that of {CONTROL}, dB", fontsize=10)
     form.set_title("Validation PSNR above that of the first epoch, dB", fontsize=10)
     for axes in (beside, form):
