@@ -45,20 +45,19 @@ def phase_of(model):
     return {"crops": last["images"], "losses": " + ".join(last["losses"])}
 
 
-def named(model, options):
-    """The network's name in the file."""
-    return Path(model).name + (ENSEMBLE if options.self_ensemble and model != INPUT else "")
+def restoring(model, options):
+    """What restores an image: a network, or nothing."""
+    if model == INPUT:
+        return lambda image: image
+    restore = opening.deblurrer(Path(model), options.precision).restore
+    return functools.partial(restore, self_ensemble=options.self_ensemble)
 
 
 def row_of(model, folder, options, measure):
-    """The row of one network, or of the blurred images."""
-    restore = (lambda image: image) if model == INPUT else opening.deblurrer(Path(model), options.precision).restore
-    if options.self_ensemble and model != INPUT:
-        restore = functools.partial(restore, self_ensemble=True)
+    """The row of one network, or of the blurred images, without names."""
+    restore = restoring(model, options)
     scored = score_set({model: restore}, pairs(folder, options.every, options.crop), features=measure)
     return {
-        "network": named(model, options),
-        "set": Path(folder).name,
         "images": len(scored["images"]),
         "crop_px": options.crop,
         **{metric: round(scored["methods"][model][metric]["mean"], 4) for metric in METRICS},
@@ -115,12 +114,14 @@ def main():
             writer.writeheader()
         measure = None
         for folder, model in itertools.product(options.test, [INPUT, *options.models]):
-            key = named(model, options), Path(folder).name
+            name = Path(model).name + (ENSEMBLE if options.self_ensemble and model != INPUT else "")
+            key = name, Path(folder).name
             if key not in known:
                 measure = measure or FeatureDistance(options.vgg_weights)
                 row = row_of(model, folder, options, measure)
                 before = known.get((INPUT, key[1]), row)["feature_distance"]
-                known[key] = row | {"closed": round(1 - row["feature_distance"] / float(before), 4)}
+                closed = round(1 - row["feature_distance"] / float(before), 4)
+                known[key] = {"network": key[0], "set": key[1], **row, "closed": closed}
                 writer.writerow(known[key])
                 file.flush()
     if options.table:

@@ -9,12 +9,13 @@ truth than it was. `--out` is written anew; `--table` prints it as Markdown.
 
 import argparse
 import csv
+import sys
 from pathlib import Path
 
 import numpy as np
 from keras import ops
+from looks import pairs
 
-from gandeblur.data.datasets.find import find
 from gandeblur.stages import opening
 from gandeblur.stages.features import FeatureDistance
 
@@ -36,11 +37,9 @@ def places(ours, theirs):
 
 def distances(folder, models, every, seen):
     """The places' distances of all images: of the blurred ones, and of each network's."""
-    images = find(folder, split="test")
     blurred_ones = []
     restored_ones = {name: [] for name in models}
-    for index in range(0, len(images), every):
-        blurred, sharp = images.read(index)
+    for _, blurred, sharp in pairs(folder, every, sys.maxsize):
         truth = seen(sharp)
         blurred_ones.append(places(seen(blurred), truth))
         for name, restore in models.items():

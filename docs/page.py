@@ -1,6 +1,8 @@
-"""Makes docs/images/app.png: the page of `gandeblur app`, where a photograph was restored. Needs Chromium.
+"""Makes docs/images/app.png: the page of `gandeblur app`, where a photograph was restored.
 
-python docs/page.py
+    python docs/page.py
+
+Needs Chromium and its driver, as the tests of the page do.
 """
 
 import io
@@ -50,9 +52,11 @@ def main() -> None:
         Image.fromarray(blurred("chelsea")[0]).save(photograph)
         command = [sys.executable, "-m", "gandeblur", "app", "--no_browser"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as page:
-            address = re.search(r"http://127\.0\.0\.1:\d+", page.stdout.readline())[0]
-            shown = Image.open(io.BytesIO(shot(address, photograph)))
-            page.terminate()
+            try:
+                address = re.search(r"http://127\.0\.0\.1:\d+", page.stdout.readline())[0]
+                shown = Image.open(io.BytesIO(shot(address, photograph)))
+            finally:
+                page.terminate()
     shown.convert("RGB").quantize(COLOURS).save(FOLDER / "app.png", optimize=True)
 
 

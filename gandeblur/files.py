@@ -58,15 +58,15 @@ def write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def made(folder: Path) -> Iterator[None]:
-    """Makes a folder, if it is not there; one that was made here and stays empty goes again."""
-    new = not folder.exists()
+    """Makes a folder and those around it, where they are not there; what was made here and stays empty goes again."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield
     finally:
-        if new:
-            with suppress(OSError):  # it holds something
-                folder.rmdir()
+        with suppress(OSError):  # it holds something, and so do those around it
+            for one in new:
+                one.rmdir()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from gandeblur.errors import InputError
-from gandeblur.files import write_json
+from gandeblur.files import made, write_json
 from gandeblur.inference.restore import LEAST_PX, Deblurrer
 from gandeblur.models.layers.convolution import plain_convolution
 
@@ -57,8 +57,7 @@ def export(deblur: Deblurrer, format: str, path: Path, size: tuple[int, int] | N
     for target in (path, *beside, card):
         if target.exists():
             raise InputError(f"{target}: exists; choose another name")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with made(path.parent), tempfile.TemporaryDirectory(dir=path.parent) as folder:
         written = Path(folder) / path.name
         try:
             _write(deblur, format, written, size)

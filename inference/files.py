@@ -156,8 +156,8 @@ def restore_photograph(
     photograph = photographs.read(source, strict)
     fitting = Fitting(restore, scale, force_restore)
     restored = fitting(photograph.pixels, **options)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    photographs.write(target, restored, photograph)
+    with made(target.parent):
+        photographs.write(target, restored, photograph)
     of_result = "" if fitting.left else remark(photograph.pixels, restored, fitting.used)
     return tuple(filter(None, (*photograph.notes, *fitting.notes, of_result)))
 

@@ -85,11 +85,11 @@ def test_a_folder_that_cannot_be_written_shows_before_the_network_is_opened(pict
 
 
 def test_what_is_refused_leaves_no_folder_and_takes_none_away(pictures, tmp_path):
-    out = tmp_path / "out"
+    out = tmp_path / "new" / "out"
     command = ["restore", str(pictures), "-o", str(out), "--model=no_such_network"]
     assert cli.main(command) == 2
-    assert not out.exists()
-    out.mkdir()
+    assert not out.parent.exists()
+    out.mkdir(parents=True)
     assert cli.main(command) == 2
     assert out.is_dir()
 

@@ -129,6 +129,14 @@ def test_a_text_file_with_the_suffix_of_a_film_is_none(run, tmp_path):
     assert status == 1 and "empty.ts: " in err
 
 
+def test_a_film_that_cannot_be_restored_leaves_no_folder(run, tmp_path):
+    path = tmp_path / "in" / "summer" / "sea" / "a.mp4"
+    path.parent.mkdir(parents=True)
+    path.write_text("no film")
+    status, _, err = run("restore", tmp_path / "in", "-o", tmp_path / "new" / "out")
+    assert status == 1 and "a.mp4" in err and not (tmp_path / "new").exists()
+
+
 def test_the_limit_of_pixels_is_one_of_the_command_alone(run, tmp_path):
     before = Image.MAX_IMAGE_PIXELS
     Image.fromarray(PIXELS).resize((1200, 1000)).save(tmp_path / "a.png")
