@@ -43,6 +43,11 @@ def drawn_start(paper: Paper) -> Paper:
     return replace(paper, training=replace(paper.training, drawn_start=True))
 
 
+def frozen_norm(paper: Paper) -> Paper:
+    """Batch normalisation stays as it starts, so that the network that is trained is the one that restores."""
+    return replace(paper, training=replace(paper.training, frozen_norm=True))
+
+
 def zoomed_to(factor: float) -> Change:
     return lambda paper: replace(paper, data=replace(paper.data, max_zoom=factor))
 

@@ -19,6 +19,7 @@ from gandeblur.experiments.changes import (
     blurred_by,
     chain,
     crops_of,
+    frozen_norm,
     lasting,
     pixels_as,
     replaced,
@@ -34,6 +35,11 @@ from gandeblur.losses.terms import OnFeatures, OnImages, Term
 def _features(directions: Directions, weight: float) -> Term:
     return Term("features", OnFeatures(directions), weight)
 
+
+FROZEN_NORM = (
+    "batch normalisation keeps its moving averages, scale and offset: normalised by a crop, it would train a network "
+    "that does not restore"
+)
 
 # By the norms of their gradients at the restored crops, the pixels have two fifths and the features three.
 PIXELS = 3_000.0
@@ -123,4 +129,8 @@ def phases(adversary: Recipe, photographs: Change, departures: tuple[str, ...]) 
 DEBLURGAN: Mapping[str, Recipe] = phases(
     recipes.DEBLURGAN["adversary"], blurred_by(FROM_SHARP, SHRINK), (recipes.IDENTITY_START,)
 )
-HKUST: Mapping[str, Recipe] = phases(recipes.HKUST["adversary"], blurred_by(FROM_SHARP), (recipes.AROUND_INPUT,))
+HKUST: Mapping[str, Recipe] = phases(
+    replace(recipes.HKUST["adversary"], change=chain(recipes.HKUST["adversary"].change, frozen_norm)),
+    blurred_by(FROM_SHARP),
+    (recipes.AROUND_INPUT, FROZEN_NORM),
+)

@@ -125,6 +125,8 @@ class Training:
         drawn_start: whether `training.differences` draws the generator's normal initial weights by the seed, so that it
             can be published as differences from them; or Keras' initializers do.
         terms_in_turn: whether the generator's steps take its terms in turn, one each; or all of them at every step.
+        frozen_norm: whether the generator's batch normalisation keeps the moving averages, scale and offset that it
+            starts with, and normalises by them in training, too.
     """
 
     learning_rate: float
@@ -142,6 +144,7 @@ class Training:
     ema: float | None = None
     drawn_start: bool = False
     terms_in_turn: bool = False
+    frozen_norm: bool = False
 
     @property
     def actual_discriminator_rate(self) -> float:

@@ -210,6 +210,9 @@ def build(settings: Settings, strategy: Any = None) -> GAN:
             differences.draw(networks["generator"], settings.seed)
         if settings.start_path:
             record.load_generator(settings.start_path, networks["generator"])
+        if paper.training.frozen_norm:
+            for layer in networks["generator"].layers:
+                layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
         model = GAN(
             networks["generator"],
             networks.get("discriminator"),

@@ -1,4 +1,7 @@
+import keras
+import numpy as np
 import pytest
+from experiment_steps import model_of, train_steps
 
 from gandeblur.experiments.papers import EXPERIMENTS
 from gandeblur.losses.features import Directions
@@ -52,3 +55,21 @@ def test_hkusts_form_takes_deblurgans_critic():
     assert settings.paper.discriminator == theirs.discriminator
     assert settings.paper.discriminator_terms == theirs.discriminator_terms
     assert settings.paper.generator.widths == choose(EXPERIMENTS["hkust_gan"], preset="pixels").paper.generator.widths
+
+
+def test_frozen_batch_normalisation_stays_as_it_starts_and_is_trained_as_it_restores():
+    model = model_of("hkust_gan-adam", frozen_norm=True)
+    norms = [layer for layer in model.generator.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for norm in norms:
+        norm.moving_variance.assign(np.linspace(0.5, 2, norm.moving_variance.shape[0]))
+    kept, kernel = [norm.get_weights() for norm in norms], np.array(model.generator.get_layer("conv2d_1").kernel)
+    train_steps(model, batch_size=2)
+    for norm, weights in zip(norms, kept, strict=True):
+        np.testing.assert_equal(norm.get_weights(), weights)
+    assert np.abs(np.array(model.generator.get_layer("conv2d_1").kernel) - kernel).max() > 1e-5
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
+    np.testing.assert_array_equal(model.generator(images, training=True), model.generator(images, training=False))
+
+
+def test_hkusts_phases_freeze_it():
+    assert all(choose(EXPERIMENTS["hkust_gan"], preset=preset).paper.training.frozen_norm for preset in RIVALS)
