@@ -28,7 +28,7 @@ CURVES = FOLDER.parent / "results" / "eye_curves.csv"  # benchmarks/curves.py
 GAP_PX = 4
 CAT = (slice(40, 296), slice(95, 351))  # rows and columns
 CONTROL = "eye_pixels"  # the phase that the others are held against
-MOVED = {"hkust": "hkust_gan", "sharingan": "sharingan", "eye": "deblurgan-eye"}  # name of the picture -> network
+MOVED = {"hkust": "hkust_gan", "sharingan": "sharingan", "eye": "hkust_gan-eye"}  # name of the picture -> network
 
 
 def save(name: str, pixels: np.ndarray) -> None:

@@ -68,7 +68,7 @@ def list_models(pretrained: bool = False) -> list[str]:
     """Names of papers, for `build`; if pretrained, of trained networks, for `load` and as `build`'s weights.
 
     >>> gandeblur.list_models(pretrained=True)
-    ['dark_channel_gan', 'deblurgan', 'deblurgan-eye', 'gan_d', 'hkust_gan', 'ird_gan', 'sharingan']
+    ['dark_channel_gan', 'deblurgan', 'deblurgan-eye', 'gan_d', 'hkust_gan', 'hkust_gan-eye', 'ird_gan', 'sharingan']
     """
     if pretrained:
         from gandeblur import weights

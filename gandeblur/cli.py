@@ -14,7 +14,7 @@ from gandeblur.names import shown
 from gandeblur.quiet import import_keras
 from gandeblur.training.workers import leave
 
-DEFAULT = "hkust_gan"  # of those for what most photographs suffer from, the best in README's table
+DEFAULT = "hkust_gan-eye"  # for what most photographs suffer from, what a person chose (docs/looks.md)
 
 
 def main(arguments: list[str] | None = None) -> int:
