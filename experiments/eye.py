@@ -132,7 +132,8 @@ DEBLURGAN: Mapping[str, Recipe] = phases(
     _by(MEASURE, GUARD, critic=0.7, pixels=FEWER_PIXELS),
     (recipes.IDENTITY_START,),
 )
-# HKUST's generator, which doubles by repeating pixels, bears a critic of 20 %, under a guard that is felt.
+# HKUST's generator, which doubles by repeating pixels, leaves no grid where the guard is felt; this critic, of 20 %,
+# reaches the sharp image's gradient energy within 1,000 crops, and draws what is not there.
 HKUST: Mapping[str, Recipe] = phases(
     replace(recipes.HKUST["adversary"], change=chain(recipes.HKUST["adversary"].change, frozen_norm)),
     blurred_by(FROM_SHARP),

@@ -122,11 +122,9 @@ class Training:
         discriminator_rate: the discriminator's learning rate, where it differs from the generator's.
         accumulate: minibatches of `batch_size` whose gradients are added up to one step.
         ema: decay of the average of the generator's weights that restores; None: the weights themselves do.
-        drawn_start: whether `training.differences` draws the generator's normal initial weights by the seed, so that it
-            can be published as differences from them; or Keras' initializers do.
+        drawn_start: whether the seed draws the generator's normal initial weights, see `training.differences`.
         terms_in_turn: whether the generator's steps take its terms in turn, one each; or all of them at every step.
-        frozen_norm: whether the generator's batch normalisation keeps the moving averages, scale and offset that it
-            starts with, and normalises by them in training, too.
+        frozen_norm: whether the generator's batch normalisation stays as it starts, and normalises so in training, too.
     """
 
     learning_rate: float

@@ -20,10 +20,10 @@ def file(name: str) -> Path:
 def use(card: Mapping[str, Any] | None) -> str:
     """In words that follow a network's purpose, what it is for, if features trained it; else nothing.
 
-    They make a network sharp where it cannot know; PSNR prefers the mean of what may have been there.
+    They make a network sharper than PSNR asks for, which prefers the mean of what may have been there.
 
     Args:
         card: a network's description, of which "paper" is read; None: it has none.
     """
     by_features = card and "features" in card["paper"].get("trained_by", "")
-    return "; for looking: crisper to the eye, lower by PSNR" if by_features else ""
+    return "; for looking: crisper to the eye" if by_features else ""

@@ -78,12 +78,13 @@ def test_they_are_listed_the_default_first(capsys):
     first, *others = capsys.readouterr().out.splitlines()
     assert first.startswith(cli.DEFAULT) and first.endswith("(the default)")
     assert {line.split()[0] for line in others} == set(names()) - {cli.DEFAULT}
-    told = {line.split()[0]: line.partition("; trained by ")[2] for line in others}
+    told = {line.split()[0]: line.partition("; trained by ")[2] for line in [first, *others]}
     assert told["deblurgan"] == told["gan_d"] == "pixels"
     assert told["sharingan"] == "pixels, then pixels + adversary (5 % of the gradient)"
     by, said = told["deblurgan-eye"].split("; ")
     assert by == "pixels, then pixels + features, then pixels + features + adversary (9 % of the gradient)"
-    assert said == "for looking: crisper to the eye, lower by PSNR"
+    assert said == "for looking: crisper to the eye"
+    assert told["hkust_gan-eye"] == f"pixels, then pixels + features; {said} (the default)"
     assert use(None) == ""
 
 
